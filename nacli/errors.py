@@ -1,0 +1,94 @@
+"""Every failure that nacli reports, each cause with its own exit code.
+
+| code | error            | cause                                                                |
+|------|------------------|----------------------------------------------------------------------|
+| 1    | NacliError       | any other failure                                                    |
+| 3    | UnreadableInput  | the input cannot be opened, read or understood as audio              |
+| 4    | UnsupportedAudio | a sample rate, channel count or container that nacli does not handle |
+| 5    | NotNac           | the input is no .nac file                                            |
+| 6    | DamagedHeader    | the header of a .nac file is damaged or cut short                    |
+| 7    | DamagedPacket    | a failed CRC, a broken or truncated packet, a missing end record     |
+| 8    | WrongModel       | the file was made with another model                                 |
+| 9    | UnknownVersion   | a .nac version that this nacli does not know                         |
+| 10   | OutputExists     | the output is there already and -f was not given                     |
+| 11   | WriteFailed      | the output cannot be written: disk full, no permission               |
+| 12   | BadCheckpoint    | the model's files are missing, damaged or contradictory              |
+| 13   | Mismatch         | the decoded codes differ from the end record's check value           |
+
+0 is success, 2 a usage error on the command line; 14 (gaps were concealed) and 15 (the bench gate
+did not pass) are reserved.
+"""
+
+from __future__ import annotations
+
+
+class NacliError(Exception):
+    """Root of all errors that nacli raises on purpose; `str(error)` is one clear line."""
+
+    exit_code = 1
+
+
+class UnreadableInput(NacliError):
+    """The input cannot be opened, read or understood as audio."""
+
+    exit_code = 3
+
+
+class UnsupportedAudio(NacliError):
+    """A sample rate, channel count or container that nacli does not handle."""
+
+    exit_code = 4
+
+
+class NotNac(NacliError):
+    """The input is no .nac file."""
+
+    exit_code = 5
+
+
+class DamagedHeader(NacliError):
+    """The header of a .nac file is damaged or cut short."""
+
+    exit_code = 6
+
+
+class DamagedPacket(NacliError):
+    """A failed CRC, a broken or truncated packet, a missing end record."""
+
+    exit_code = 7
+
+
+class WrongModel(NacliError):
+    """The file was made with another model."""
+
+    exit_code = 8
+
+
+class UnknownVersion(NacliError):
+    """A .nac version that this nacli does not know."""
+
+    exit_code = 9
+
+
+class OutputExists(NacliError):
+    """The output is there already, and nothing said that it may be replaced."""
+
+    exit_code = 10
+
+
+class WriteFailed(NacliError):
+    """The output cannot be written: disk full, no permission."""
+
+    exit_code = 11
+
+
+class BadCheckpoint(NacliError):
+    """The model's files are missing, damaged or contradictory."""
+
+    exit_code = 12
+
+
+class Mismatch(NacliError):
+    """The decoded codes differ from the end record's check value."""
+
+    exit_code = 13
