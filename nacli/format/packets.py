@@ -1,0 +1,162 @@
+"""What stands after the header: packets and the end record, to bytes and back."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from itertools import pairwise
+
+from nacli.format.header import pack_header
+from nacli.format.records import (
+    DIGEST_BYTES,
+    FIRST_SEEK_INTERVAL,
+    MAX_FRAMES,
+    MAX_SEEK_ENTRIES,
+    EndRecord,
+    Header,
+    Packet,
+    StreamInfo,
+)
+from nacli.format.wire import CRC_BYTES, MAX_U32, MAX_U64, Reader, pack_varint, seal, unseal
+
+PACKET_SYNC = 0xACE0
+END_SYNC = 0xACF0
+FLAG_FRAMES = 1
+END_MAGIC = b"nacE"
+
+_SYNC = struct.Struct(">H")
+_SEQUENCE = struct.Struct("<H")
+_END = struct.Struct(f"<QI{DIGEST_BYTES}s")
+_END_TRAILER = struct.Struct("<I4s")
+
+
+def _read_packet_front(reader: Reader, stream: StreamInfo) -> tuple[int, int, tuple[int, ...], int]:
+    """Sequence, frames, levels and payload length: all that stands before the payload."""
+    (sync,) = reader.fields(_SYNC)
+    if sync not in (PACKET_SYNC, PACKET_SYNC | FLAG_FRAMES):
+        raise ValueError("no packet starts here")
+    (sequence,) = reader.fields(_SEQUENCE)
+    frames = stream.frames_per_packet
+    if sync & FLAG_FRAMES:
+        frames = reader.varint("frame count", MAX_FRAMES)
+    levels = tuple(reader.take(stream.channels))
+    return sequence, frames, levels, reader.varint("payload length", stream.payload_limit(frames))
+
+
+def pack_packet(packet: Packet, frames_per_packet: int) -> bytes:
+    """One packet of a stream that has `frames_per_packet` in its header."""
+    short = packet.frames != frames_per_packet
+    sync = PACKET_SYNC | FLAG_FRAMES if short else PACKET_SYNC
+    return seal(
+        _SYNC.pack(sync)
+        + _SEQUENCE.pack(packet.sequence)
+        + (pack_varint(packet.frames) if short else b"")
+        + bytes(packet.levels)
+        + pack_varint(len(packet.payload))
+        + packet.payload
+    )
+
+
+def packet_cost(channels: int, payload_bytes: int, frames: int, frames_per_packet: int) -> int:
+    """Bytes that `pack_packet` makes of a payload of `payload_bytes` bytes."""
+    count = 0 if frames == frames_per_packet else len(pack_varint(frames))
+    length = len(pack_varint(payload_bytes))
+    return _SYNC.size + _SEQUENCE.size + count + channels + length + payload_bytes + CRC_BYTES
+
+
+# End record.
+
+
+class SeekTable:
+    """Gathers the seek table while packets are written, in bounded memory.
+
+    Holds the distance from the first packet to every `interval`-th one; when the table is full,
+    every other entry goes and the interval doubles.
+    """
+
+    def __init__(self) -> None:
+        self.interval = FIRST_SEEK_INTERVAL
+        self.packets = 0
+        self._bytes = 0
+        self._entries: list[int] = []
+
+    @property
+    def entries(self) -> tuple[int, ...]:
+        return tuple(self._entries)
+
+    def add(self, packet_bytes: int) -> None:
+        """Count the next packet, `packet_bytes` long with its framing."""
+        if self.packets and self.packets % self.interval == 0:
+            self._entries.append(self._bytes)
+        if len(self._entries) > MAX_SEEK_ENTRIES:
+            self._entries = self._entries[1::2]
+            self.interval *= 2
+        self.packets += 1
+        self._bytes += packet_bytes
+
+
+def _read_end_front(reader: Reader) -> tuple[int, int, bytes, int, int]:
+    """Samples, packets, check value, seek interval, and the bytes of the seek entries."""
+    reader.fields(_SYNC)
+    samples, packets, check = reader.fields(_END)
+    interval = reader.varint("seek interval", MAX_U32)
+    return samples, packets, check, interval, reader.varint("seek table", 10 * MAX_SEEK_ENTRIES)
+
+
+def pack_end(end: EndRecord) -> bytes:
+    """The end record; the file ends with it."""
+    entries = b"".join(pack_varint(later - sooner) for sooner, later in pairwise((0, *end.seek)))
+    body = (
+        _SYNC.pack(END_SYNC)
+        + _END.pack(end.samples, end.packets, end.check)
+        + pack_varint(end.interval)
+        + pack_varint(len(entries))
+        + entries
+    )
+    return seal(body + _END_TRAILER.pack(len(body) + _END_TRAILER.size + CRC_BYTES, END_MAGIC))
+
+
+def _unpack_end(record: bytes) -> EndRecord:
+    reader = Reader(unseal(record), whole=True)
+    samples, packets, check, interval, table_bytes = _read_end_front(reader)
+    entries = Reader(reader.take(table_bytes), whole=True)
+    seek: list[int] = []
+    while entries.at < table_bytes:
+        seek.append((seek[-1] if seek else 0) + entries.varint("seek entry", MAX_U64))
+    if reader.fields(_END_TRAILER) != (len(record), END_MAGIC):
+        raise ValueError("the end record does not close")
+    return EndRecord(samples, packets, check, interval, tuple(seek))
+
+
+def fixed_bytes(header: Header) -> int:
+    """Bytes of a file that do not grow with its audio, tags, picture and inline tables left out."""
+    bare = replace(
+        header,
+        codebooks=replace(header.codebooks, inline=None),
+        entropy=replace(header.entropy, inline=None),
+        tags=(),
+        picture=None,
+    )
+    return len(pack_header(bare)) + len(pack_end(EndRecord(0, 0, bytes(DIGEST_BYTES))))
+
+
+# Records: what stands after the header, told apart by the sync pattern.
+
+
+def record_size(data: bytes | bytearray, stream: StreamInfo) -> int:
+    """Bytes of the record that starts `data`; `Short` while that cannot be told."""
+    reader = Reader(data)
+    if data[: _SYNC.size] == _SYNC.pack(END_SYNC):
+        *_, table_bytes = _read_end_front(reader)
+        return reader.at + table_bytes + _END_TRAILER.size + CRC_BYTES
+    *_, payload_bytes = _read_packet_front(reader, stream)
+    return reader.at + payload_bytes + CRC_BYTES
+
+
+def unpack_record(record: bytes, stream: StreamInfo) -> Packet | EndRecord:
+    """The packet or end record that `record` is, as a whole."""
+    if record.startswith(_SYNC.pack(END_SYNC)):
+        return _unpack_end(record)
+    reader = Reader(unseal(record), whole=True)
+    sequence, frames, levels, _ = _read_packet_front(reader, stream)
+    return Packet(sequence, frames, levels, reader.rest())

@@ -1,0 +1,182 @@
+"""What a .nac file holds, as values: header, packets, end record, and their limits.
+
+Every value checks itself, so what it holds can be written and what was read is sound: anything
+outside the limits is a `ValueError`. Payloads and digests are opaque here. `header.py` and
+`packets.py` turn these values to bytes and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+
+CODED_RATE = 24_000
+"""Samples a second of the coded signal in version 1; `hop` counts these."""
+
+MODEL_BYTES = 32
+DIGEST_BYTES = 8
+
+MAX_SAMPLE_RATE = 1_536_000
+MAX_SAMPLES = 2**64 - 2
+MAX_CHANNELS = 8
+MAX_STAGES = 64
+MAX_FRAMES = 65_535
+MAX_PAYLOAD_BYTES = 1 << 20
+MAX_SEEK_ENTRIES = 4096
+FIRST_SEEK_INTERVAL = 16
+
+
+class ChannelMode(IntEnum):
+    """How the channels of the file became the coded channels."""
+
+    MONO = 0
+    MID_SIDE = 1
+    INDEPENDENT = 2
+
+
+class SampleFormat(IntEnum):
+    """Sample format of the original file, by the names that libsndfile uses."""
+
+    OTHER = 0
+    PCM_S8 = 1
+    PCM_U8 = 2
+    PCM_16 = 3
+    PCM_24 = 4
+    PCM_32 = 5
+    FLOAT = 6
+    DOUBLE = 7
+    ULAW = 8
+    ALAW = 9
+
+    @classmethod
+    def named(cls, name: str) -> SampleFormat:
+        """The format called `name`, `OTHER` where the list lacks it."""
+        return cls.__members__.get(name, cls.OTHER)
+
+
+class EntropyKind(IntEnum):
+    """What predicts the codes: tables, or (reserved) a learned model."""
+
+    STATIC = 0
+    LEARNED = 1
+
+
+def _require(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} {value} is not within {low}..{high}")
+
+
+def _require_length(name: str, data: bytes, length: int) -> None:
+    if len(data) != length:
+        raise ValueError(f"{name} has {len(data)} bytes, not {length}")
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """The audio that went in and the frames it became; `samples` is None while it is unknown."""
+
+    sample_rate: int
+    channels: int
+    channel_mode: ChannelMode
+    sample_format: SampleFormat
+    samples: int | None
+    hop: int
+    frames_per_packet: int
+    stages: int
+
+    def __post_init__(self) -> None:
+        _require("sample rate", self.sample_rate, 1, MAX_SAMPLE_RATE)
+        _require("channel count", self.channels, 1, MAX_CHANNELS)
+        _require("sample count", self.samples or 0, 0, MAX_SAMPLES)
+        _require("hop", self.hop, 1, 0xFFFF)
+        _require("frames per packet", self.frames_per_packet, 1, MAX_FRAMES)
+        _require("stage count", self.stages, 1, MAX_STAGES)
+        modes = {ChannelMode.MONO: 1, ChannelMode.MID_SIDE: 2}
+        if self.channels != modes.get(self.channel_mode, self.channels):
+            raise ValueError(f"channel mode {self.channel_mode} with {self.channels} channels")
+
+    def payload_limit(self, frames: int) -> int:
+        """Most payload bytes of a packet of `frames` frames: four for every gain and code, and 64.
+
+        No coder needs as much; it keeps a broken length from making a reader wait for long.
+        """
+        return min(MAX_PAYLOAD_BYTES, 64 + 4 * frames * self.channels * (1 + self.stages))
+
+
+@dataclass(frozen=True)
+class TableSection:
+    """Codebooks or entropy tables: their truncated SHA-256, and themselves where inline."""
+
+    digest: bytes
+    inline: bytes | None = None
+    kind: int = 0
+
+    def __post_init__(self) -> None:
+        _require_length("table digest", self.digest, DIGEST_BYTES)
+
+
+@dataclass(frozen=True)
+class Header:
+    """All that stands before the first packet. `model` is a SHA-256, `tags` are NAME=value."""
+
+    stream: StreamInfo
+    model: bytes
+    codebooks: TableSection
+    entropy: TableSection
+    tags: tuple[str, ...] = ()
+    picture: bytes | None = None
+
+    def __post_init__(self) -> None:
+        _require_length("model digest", self.model, MODEL_BYTES)
+        _require("codebook kind", self.codebooks.kind, 0, 0)
+        EntropyKind(self.entropy.kind)
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A run of frames of all channels. `sequence` counts packets modulo 65536."""
+
+    sequence: int
+    frames: int
+    levels: tuple[int, ...]
+    payload: bytes
+
+    def __post_init__(self) -> None:
+        _require("sequence", self.sequence, 0, 0xFFFF)
+        _require("frame count", self.frames, 1, MAX_FRAMES)
+        _require("level count", len(self.levels), 1, MAX_CHANNELS)
+        _require("payload length", len(self.payload), 0, MAX_PAYLOAD_BYTES)
+
+
+@dataclass(frozen=True)
+class EndRecord:
+    """What only the end of a stream can know.
+
+    `samples` is at the original rate; `seek` holds the distance in bytes from the first packet to
+    packets `interval`, 2 x `interval` and so on.
+    """
+
+    samples: int
+    packets: int
+    check: bytes
+    interval: int = FIRST_SEEK_INTERVAL
+    seek: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require("sample count", self.samples, 0, MAX_SAMPLES)
+        _require("packet count", self.packets, 0, 0xFFFFFFFF)
+        _require_length("check value", self.check, DIGEST_BYTES)
+        _require("seek interval", self.interval, 1, 0xFFFFFFFF)
+        _require("seek entry count", len(self.seek), 0, MAX_SEEK_ENTRIES)
+        if any(later <= sooner for sooner, later in pairwise((0, *self.seek))):
+            raise ValueError("seek entries do not rise")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A run of bytes of the file that were no good record; `offset` counts from its start."""
+
+    offset: int
+    length: int
+    reason: str

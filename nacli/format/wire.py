@@ -1,0 +1,75 @@
+"""Primitives of the format: little-endian fields, varints, and the CRC-32 at every end."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+CRC_BYTES = 4
+MAX_U32 = 2**32 - 1
+MAX_U64 = 2**64 - 1
+
+_CRC = struct.Struct("<I")
+
+
+class Short(Exception):
+    """The bytes end before the record does."""
+
+
+class Reader:
+    """Reads fields in order; running out is `Short`, or `ValueError` where the record is whole."""
+
+    def __init__(self, data: bytes | bytearray, whole: bool = False) -> None:
+        self.data = data
+        self.at = 0
+        self.whole = whole
+
+    def take(self, count: int) -> bytes:
+        end = self.at + count
+        if end > len(self.data):
+            raise ValueError("a field runs past the end of its record") if self.whole else Short
+        taken = bytes(self.data[self.at : end])
+        self.at = end
+        return taken
+
+    def rest(self) -> bytes:
+        return self.take(len(self.data) - self.at)
+
+    def fields(self, layout: struct.Struct) -> tuple[Any, ...]:
+        return layout.unpack(self.take(layout.size))
+
+    def varint(self, name: str, high: int) -> int:
+        """An integer up to `high`, in its shortest form only."""
+        value = 0
+        for shift in range(0, 70, 7):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if value > high or (shift and not byte):
+                break
+            if byte < 0x80:
+                return value
+        raise ValueError(f"{name} is not within 0..{high} in its shortest form")
+
+
+def pack_varint(value: int) -> bytes:
+    """Seven bits a byte, lowest first; the high bit says that more follow (LEB128)."""
+    packed = bytearray()
+    while value > 0x7F:
+        packed.append(value & 0x7F | 0x80)
+        value >>= 7
+    packed.append(value)
+    return bytes(packed)
+
+
+def seal(body: bytes) -> bytes:
+    """`body` and its CRC-32."""
+    return body + _CRC.pack(zlib.crc32(body))
+
+
+def unseal(record: bytes) -> bytes:
+    """The body of a record whose CRC-32 holds; `ValueError` where it does not."""
+    body = record[:-CRC_BYTES]
+    if _CRC.pack(zlib.crc32(body)) != record[-CRC_BYTES:]:
+        raise ValueError("CRC mismatch")
+    return body

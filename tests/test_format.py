@@ -1,0 +1,391 @@
+"""The format: round trips, any cutting, damage anywhere, limits, and the example of FORMAT.md."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from importlib.resources import files
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nacli.errors import DamagedHeader, NacliError, NotNac, UnknownVersion
+from nacli.format import (
+    ChannelMode,
+    Damage,
+    EndRecord,
+    Event,
+    Header,
+    Packet,
+    Parser,
+    SampleFormat,
+    SeekTable,
+    StreamInfo,
+    TableSection,
+    fixed_bytes,
+    pack_end,
+    pack_header,
+    pack_packet,
+    packet_cost,
+)
+from nacli.format.header import MAGIC, MAX_SECTION_BYTES, Tag, pack_section
+from nacli.format.records import MAX_FRAMES, MAX_PAYLOAD_BYTES, MAX_SAMPLES, MAX_SEEK_ENTRIES
+from nacli.format.wire import CRC_BYTES, Reader, pack_varint, seal
+
+STREAM = StreamInfo(24_000, 1, ChannelMode.MONO, SampleFormat.PCM_16, None, 320, 2, 16)
+HEADER = Header(STREAM, bytes(range(32)), TableSection(b"codebook"), TableSection(b"entropy."))
+PACKETS = [
+    Packet(0, 2, (7,), b"\x11\x22\x33"),
+    Packet(1, 2, (0,), b""),
+    Packet(2, 2, (9,), bytes(range(100, 140))),
+    Packet(3, 1, (5,), b"\xac\xe0\x00\x00\x00\x00"),
+]
+END = EndRecord(1000, len(PACKETS), b"checksum")
+
+
+def pack_file(header: Header, packets: list[Packet], end: EndRecord) -> bytes:
+    framed = (pack_packet(packet, header.stream.frames_per_packet) for packet in packets)
+    return pack_header(header) + b"".join(framed) + pack_end(end)
+
+
+FILE = pack_file(HEADER, PACKETS, END)
+STARTS = [len(pack_header(HEADER))]
+for _packet in PACKETS:
+    STARTS.append(STARTS[-1] + len(pack_packet(_packet, STREAM.frames_per_packet)))
+
+
+def parse(data: bytes, *cuts: int) -> list[Event]:
+    parser = Parser()
+    events: list[Event] = []
+    for start, stop in pairwise((0, *sorted(cuts), len(data))):
+        events += parser.feed(data[start:stop])
+    return [*events, *parser.finish()]
+
+
+def with_section(tag: int, body: bytes) -> bytes:
+    """The small file with one more section before STREAM."""
+    start = len(MAGIC) + 1
+    return FILE[:start] + pack_section(tag, body) + FILE[start:]
+
+
+# Round trips.
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> StreamInfo:
+    channels = draw(st.integers(1, 8))
+    modes = {1: ChannelMode.MONO, 2: ChannelMode.MID_SIDE}
+    return StreamInfo(
+        sample_rate=draw(st.integers(1, 1_536_000)),
+        channels=channels,
+        channel_mode=draw(
+            st.sampled_from([modes.get(channels, ChannelMode.INDEPENDENT), ChannelMode.INDEPENDENT])
+        ),
+        sample_format=draw(st.sampled_from(SampleFormat)),
+        samples=draw(st.none() | st.integers(0, MAX_SAMPLES)),
+        hop=draw(st.integers(1, 65_535)),
+        frames_per_packet=draw(st.integers(1, MAX_FRAMES)),
+        stages=draw(st.integers(1, 64)),
+    )
+
+
+def tables(kinds: int) -> st.SearchStrategy[TableSection]:
+    digest = st.binary(min_size=8, max_size=8)
+    return st.builds(
+        TableSection, digest, st.none() | st.binary(max_size=40), st.integers(0, kinds - 1)
+    )
+
+
+HEADERS = st.builds(
+    Header,
+    streams(),
+    st.binary(min_size=32, max_size=32),
+    tables(1),
+    tables(2),
+    st.lists(st.text(st.characters(codec="utf-8"), max_size=20), max_size=3).map(tuple),
+    st.none() | st.binary(max_size=40),
+)
+
+
+@st.composite
+def file_parts(draw: st.DrawFn) -> tuple[Header, list[Packet], EndRecord]:
+    header = draw(HEADERS)
+    frames = st.just(header.stream.frames_per_packet) | st.integers(1, MAX_FRAMES)
+    count = header.stream.channels
+    levels = st.lists(st.integers(0, 255), min_size=count, max_size=count).map(tuple)
+    packet = st.builds(Packet, st.integers(0, 0xFFFF), frames, levels, st.binary(max_size=64))
+    seek = st.sets(st.integers(1, 2**40), max_size=4).map(lambda entries: tuple(sorted(entries)))
+    end = st.builds(
+        EndRecord,
+        st.integers(0, MAX_SAMPLES),
+        st.integers(0, 2**32 - 1),
+        st.binary(min_size=8, max_size=8),
+        st.integers(1, 2**32 - 1),
+        seek,
+    )
+    return header, draw(st.lists(packet, max_size=4)), draw(end)
+
+
+@settings(max_examples=30, deadline=None)
+@given(file_parts(), st.data())
+def test_a_file_comes_back_however_it_is_cut(
+    parts: tuple[Header, list[Packet], EndRecord], data: st.DataObject
+) -> None:
+    header, packets, end = parts
+    packed = pack_file(*parts)
+    cuts = data.draw(st.lists(st.integers(0, len(packed)), max_size=8))
+    assert parse(packed, *cuts) == [header, *packets, end]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_a_damaged_file_gives_the_same_events_however_it_is_cut(data: st.DataObject) -> None:
+    damaged = bytearray(FILE)
+    for at in data.draw(st.lists(st.integers(STARTS[0], len(FILE) - 1), max_size=4)):
+        damaged[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))
+    cuts = data.draw(st.lists(st.integers(0, len(damaged)), max_size=8))
+    expected = parse(bytes(damaged))
+    assert parse(bytes(damaged), *cuts) == expected
+    assert parse(bytes(damaged), *range(len(damaged))) == expected
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_varints_come_back(value: int) -> None:
+    packed = pack_varint(value)
+    assert Reader(packed).varint("value", 2**64 - 1) == value
+    assert len(packed) == max(1, (value.bit_length() + 6) // 7)
+
+
+@pytest.mark.parametrize("packed", [b"\x80\x00", b"\xff\x80\x00", b"\x80" * 100, b"\x81\x01"])
+def test_varints_that_are_long_or_too_large_are_refused(packed: bytes) -> None:
+    with pytest.raises(ValueError, match="shortest form"):
+        Reader(packed).varint("value", 128)
+
+
+# Sizes that the rate control and the issue count on.
+
+
+@given(st.integers(1, 8), st.integers(0, 300), st.integers(1, 300))
+def test_packet_cost_is_the_size_of_the_packet(channels: int, size: int, frames: int) -> None:
+    packet = Packet(0, frames, (0,) * channels, bytes(size))
+    assert packet_cost(channels, size, frames, 75) == len(pack_packet(packet, 75))
+
+
+def test_fixed_costs_are_low() -> None:
+    rich = replace(HEADER, codebooks=TableSection(b"codebook", b"inline"), tags=("A=1",))
+    assert fixed_bytes(rich) == fixed_bytes(HEADER) <= 160
+    assert fixed_bytes(HEADER) == len(pack_file(HEADER, [], EndRecord(0, 0, bytes(8))))
+    assert packet_cost(1, 127, 75, 75) - 127 == 10
+
+
+@pytest.mark.parametrize("packets", [0, 1, 16, 17, 33, 16 * (MAX_SEEK_ENTRIES + 1) + 1])
+def test_the_seek_table_leads_to_its_packets(packets: int) -> None:
+    table = SeekTable()
+    for index in range(packets):
+        table.add(10 + index % 3)
+    starts = [10 * index + index // 3 * 3 + (0, 0, 1)[index % 3] for index in range(packets)]
+    assert table.packets == packets
+    assert len(table.entries) <= MAX_SEEK_ENTRIES
+    assert list(table.entries) == starts[table.interval :: table.interval]
+    end = EndRecord(0, packets, bytes(8), table.interval, table.entries)
+    assert parse(pack_header(HEADER) + pack_end(end))[-1] == end
+
+
+def test_the_end_record_is_found_from_the_end() -> None:
+    length = int.from_bytes(FILE[-12:-8], "little")
+    assert FILE[-8:-4] == b"nacE"
+    assert FILE[-length:] == pack_end(END)
+
+
+# Damage.
+
+
+def owner(offset: int) -> int:
+    """Index of the packet that holds the byte at `offset`; past the last: the end record."""
+    return sum(start <= offset for start in STARTS) - 1
+
+
+@pytest.mark.parametrize("mask", [0x01, 0x80, 0xFF])
+def test_a_flipped_byte_costs_no_more_than_its_record(mask: int) -> None:
+    for at in range(len(FILE)):
+        damaged = bytearray(FILE)
+        damaged[at] ^= mask
+        if at < STARTS[0]:
+            with pytest.raises(NacliError):
+                parse(bytes(damaged))
+            continue
+        records: list[Event] = [HEADER, *PACKETS, END]
+        lost = owner(at) + 1
+        events = parse(bytes(damaged))
+        assert [e for e in events if not isinstance(e, Damage)] == records[:lost] + records[
+            lost + 1 :
+        ]
+        damage = next(e for e in events if isinstance(e, Damage))
+        assert damage.offset == STARTS[lost - 1]
+        assert damage.offset + damage.length == [*STARTS, len(FILE)][lost]
+
+
+def test_a_truncated_file_keeps_its_whole_packets() -> None:
+    for length in range(len(FILE)):
+        if length < STARTS[0]:
+            with pytest.raises(NotNac if length < len(MAGIC) else DamagedHeader):
+                parse(FILE[:length])
+            continue
+        whole = owner(length)
+        events = parse(FILE[:length])
+        assert events[: whole + 1] == [HEADER, *PACKETS[:whole]]
+        assert events[-1] == Damage(length, 0, "the end record is missing")
+        tail = length - STARTS[whole]
+        expected = [Damage(STARTS[whole], tail, "the file ends inside a packet")] if tail else []
+        assert events[whole + 1 : -1] == expected
+
+
+def test_a_run_of_damage_is_one_event() -> None:
+    damaged = FILE[: STARTS[1]] + bytes(1000) + FILE[STARTS[1] :]
+    damage = Damage(STARTS[1], 1000, "no packet starts here")
+    assert parse(damaged) == [HEADER, PACKETS[0], damage, *PACKETS[1:], END]
+
+
+def test_data_after_the_end_is_one_event() -> None:
+    expected = [HEADER, *PACKETS, END, Damage(len(FILE), len(FILE), "data after the end record")]
+    assert parse(FILE + FILE) == expected
+    assert parse(FILE + FILE, *range(2 * len(FILE))) == expected
+
+
+def test_a_broken_length_does_not_hold_a_live_reader_up() -> None:
+    parser = Parser()
+    list(parser.feed(pack_header(HEADER)))
+    packet = bytearray(pack_packet(Packet(0, 2, (0,), bytes(64)), 2))
+    packet[5:6] = pack_varint(STREAM.payload_limit(2))
+    good = pack_packet(PACKETS[0], 2)
+    events = [e for _ in range(20) for e in parser.feed(bytes(packet) + good)]
+    assert events.count(PACKETS[0]) >= 16
+
+
+def test_false_starts_take_linear_time() -> None:
+    stream = replace(STREAM, channels=8, channel_mode=ChannelMode.INDEPENDENT, stages=64)
+    wide = replace(HEADER, stream=replace(stream, frames_per_packet=MAX_FRAMES))
+    false = b"\xac\xe0\x00\x00" + bytes(8) + pack_varint(MAX_PAYLOAD_BYTES)
+    started = time.process_time()
+    events = parse(pack_header(wide) + false * (3 * MAX_PAYLOAD_BYTES // 2 // len(false)))
+    assert [type(event) for event in events] == [Header, Damage, Damage]
+    assert time.process_time() - started < 10
+
+
+# Headers that a reader must refuse, or not.
+
+
+@pytest.mark.parametrize("data", [b"", b"\x8f", b"RIFF", b"RIFFxxxxWAVE", b"\x8fnaX\x01"])
+def test_other_files_are_not_nac(data: bytes) -> None:
+    with pytest.raises(NotNac):
+        parse(data)
+
+
+def test_an_unknown_version_is_named() -> None:
+    with pytest.raises(UnknownVersion, match="version 2"):
+        parse(MAGIC + b"\x02")
+
+
+def test_an_unknown_section_is_skipped_but_checked() -> None:
+    packed = with_section(99, b"from the future")
+    assert parse(packed) == [HEADER, *PACKETS, END]
+    with pytest.raises(DamagedHeader, match="CRC"):
+        parse(packed.replace(b"future", b"suture"))
+
+
+@pytest.mark.parametrize("tag", [Tag.STREAM, Tag.MODEL, Tag.CODEBOOKS, Tag.ENTROPY])
+def test_required_sections_come_once(tag: Tag) -> None:
+    start = len(MAGIC) + 1
+    while FILE[start] != tag:
+        start += FILE[start + 1] + 2 + CRC_BYTES
+    stop = start + FILE[start + 1] + 2 + CRC_BYTES
+    with pytest.raises(DamagedHeader, match=f"the {tag.name} section is missing"):
+        parse(FILE[:start] + FILE[stop:])
+    with pytest.raises(DamagedHeader, match="twice"):
+        parse(FILE[:start] + FILE[start:stop] + FILE[start:])
+
+
+@pytest.mark.parametrize(
+    ("tag", "body"),
+    [
+        (Tag.TAGS, b"\x02\x01A"),  # fewer tags than it counts
+        (Tag.TAGS, b"\x01\x01AB"),  # more bytes than tags
+        (Tag.TAGS, b"\x01\x01\xff"),  # no UTF-8
+        (Tag.STREAM, b"\x01"),
+    ],
+)
+def test_sections_that_contradict_themselves_are_refused(tag: Tag, body: bytes) -> None:
+    with pytest.raises(DamagedHeader):
+        parse(with_section(tag, body))
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [(0, 0), (4, 0), (4, 9), (5, 3), (6, 10), (7, 1), (16, 0), (18, 0), (20, 0), (20, 65)],
+)
+def test_stream_fields_outside_their_limits_are_refused(offset: int, value: int) -> None:
+    start = len(MAGIC) + 1
+    section = bytearray(FILE[start : start + 23])
+    width = {0: 4, 16: 2, 18: 2}.get(offset, 1)
+    section[2 + offset : 2 + offset + width] = value.to_bytes(width, "little")
+    with pytest.raises(DamagedHeader):
+        parse(FILE[:start] + seal(bytes(section)) + FILE[start + 27 :])
+
+
+@pytest.mark.parametrize(
+    ("tag", "length"),
+    [(Tag.TAGS, 1 << 20), (Tag.PICTURE, 16 << 20), (Tag.MODEL, 32), (99, MAX_SECTION_BYTES)],
+)
+def test_long_sections_are_refused_before_they_come(tag: int, length: int) -> None:
+    start = MAGIC + b"\x01" + bytes([tag])
+    assert list(Parser().feed(start + pack_varint(length))) == []
+    with pytest.raises(DamagedHeader, match="length of section"):
+        list(Parser().feed(start + pack_varint(length + 1)))
+
+
+@pytest.mark.parametrize("flags", [0x2, 0x4, 0x8])
+def test_reserved_flags_are_damage(flags: int) -> None:
+    packed = bytearray(pack_packet(PACKETS[0], 2))
+    packed[1] |= flags
+    damaged = pack_header(HEADER) + seal(bytes(packed[:-CRC_BYTES])) + pack_end(END)
+    assert parse(damaged) == [HEADER, Damage(STARTS[0], len(packed), "no packet starts here"), END]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sample_rate": 0},
+        {"channels": 9},
+        {"channels": 2},
+        {"stages": 65},
+        {"hop": 65_536},
+        {"samples": 2**64 - 1},
+    ],
+)
+def test_values_outside_their_limits_cannot_be_made(change: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"within|channel mode"):
+        replace(STREAM, **change)  # type: ignore[arg-type]
+
+
+def test_what_is_too_long_cannot_be_written() -> None:
+    with pytest.raises(ValueError, match="payload length"):
+        Packet(0, 1, (0,), bytes(MAX_PAYLOAD_BYTES + 1))
+    with pytest.raises(ValueError, match="section 5"):
+        pack_header(replace(HEADER, tags=("x" * (1 << 20),)))
+
+
+# FORMAT.md.
+
+
+def test_the_example_of_the_documentation_is_a_file() -> None:
+    text = (files("nacli") / "FORMAT.md").read_text()
+    block = re.search(r"```hex\n(.*?)```", text, re.DOTALL)
+    assert block
+    example = bytes.fromhex("".join(line[:47] for line in block[1].splitlines()))
+    packets = [PACKETS[0], Packet(1, 1, (5,), b"\x44")]
+    parts = replace(HEADER, tags=("TITLE=Hi",)), packets, EndRecord(800, 2, b"checksum")
+    assert parse(example) == [parts[0], *packets, parts[2]]
+    assert pack_file(*parts) == example
