@@ -1,0 +1,87 @@
+"""What each output container holds: which sample formats, how many bytes, how much text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nacli.audio.pcm import AudioInfo
+from nacli.audio.wavstream import INFO_TAGS, WAV_FORMATS
+from nacli.errors import UnsupportedAudio
+
+TELEPHONE = ("ULAW", "ALAW")
+_AIFF_FORMATS = ("PCM_S8", *WAV_FORMATS, *TELEPHONE)
+CONTAINERS = {
+    ".wav": ("WAV", (*WAV_FORMATS, *TELEPHONE)),
+    ".flac": ("FLAC", ("PCM_S8", "PCM_16", "PCM_24")),
+    ".ogg": ("OGG", ("VORBIS", "OPUS")),
+    ".aiff": ("AIFF", _AIFF_FORMATS),
+    ".aif": ("AIFF", _AIFF_FORMATS),
+}
+"""Containers by extension: libsndfile's name, and the sample formats that may go in. Block codecs
+such as ADPCM are left out, as they pad the length."""
+
+NEAREST = {
+    "PCM_S8": ("PCM_U8",),
+    "PCM_U8": ("PCM_S8",),
+    "PCM_32": ("PCM_24",),
+    "FLOAT": ("PCM_24",),
+    "DOUBLE": ("FLOAT", "PCM_24"),
+}
+"""What stands in for a sample format that a container cannot hold; after these come PCM_16 and, in
+Ogg, VORBIS."""
+
+TAG_NAMES = (*INFO_TAGS, "LICENSE")
+"""Vorbis comment names that libsndfile carries. Not its "software": that is the tool that wrote the
+file which was read, and would be wrong in any other."""
+
+INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+INTEGER_BITS |= dict.fromkeys(TELEPHONE, 16)
+
+MAX_BYTES = {"WAV": 0xFFFF0000, "AIFF": 0xFFFF0000}
+"""Audio bytes in containers whose lengths have 32 bits."""
+
+TAG_BYTES = {"WAV": 2000, "RF64": 2000, "AIFF": 4096, "FLAC": 16384, "OGG": 16384}
+"""Bytes of all tags together: with more, libsndfile 1.2 loses them or writes broken files."""
+
+_OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
+
+
+def choose_container(path: str, info: AudioInfo) -> tuple[str, str]:
+    """Container and sample format of an output file, from its extension and what goes in.
+
+    Raises `UnsupportedAudio` for other extensions than those of `CONTAINERS`.
+    """
+    extension = Path(path).suffix.lower()
+    if extension not in CONTAINERS:
+        known = " ".join(CONTAINERS)
+        raise UnsupportedAudio(f"{path}: no audio format has the extension {extension!r} ({known})")
+    container, formats = CONTAINERS[extension]
+    if info.sample_rate not in _OPUS_RATES or info.samples == 0:  # empty Opus comes out broken
+        formats = tuple(name for name in formats if name != "OPUS")
+    sample_format = nearest_format(info.sample_format, formats)
+    size = audio_bytes(info.samples or 0, info, sample_format)
+    if container == "WAV" and size > MAX_BYTES["WAV"]:
+        container = "RF64"
+    return container, sample_format
+
+
+def nearest_format(wanted: str, formats: tuple[str, ...]) -> str:
+    """`wanted` if it is one of `formats`, else what is nearest to it among them."""
+    choices = (wanted, *NEAREST.get(wanted, ()), "PCM_16", "VORBIS")
+    return next(choice for choice in choices if choice in formats)
+
+
+def audio_bytes(samples: int, info: AudioInfo, sample_format: str) -> int:
+    """Bytes that `samples` take uncompressed."""
+    bits = 8 if sample_format in TELEPHONE else INTEGER_BITS.get(sample_format, 32)
+    bits = 64 if sample_format == "DOUBLE" else bits
+    return samples * info.channels * bits // 8
+
+
+def empty_flac(info: AudioInfo) -> bytes:
+    """A FLAC file without samples (RFC 9639, section 8.2), which libsndfile does not write."""
+    bits = INTEGER_BITS[info.sample_format]
+    packed = (info.sample_rate << 44) | ((info.channels - 1) << 41) | ((bits - 1) << 36)
+    block_sizes = (4096).to_bytes(2, "big") * 2
+    stream_info = block_sizes + bytes(6) + packed.to_bytes(8, "big") + bytes(16)
+    return b"fLaC\x80" + len(stream_info).to_bytes(3, "big") + stream_info

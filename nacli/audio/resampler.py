@@ -1,0 +1,39 @@
+"""Sample rates: pcm at one rate to pcm at another, as a stream."""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+
+from nacli.audio.pcm import Pcm
+
+
+class Resampler:
+    """A stream of pcm from one sample rate to another (soxr, high quality).
+
+    Chunk-exact: any cutting of the input gives the same samples. The output begins with the input,
+    soxr's delay removed, and has `target / source` times its length, rounded; some of it comes only
+    with `flush`. Equal rates pass through.
+    """
+
+    def __init__(self, source: int, target: int, channels: int) -> None:
+        self._channels = channels
+        self._stream = None
+        if source != target:
+            self._stream = soxr.ResampleStream(
+                source, target, channels, dtype="float32", quality="HQ"
+            )
+
+    def process(self, pcm: Pcm) -> Pcm:
+        """Take pcm [T, C] at the source rate, return what is ready at the target rate."""
+        return pcm if self._stream is None else self._resample(pcm, last=False)
+
+    def flush(self) -> Pcm:
+        """Return the rest. The stream ends here."""
+        return self._resample(np.zeros((0, self._channels), np.float32), last=True)
+
+    def _resample(self, pcm: Pcm, last: bool) -> Pcm:
+        if self._stream is None:
+            return pcm
+        resampled: Pcm = self._stream.resample_chunk(np.ascontiguousarray(pcm), last=last)
+        return resampled

@@ -1,0 +1,193 @@
+"""Pcm to audio files and pipes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from nacli.audio import wavstream
+from nacli.audio.containers import (
+    INTEGER_BITS,
+    MAX_BYTES,
+    TAG_BYTES,
+    TAG_NAMES,
+    TELEPHONE,
+    audio_bytes,
+    choose_container,
+    empty_flac,
+    nearest_format,
+)
+from nacli.audio.pcm import AudioInfo, Pcm, encode_samples, sample_size, to_integers
+from nacli.errors import UnsupportedAudio, WriteFailed
+from nacli.files import Output, atomic_output
+
+_WRITE_SAMPLES = 4096
+"""Written at once; libvorbis keeps what it is given on its stack."""
+
+
+class AudioWriter:
+    """Audio to a file, or to stdout for "-". A context manager that opens on entry.
+
+    A file's container follows its extension, its sample format is that of `info` or the nearest
+    that the container holds (`containers.NEAREST`); tags are kept where the container has a place
+    for them. The file appears under its name when all is well, and not at all otherwise (see
+    `atomic_output`). Stdout gets WAV as a stream, each block at once; with `info.samples` known the
+    header is exact.
+
+    Raises:
+        UnsupportedAudio: an extension that is none of `containers.CONTAINERS`, or audio that the
+            container cannot hold.
+        OutputExists, WriteFailed: as `atomic_output`; also a WAV or AIFF file over 4 GiB.
+    """
+
+    def __init__(self, path: str, info: AudioInfo, force: bool = False) -> None:
+        self._path = path
+        self._force = force
+        self._container: str | None
+        if path == "-":
+            self._container = None
+            sample_format = nearest_format(info.sample_format, wavstream.WAV_FORMATS)
+        else:
+            self._container, sample_format = choose_container(path, info)
+        self.info = replace(info, sample_format=sample_format)
+
+    def __enter__(self) -> AudioWriter:
+        with ExitStack() as stack:
+            output = stack.enter_context(atomic_output(self._path, self._force))
+            if self._container is None:
+                sink = _stream_sink(output, self.info)
+            else:
+                sink = _file_sink(output, self.info, self._container)
+            self._write = stack.enter_context(sink)
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, pcm: Pcm) -> None:
+        """Append pcm [T, C]. What is not float is clipped to +-1 and rounded without dither."""
+        self._write(pcm)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+
+@contextmanager
+def _stream_sink(output: Output, info: AudioInfo) -> Iterator[Callable[[Pcm], None]]:
+    output.write(wavstream.write_header(info))
+
+    def write(pcm: Pcm) -> None:
+        output.write(encode_samples(pcm, info.sample_format))
+
+    yield write
+    if (info.samples or 0) * sample_size(info) % 2:
+        output.write(b"\0")
+
+
+@contextmanager
+def _file_sink(output: Output, info: AudioInfo, container: str) -> Iterator[Callable[[Pcm], None]]:
+    door = _Door(output)
+    file = _create(door, info, container)
+    limit = MAX_BYTES.get(container)
+    samples = 0
+
+    def write(pcm: Pcm) -> None:
+        nonlocal samples
+        samples += len(pcm)
+        if limit and audio_bytes(samples, info, info.sample_format) > limit:
+            raise WriteFailed(f"{output.name}: {container} holds 4 GiB at most (.flac holds more)")
+        for start in range(0, len(pcm), _WRITE_SAMPLES):
+            with door.guarded():
+                file.write(_to_libsndfile(pcm[start : start + _WRITE_SAMPLES], info.sample_format))
+
+    try:
+        yield write
+    except BaseException:
+        with suppress(Exception):
+            file.close()
+        raise
+    with door.guarded():
+        file.close()
+    if container == "FLAC" and not samples:
+        output.write(empty_flac(info))
+
+
+class _Door:
+    """The output as libsndfile sees it. Its callbacks cannot raise, so an error waits here."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._error: WriteFailed | None = None
+
+    def write(self, data: bytes) -> int:
+        return self._try(lambda: self._output.write(data))
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._try(lambda: self._output.seek(offset, whence))
+
+    def tell(self) -> int:
+        return self._try(self._output.tell)
+
+    def _try(self, action: Callable[[], int]) -> int:
+        if self._error is None:
+            try:
+                return action()
+            except WriteFailed as error:
+                self._error = error
+        return 0
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Raise `WriteFailed` for what went wrong in the body, noticed by libsndfile or not."""
+        try:
+            yield
+        except (AssertionError, soundfile.LibsndfileError, UnsupportedAudio) as error:
+            if self._error is None and isinstance(error, UnsupportedAudio):
+                raise
+            raise self._error or WriteFailed(f"{self._output.name}: {error}") from error
+        if self._error:
+            raise self._error
+
+
+def _create(door: _Door, info: AudioInfo, container: str) -> soundfile.SoundFile:
+    with door.guarded():
+        try:
+            file = soundfile.SoundFile(
+                door, "w", info.sample_rate, info.channels, info.sample_format, format=container
+            )
+        except soundfile.LibsndfileError as error:
+            layout = f"{info.channels} channels at {info.sample_rate} Hz"
+            cause = f"{container} cannot hold {layout}: {error.error_string}"
+            raise UnsupportedAudio(cause) from error
+    room = TAG_BYTES[container]
+    for tag in info.tags:
+        name, _, value = tag.partition("=")
+        size = len(tag.encode())
+        if name.upper() in TAG_NAMES and value and size <= room:
+            room -= size
+            with suppress(soundfile.LibsndfileError):  # one that this container has no place for
+                setattr(file, name.lower(), value)
+    return file
+
+
+def _to_libsndfile(pcm: Pcm, sample_format: str) -> NDArray[Any]:
+    """Integers in the high bits of int32 where that is stored: libsndfile's own conversion from
+    float scales by one less than its reading does. Lossy formats get clipped float."""
+    if sample_format in TELEPHONE:
+        pcm = np.maximum(pcm, -1 + 2**-15)  # libsndfile turns -1 into +1 there
+    if sample_format in INTEGER_BITS:
+        return to_integers(pcm, INTEGER_BITS[sample_format])
+    if sample_format in ("FLOAT", "DOUBLE"):
+        return np.ascontiguousarray(pcm)
+    return np.clip(pcm, -1.0, 1.0)

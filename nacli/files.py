@@ -1,0 +1,187 @@
+"""Files and pipes: input in blocks, output that appears whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from nacli.errors import OutputExists, UnreadableInput, WriteFailed
+
+BLOCK_BYTES = 1 << 16
+
+
+def input_name(path: str) -> str:
+    """The name of an input in messages."""
+    return "standard input" if path == "-" else path
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn the errors of reading `name` into `UnreadableInput`."""
+    try:
+        yield
+    except (OSError, EOFError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise UnreadableInput(f"{name}: {cause}") from error
+
+
+@contextmanager
+def open_input(path: str) -> Iterator[BinaryIO]:
+    """The bytes of a file, or of stdin for "-" (which is left open). Raises `UnreadableInput`."""
+    if path == "-":
+        if sys.stdin is None:
+            raise UnreadableInput("standard input: closed")
+        yield sys.stdin.buffer
+        return
+    with reading(path):
+        stream = open(path, "rb")
+    with stream:
+        yield stream
+
+
+def read_bytes_blocks(path: str) -> Iterator[bytes]:
+    """The bytes of a file, or of stdin for "-", as they come: a live pipe is never waited on for
+    more than its next bytes. Raises `UnreadableInput`."""
+    with open_input(path) as stream:
+        while True:
+            with reading(input_name(path)):
+                block = stream.read1(BLOCK_BYTES)  # type: ignore[attr-defined]
+            if not block:
+                return
+            yield block
+
+
+@contextmanager
+def _writing(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WriteFailed(f"{name}: {error.strerror or error}") from error
+
+
+class Output:
+    """A binary output with a name; whatever goes wrong in it is a `WriteFailed` with that name."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream = stream
+        self.name = name
+
+    def write(self, data: bytes) -> int:
+        """Write all of `data`, also where the stream takes it in pieces."""
+        rest = memoryview(data)
+        with _writing(self.name):
+            while rest:
+                taken = self._stream.write(rest)
+                if taken is None:
+                    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                rest = rest[taken:]
+        return len(data)
+
+    def flush(self) -> None:
+        with _writing(self.name):
+            self._stream.flush()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        with _writing(self.name):
+            return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        with _writing(self.name):
+            return self._stream.tell()
+
+    def save(self) -> None:
+        """Flush and put the bytes on the disk, where a full disk may first be noticed."""
+        self.flush()
+        with _writing(self.name):
+            os.fsync(self._stream.fileno())
+
+
+def check_output(path: str, force: bool = False) -> None:
+    """Raise `OutputExists` if `path` is a file that may not be replaced. Cheap: call it before the
+    work. Devices and named pipes are written to, not replaced, so they never count."""
+    if os.path.isdir(path):
+        raise WriteFailed(f"{path}: {os.strerror(errno.EISDIR)}")
+    if not force and os.path.lexists(path) and not _is_special(path):
+        raise OutputExists(f"{path} exists (-f replaces it)")
+
+
+@contextmanager
+def atomic_output(path: str, force: bool = False) -> Iterator[Output]:
+    """A binary output that takes the name `path` only when the body has ended well.
+
+    Until then the bytes are in a hidden file of the same folder, deleted on any exception.
+    "-" is stdout, written through at once; so are devices and named pipes.
+
+    Raises:
+        OutputExists: the file exists, before or after the body, and `force` is false.
+        WriteFailed: no such folder, no permission, disk full, closed pipe.
+    """
+    check_output(path, force)
+    if path == "-":
+        yield _standard_output()
+    elif _is_special(path):
+        with _writing(path):
+            stream = open(path, "wb", buffering=0)
+        with stream:
+            yield Output(stream, path)
+    else:
+        with _renamed_output(path, force) as output:
+            yield output
+
+
+@contextmanager
+def _renamed_output(path: str, force: bool) -> Iterator[Output]:
+    target = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
+    temporary = target.parent / f".nacli-{secrets.token_hex(8)}.part"
+    with _writing(path):
+        stream = open(temporary, "xb")
+    try:
+        output = Output(stream, path)
+        yield output
+        output.save()
+        stream.close()
+        with _writing(path):
+            _publish(temporary, target, force)
+    except BaseException:
+        with suppress(OSError):
+            stream.close()
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _publish(temporary: Path, target: Path, force: bool) -> None:
+    if force:
+        with suppress(FileNotFoundError):
+            shutil.copymode(target, temporary)
+    else:
+        try:
+            os.link(temporary, target)  # unlike a rename, this fails if the name is taken
+        except FileExistsError as error:
+            raise OutputExists(f"{target} has appeared meanwhile (-f replaces it)") from error
+        except OSError:
+            check_output(str(target))  # a file system without links: not one step, but close
+        else:
+            temporary.unlink()
+            return
+    os.replace(temporary, target)
+
+
+def _is_special(path: str) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _standard_output() -> Output:
+    if sys.stdout is None:
+        raise WriteFailed("standard output: closed")
+    with _writing("standard output"):
+        sys.stdout.flush()
+    # Under the buffer: every write is out at once, and none is left to fail again at exit.
+    stream = sys.stdout.buffer
+    return Output(getattr(stream, "raw", stream), "standard output")
