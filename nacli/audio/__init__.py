@@ -1,8 +1,8 @@
 """Audio files and pipes to pcm and back, and sample rates: the one door to libsndfile and soxr."""
 
 from nacli.audio.pcm import AudioInfo
-from nacli.audio.reader import AudioReader
+from nacli.audio.reader import AudioReader, check_supported
 from nacli.audio.resampler import Resampler
 from nacli.audio.writer import AudioWriter
 
-__all__ = ["AudioInfo", "AudioReader", "AudioWriter", "Resampler"]
+__all__ = ["AudioInfo", "AudioReader", "AudioWriter", "Resampler", "check_supported"]

@@ -50,7 +50,7 @@ class AudioReader:
                     self._open_file(stream, stack)
                 else:
                     self._open_pipe(stream, stack)
-            _check_supported(self._name, self.info)
+            check_supported(self.info.sample_rate, self.info.channels, self._name)
             self._stack = stack.pop_all()
 
     def _open_raw(self, stream: BinaryIO, info: AudioInfo, is_file: bool) -> None:
@@ -115,12 +115,13 @@ def _decoding(name: str) -> Iterator[None]:
             raise UnreadableInput(f"{name}: {error.error_string}") from error
 
 
-def _check_supported(name: str, info: AudioInfo) -> None:
-    if not 1 <= info.channels <= MAX_CHANNELS:
-        raise UnsupportedAudio(f"{name}: {info.channels} channels (1 to {MAX_CHANNELS} are read)")
-    if not MIN_RATE <= info.sample_rate <= MAX_RATE:
+def check_supported(sample_rate: int, channels: int, name: str = "audio") -> None:
+    """Raise `UnsupportedAudio`, naming `name`, for a rate or channel count out of range."""
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise UnsupportedAudio(f"{name}: {channels} channels (1 to {MAX_CHANNELS} are read)")
+    if not MIN_RATE <= sample_rate <= MAX_RATE:
         possible = f"{MIN_RATE} to {MAX_RATE} Hz are read"
-        raise UnsupportedAudio(f"{name}: sample rate {info.sample_rate} Hz ({possible})")
+        raise UnsupportedAudio(f"{name}: sample rate {sample_rate} Hz ({possible})")
 
 
 def _copy(source: Pushback, output: Output) -> None:

@@ -1,0 +1,66 @@
+"""How many stages each frame of a packet gets, and the rate control that decides.
+
+The stage counts follow from the gains, which are decoded first, and from one `level` per channel:
+no further bits say how they vary. All arithmetic is on integers, so every machine agrees.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int32]
+
+STEPS_PER_STAGE = 8
+"""Levels are eighths of a stage; where a level falls between two counts, frames alternate."""
+DITHER = np.array([0, 4, 2, 6, 1, 5, 3, 7], dtype=np.int32)
+KNEE = 8
+"""Gain steps (1.5 dB) under the loudest frame of the packet that cost no stage."""
+QUIET = 34
+"""Gain steps under the loudest frame from which a frame may get no stage at all."""
+
+
+def stage_counts(gains: Integers, level: int, stages: int, peak: int) -> Integers:
+    """Stage counts [F] for gains [F] of one channel at a level; `peak` is the packet's largest gain.
+
+    A frame loses an eighth of a stage per gain step below the knee; silence (gain 0) gets none.
+    """
+    below = peak - gains
+    dither = DITHER[np.arange(len(gains)) % len(DITHER)]
+    counts = (level + dither - np.maximum(below - KNEE, 0)) // STEPS_PER_STAGE
+    least = np.where((below < QUIET) & (level >= STEPS_PER_STAGE), 1, 0)
+    return np.where(gains > 0, np.clip(counts, least, stages), 0).astype(np.int32)
+
+
+def highest_level(stages: int) -> int:
+    """The level at which even the quietest frame keeps every stage; it must fit a byte."""
+    return min(255, stages * STEPS_PER_STAGE + 80)
+
+
+class RateControl:
+    """Keeps the bytes of all packets at or under the bitrate, on average since the start.
+
+    Bytes that quiet packets leave over are spent over the next few, never ahead of time, so the
+    promise holds for every prefix of the stream. A few bytes are held back for the last packet,
+    which may be short and pays for its framing all the same.
+    """
+
+    SPREAD = 4
+    """Packets over which a saving is spent."""
+
+    def __init__(self, bitrate: float, reserve: int) -> None:
+        """`bitrate` in kbps, `reserve` in bytes."""
+        self._bytes_per_second = bitrate * 1000 / 8
+        self._reserve = reserve
+        self._saved = -float(reserve)
+
+    def budget(self, seconds: float, last: bool = False) -> int:
+        """Bytes that the next packet, `seconds` long, may take."""
+        share = self._bytes_per_second * seconds
+        if last:
+            return int(share + self._saved + self._reserve)
+        return int(share + (self._saved / self.SPREAD if self._saved > 0 else self._saved / 2))
+
+    def spend(self, seconds: float, size: int) -> None:
+        """Record that a packet of `seconds` took `size` bytes."""
+        self._saved += self._bytes_per_second * seconds - size

@@ -1,0 +1,104 @@
+"""The pretrained model: found, checked, loaded, and its identity.
+
+A checkpoint is two files of one name: `<name>.json` (the configuration) and `<name>.safetensors`
+(weights as float16, codebooks as int8 with scales, integer probability tables). Weights are read
+without pickle. Torch is imported when a network first runs, not before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from nacli.config import ModelConfig
+from nacli.entropy import StaticTables
+from nacli.errors import BadCheckpoint
+from nacli.quantize import Codebooks
+
+if TYPE_CHECKING:
+    from nacli.model import Networks
+
+NAME = "nacli-24k"
+Tensors = dict[str, NDArray[Any]]
+
+
+def default_path() -> Path:
+    """The shipped checkpoint's weights: inside the installed package, or in the source tree."""
+    here = Path(__file__).parent
+    for folder in (here / "models", here.parent / "models"):
+        path = folder / f"{NAME}.safetensors"
+        if path.exists():
+            return path
+    raise BadCheckpoint(f"the pretrained model {NAME}.safetensors is not installed with nacli")
+
+
+class Model:
+    """A frozen checkpoint: configuration, codebooks, entropy tables, networks and digest."""
+
+    def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
+        self.config, self.tensors = config, tensors
+        try:
+            self.codebooks = Codebooks(tensors["codebooks.entries"], tensors["codebooks.scales"])
+            tables = (tensors["entropy.gains"], tensors["entropy.codes"])
+            self.entropy = StaticTables(*(table.astype(np.int64) for table in tables))
+        except (KeyError, ValueError) as error:
+            raise BadCheckpoint(f"the checkpoint has no valid quantiser or tables: {error}") from error
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the canonical content: the configuration, then each tensor by name."""
+        return content_digest(self.config, self.tensors)
+
+    @cached_property
+    def networks(self) -> Networks:
+        """Encoder and Decoder, built when first asked for."""
+        from nacli.model import Networks
+
+        weights = {
+            name: tensor
+            for name, tensor in self.tensors.items()
+            if name.startswith(("encoder.", "decoder."))
+        }
+        try:
+            return Networks(self.config, weights)
+        except RuntimeError as error:
+            raise BadCheckpoint(f"the weights do not fit the configuration: {error}") from error
+
+
+def content_digest(config: ModelConfig, tensors: Tensors) -> bytes:
+    """SHA-256 over the sorted JSON configuration and every tensor's name, type, shape and bytes."""
+    state = hashlib.sha256(json.dumps(config.to_json(), sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        state.update(f"\n{name} {tensor.dtype.str} {tensor.shape}\n".encode())
+        state.update(tensor.data)
+    return state.digest()
+
+
+def load_checkpoint(path: Path | None = None) -> Model:
+    """Read a checkpoint by its `.safetensors` path; the shipped one by default.
+
+    Raises `BadCheckpoint` when a file is missing, damaged, or does not fit its configuration.
+    """
+    path = path or default_path()
+    try:
+        config = ModelConfig.from_json(json.loads(path.with_suffix(".json").read_text())["model"])
+        return Model(config, load(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
+
+
+def save_checkpoint(path: Path, config: ModelConfig, tensors: Tensors, notes: dict[str, Any]) -> None:
+    """Write `<path>` and its JSON beside it; `notes` says how the checkpoint was made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
+    text = json.dumps({"model": config.to_json(), **notes}, indent=2)
+    path.with_suffix(".json").write_text(text + "\n")

@@ -1,0 +1,62 @@
+"""The configuration of a model: every size that the weights depend on, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+GAIN_LEVELS = 81
+"""Gain indices 0..80: 0 is digital silence, 1 is `gain_floor_db`, then steps of `gain_step_db`."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of Encoder, quantiser and Decoder. Rates in Hz, levels in dB relative to full scale."""
+
+    sample_rate: int = 24_000
+    strides: tuple[int, int] = (80, 4)
+    """Down-sampling factors: samples to sub-frames, sub-frames to frames. Their product is the hop."""
+    feature_channels: int = 4
+    subframe_channels: int = 96
+    subframe_blocks: int = 1
+    width: int = 256
+    hidden: int = 768
+    encoder_blocks: int = 5
+    decoder_blocks: int = 7
+    kernel: int = 7
+    attention_every: int = 0
+    """Put a windowed attention layer after every n-th block; 0 means none."""
+    attention_window: int = 64
+    attention_heads: int = 4
+    latent_dim: int = 160
+    compand: float = 0.6
+    """Exponent of the signed power law between the network and the quantiser."""
+    stages: int = 16
+    codebook_size: int = 1024
+    gain_floor_db: float = -100.0
+    gain_step_db: float = 1.5051499783
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return self.strides[0] * self.strides[1]
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return self.sample_rate / self.hop
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ModelConfig:
+        """Read a configuration; unknown names are an error (`TypeError`), missing ones are defaults."""
+        known = {field.name for field in fields(cls)}
+        unknown = set(values) - known
+        if unknown:
+            raise TypeError(f"unknown configuration names: {', '.join(sorted(unknown))}")
+        values = dict(values)
+        if "strides" in values:
+            values["strides"] = tuple(values["strides"])
+        return cls(**values)

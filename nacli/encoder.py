@@ -1,0 +1,247 @@
+"""The Encoder of a stream: pcm in blocks of any size to the bytes of a .nac file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli import channels as channel_modes
+from nacli.allocate import RateControl, highest_level, stage_counts
+from nacli.audio import Resampler, check_supported
+from nacli.checkpoint import Model
+from nacli.entropy import ChannelCodes
+from nacli.errors import UnsupportedAudio
+from nacli.format import (
+    EndRecord,
+    Header,
+    Packet,
+    SampleFormat,
+    SeekTable,
+    StreamInfo,
+    TableSection,
+    pack_end,
+    pack_header,
+    pack_packet,
+    packet_cost,
+)
+from nacli.quantize import search, select
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int32]
+
+DEFAULT_BITRATES = {1: 6.0, 2: 10.0}
+"""kbps by channel count; more channels take 5 each."""
+MIN_BITRATE, MAX_BITRATE = 1.5, 24.0
+SIDE_LEVEL = -8
+"""Levels that the side channel gets less than the mid channel: one stage."""
+TAIL_RESERVE = 18
+"""Bytes held back for a short last packet: its framing, and a frame or two."""
+
+
+def default_bitrate(channel_count: int) -> float:
+    """kbps of the whole file when none is asked for."""
+    return DEFAULT_BITRATES.get(channel_count, 5.0 * channel_count)
+
+
+class Encoder:
+    """Turns pcm [T, C] into a .nac stream, packet by packet, in bounded memory.
+
+    Any way of cutting the input into calls gives the same bytes.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        sample_rate: int,
+        channels: int,
+        *,
+        bitrate: float | None = None,
+        packet_frames: int = 75,
+        samples: int | None = None,
+        sample_format: str = "PCM_16",
+        tags: Iterable[str] = (),
+        embed: bool = False,
+        beam: int = 4,
+    ) -> None:
+        """`bitrate` is in kbps for the whole file, all channels and the container included.
+
+        `samples` goes into the header when it is known; `embed` puts codebooks and entropy tables
+        into the file. Raises `UnsupportedAudio` for a rate, channel count or bitrate out of range.
+        """
+        check_supported(sample_rate, channels)
+        bitrate = bitrate or default_bitrate(channels)
+        if not MIN_BITRATE <= bitrate <= MAX_BITRATE * max(1, channels / 2):
+            raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to 24 kbps")
+        self._model, self._beam = model, beam
+        self._mode = channel_modes.mode_for(channels)
+        self._header = make_header(
+            model,
+            StreamInfo(
+                sample_rate,
+                channels,
+                self._mode,
+                SampleFormat.named(sample_format),
+                samples,
+                model.config.hop,
+                packet_frames,
+                model.codebooks.stages,
+            ),
+            tuple(tags),
+            embed,
+        )
+        self._resampler = Resampler(sample_rate, model.config.sample_rate, channels)
+        self._histories = model.networks.new_history()
+        self._rate = RateControl(bitrate, TAIL_RESERVE)
+        self._pending: Floats = np.zeros((0, channels), dtype=np.float32)
+        self._samples, self._coded_hops = 0, 0
+        self._seconds_paid = 0.0
+        self._seek, self._check = SeekTable(), hashlib.sha256()
+        self._started = False
+
+    def encode(self, pcm: Floats) -> bytes:
+        """Take pcm [T, C] in +-1; return whatever bytes are complete, the header first."""
+        self._samples += len(pcm)
+        self._push(self._resampler.process(pcm))
+        return b"".join([self._begin(), *self._whole_packets()])
+
+    def finish(self) -> bytes:
+        """The last packet and the end record. The Encoder is spent after this."""
+        self._push(self._resampler.flush())
+        made = [self._begin(), *self._whole_packets()]
+        self._pad()
+        made += self._whole_packets()
+        if len(self._pending):
+            made.append(self._packet(len(self._pending), last=True))
+        check = self._check.digest()[:8]
+        seek = self._seek
+        end = EndRecord(self._samples, seek.packets, check, seek.interval, seek.entries)
+        return b"".join([*made, pack_end(end)])
+
+    def _begin(self) -> bytes:
+        if self._started:
+            return b""
+        self._started = True
+        return pack_header(self._header)
+
+    def _whole_packets(self) -> list[bytes]:
+        samples = self._header.stream.frames_per_packet * self._model.config.hop
+        made = []
+        while len(self._pending) >= samples:
+            made.append(self._packet(samples, last=False))
+        return made
+
+    def _push(self, pcm: Floats) -> None:
+        self._pending = np.concatenate([self._pending, channel_modes.mix(pcm, self._mode)])
+
+    def _pad(self) -> None:
+        """Fill the last hop and add the one whose frame completes it at the decoder."""
+        if not self._samples:
+            self._pending = self._pending[:0]
+            return
+        hop, rate = self._model.config.hop, self._model.config.sample_rate
+        wanted = -(-self._samples * rate // self._header.stream.sample_rate)
+        hops = -(-wanted // hop) + 1 - self._coded_hops
+        self._pending = self._pending[: hops * hop]
+        missing = hops * hop - len(self._pending)
+        self._pending = np.pad(self._pending, ((0, missing), (0, 0)))
+
+    def _packet(self, samples: int, last: bool) -> bytes:
+        """Code the next `samples` pending samples as one packet."""
+        block, self._pending = self._pending[:samples], self._pending[samples:]
+        latents, gains = self._model.networks.analyze(block.T, self._histories)
+        self._coded_hops += gains.shape[1]
+        seconds = self._seconds(last)
+        budget = self._rate.budget(seconds, last)
+        levels, coded = self._fit(latents, gains, budget)
+        payload = self._model.entropy.compress(coded)
+        packet = Packet(self._seek.packets & 0xFFFF, gains.shape[1], levels, payload)
+        data = pack_packet(packet, self._header.stream.frames_per_packet)
+        self._rate.spend(seconds, len(data))
+        self._seek.add(len(data))
+        update_check(self._check, coded)
+        return data
+
+    def _seconds(self, last: bool) -> float:
+        """Playing time that this packet completes; frame f completes hop f - 1."""
+        config, total = self._model.config, self._samples / self._header.stream.sample_rate
+        until = total if last else (self._coded_hops - 1) / config.frame_rate
+        seconds, self._seconds_paid = until - self._seconds_paid, until
+        return seconds
+
+    def _fit(
+        self, latents: Floats, gains: Integers, budget: int
+    ) -> tuple[tuple[int, ...], list[ChannelCodes]]:
+        """The highest level whose packet fits the budget, and the codes at that level."""
+        stages = self._model.codebooks.stages
+        deepest = min(highest_level(stages), self._estimate(gains, 1.15 * budget) + 12)
+        depth = max(1, int(self._counts(gains, deepest).max()))
+        paths = [search(rows, self._model.codebooks, depth, self._beam) for rows in latents]
+        low, high = 0, deepest
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._size(self._code(paths, gains, middle)) <= budget:
+                low = middle
+            else:
+                high = middle - 1
+        return self._levels(gains, low), self._code(paths, gains, low)
+
+    def _estimate(self, gains: Integers, budget: float) -> int:
+        """A level that codes of average size would bring over the budget."""
+        bits = self._model.entropy.mean_code_bits
+        total = np.concatenate([[0.0], np.cumsum(bits)])
+        for level in range(highest_level(self._model.codebooks.stages)):
+            if total[self._counts(gains, level)].sum() > 8 * budget:
+                return level
+        return highest_level(self._model.codebooks.stages)
+
+    def _levels(self, gains: Integers, level: int) -> tuple[int, ...]:
+        """One level per coded channel; the side of a stereo pair gets less."""
+        if len(gains) == 2:
+            return level, max(0, level + SIDE_LEVEL)
+        return (level,) * len(gains)
+
+    def _counts(self, gains: Integers, level: int) -> Integers:
+        return packet_counts(gains, self._levels(gains, level), self._model.codebooks.stages)
+
+    def _code(self, paths: list[Integers], gains: Integers, level: int) -> list[ChannelCodes]:
+        counts = self._counts(gains, level)
+        return [
+            ChannelCodes(row, select(path, count), count)
+            for row, path, count in zip(gains, paths, counts, strict=True)
+        ]
+
+    def _size(self, coded: list[ChannelCodes]) -> int:
+        """Bytes of the packet, as exactly as the tables tell without coding it."""
+        bits = self._model.entropy.cost_bits(coded)
+        stream = self._header.stream
+        frames = len(coded[0].gains)
+        return packet_cost(len(coded), int(bits / 8) + 2, frames, stream.frames_per_packet)
+
+
+def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Integers:
+    """Stage counts [C, F] of a packet from its gains [C, F] and levels."""
+    peak = int(gains.max(initial=0))
+    rows = zip(gains, levels, strict=True)
+    return np.stack([stage_counts(row, level, stages, peak) for row, level in rows])
+
+
+def make_header(model: Model, stream: StreamInfo, tags: tuple[str, ...], embed: bool) -> Header:
+    """The header of a file made with `model`; tables by digest, or also inline."""
+    blobs = (model.codebooks.to_bytes(), model.entropy.to_bytes())
+    codebooks, entropy = (
+        TableSection(hashlib.sha256(blob).digest()[:8], blob if embed else None, kind)
+        for blob, kind in zip(blobs, (0, model.entropy.KIND), strict=True)
+    )
+    return Header(stream, model.digest, codebooks, entropy, tags)
+
+
+def update_check(check: hashlib._Hash, coded: list[ChannelCodes]) -> None:
+    """Add a packet's gains and used codes to the stream's running check value."""
+    for channel in coded:
+        check.update(channel.gains.astype(np.uint8).tobytes())
+        check.update(channel.counts.astype(np.uint8).tobytes())
+        used = np.arange(channel.codes.shape[1]) < channel.counts[:, None]
+        check.update(channel.codes[used].astype("<u2").tobytes())

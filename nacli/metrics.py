@@ -1,0 +1,73 @@
+"""Figures of how far a decoded recording is from the original. Mono samples [T] in, numbers out.
+
+Log-mel distance, signal-to-distortion ratio and level need NumPy alone; PESQ and STOI come from the
+packages `pesq` and `pystoi`, which `pip install nacli[bench]` brings.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.floating[Any]]
+SPEECH_RATE = 16_000
+"""The rate that wideband PESQ and STOI are taken at, in Hz."""
+FLOOR = 1e-5
+"""Magnitude under which the log-mel distance hears nothing: -100 dB."""
+
+
+def spectrogram(pcm: Samples, size: int) -> NDArray[np.float64]:
+    """Magnitudes [frames, size / 2 + 1] with a Hann window of unit sum and a hop of a quarter."""
+    pcm = np.pad(np.asarray(pcm, dtype=np.float64), size // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(pcm, size)[:: size // 4]
+    window = np.hanning(size + 1)[:-1]
+    return np.abs(np.fft.rfft(frames * (window / window.sum()), axis=1))
+
+
+@cache
+def mel_bands(rate: int, size: int, count: int) -> NDArray[np.float64]:
+    """Triangular bands [count, size / 2 + 1], evenly spaced in mel up to half the rate."""
+    top = 2595 * np.log10(1 + rate / 1400)
+    edges = 700 * (10 ** (np.linspace(0, top, count + 2) / 2595) - 1)
+    bins = np.linspace(0, rate / 2, size // 2 + 1)
+    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising, falling = (bins - low) / (middle - low), (high - bins) / (high - middle)
+    return np.maximum(0, np.minimum(rising, falling))
+
+
+def log_mel_distance(reference: Samples, decoded: Samples, rate: int) -> float:
+    """Mean absolute difference of natural log-mel magnitudes: 80 bands, windows of about 43 ms."""
+    size = 1 << round(np.log2(rate * 0.043))
+    bands = mel_bands(rate, size, 80)
+    levels = [np.log(spectrogram(pcm, size) @ bands.T + FLOOR) for pcm in (reference, decoded)]
+    return float(np.abs(levels[0] - levels[1]).mean())
+
+
+def si_sdr(reference: Samples, decoded: Samples) -> float:
+    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al., 2019)."""
+    reference = np.asarray(reference, dtype=np.float64)
+    energy = float(reference @ reference)
+    target = reference * (float(reference @ decoded) / max(energy, 1e-20))
+    noise = decoded - target
+    ratio = max(float(target @ target), 1e-20) / max(float(noise @ noise), 1e-20)
+    return float(10 * np.log10(ratio))
+
+
+def pesq_wb(reference: Samples, decoded: Samples) -> float:
+    """Wideband PESQ (ITU-T P.862.2) of speech at 16 kHz; nan where PESQ finds no speech."""
+    import pesq
+
+    try:
+        return float(pesq.pesq(SPEECH_RATE, np.asarray(reference), np.asarray(decoded), "wb"))
+    except pesq.PesqError:
+        return float("nan")
+
+
+def estoi(reference: Samples, decoded: Samples) -> float:
+    """Extended short-time objective intelligibility of speech at 16 kHz (Jensen and Taal, 2016)."""
+    import pystoi
+
+    return float(pystoi.stoi(reference, decoded, SPEECH_RATE, extended=True))

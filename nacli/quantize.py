@@ -1,0 +1,113 @@
+"""Residual vector quantisation: latents to codes, and back.
+
+Each stage quantises what the stages before it left over (Juang and Gray, 1982); the sum of the
+chosen vectors is the quantised latent. The search keeps several candidate sums alive, since the
+nearest vector of a stage is not always the best start for the next.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int32]
+Floats = NDArray[np.float32]
+
+
+class Codebooks:
+    """Codebooks [N, size, D] as stored: int8 entries and one scale per stage.
+
+    The quantiser and the decoder both use exactly these values, so an inline copy in a file and
+    the checkpoint's own are interchangeable.
+    """
+
+    def __init__(self, entries: NDArray[np.int8], scales: Floats) -> None:
+        self.entries, self.scales = entries, scales
+        self.vectors: Floats = entries.astype(np.float32) * scales[:, None, None]
+        self.energies: Floats = np.square(self.vectors).sum(-1)
+
+    @property
+    def stages(self) -> int:
+        return len(self.entries)
+
+    @classmethod
+    def from_vectors(cls, vectors: Floats) -> Codebooks:
+        """Round trained codebooks [N, size, D] to int8."""
+        scales = (np.abs(vectors).max((1, 2)) / 127).astype(np.float32)
+        rounded = np.rint(vectors / scales[:, None, None]).clip(-127, 127)
+        return cls(rounded.astype(np.int8), scales)
+
+    def to_bytes(self) -> bytes:
+        """Shape as three uint16, scales as float32, entries as int8; little-endian."""
+        shape = np.array(self.entries.shape, dtype="<u2")
+        return shape.tobytes() + self.scales.astype("<f4").tobytes() + self.entries.tobytes()
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Codebooks:
+        """Read what `to_bytes` wrote; `ValueError` when lengths or values do not fit."""
+        if len(blob) < 6:
+            raise ValueError("codebooks are cut short")
+        stages, size, dim = (int(n) for n in np.frombuffer(blob[:6], dtype="<u2"))
+        start = 6 + 4 * stages
+        if not stages or not size or not dim or len(blob) != start + stages * size * dim:
+            raise ValueError("codebooks do not have the length that their shape says")
+        scales = np.frombuffer(blob[6:start], dtype="<f4").astype(np.float32)
+        if not np.isfinite(scales).all():
+            raise ValueError("codebooks have a scale that is no number")
+        return cls(np.frombuffer(blob[start:], dtype=np.int8).reshape(stages, size, dim), scales)
+
+
+def search(latents: Floats, codebooks: Codebooks, depth: int, beam: int = 4) -> Codes:
+    """Best paths [depth, F, depth] of latents [F, D]: row k - 1 holds each frame's best k codes.
+
+    The search keeps the `beam` best sums of every frame from stage to stage, so a path is not
+    always the start of the next longer one.
+    """
+    best = np.zeros((depth, len(latents), depth), dtype=np.int32)
+    residual = latents[:, None, :]
+    paths = np.zeros((len(latents), 1, 0), dtype=np.int32)
+    for stage in range(depth):
+        residual, paths = _extend(residual, paths, codebooks, stage, beam)
+        best[stage, :, : stage + 1] = paths[:, 0]
+    return best
+
+
+def select(paths: Codes, counts: Codes) -> Codes:
+    """Codes [F, depth] from `search`: frame f's best path of `counts[f]` codes, 0 after them."""
+    chosen = paths[np.maximum(counts - 1, 0), np.arange(len(counts))]
+    return np.where(np.arange(paths.shape[2]) < counts[:, None], chosen, 0).astype(np.int32)
+
+
+def _extend(
+    residual: Floats, paths: Codes, codebooks: Codebooks, stage: int, beam: int
+) -> tuple[Floats, Codes]:
+    """One stage of the search: residuals [F, W, D] and paths [F, W, k] to the best `beam` of each."""
+    vectors, size = codebooks.vectors[stage], codebooks.vectors.shape[1]
+    frames, width, dim = residual.shape
+    products = residual.reshape(-1, dim) @ vectors.T
+    cost = (codebooks.energies[stage] - 2 * products).reshape(frames, width, size)
+    cost += np.square(residual).sum(-1, keepdims=True)
+    chosen = _smallest(cost.reshape(frames, width * size), beam)
+    parent, code = np.divmod(chosen, size)
+    row = np.arange(frames)[:, None]
+    paths = np.concatenate([paths[row, parent], code[:, :, None].astype(np.int32)], axis=2)
+    return residual[row, parent] - vectors[code], paths
+
+
+def _smallest(cost: Floats, count: int) -> NDArray[np.intp]:
+    """Indices [F, count] of the smallest values of each row, ascending; ties to the lowest index."""
+    row, found = np.arange(len(cost)), []
+    for _ in range(count):
+        best = cost.argmin(1)
+        cost[row, best] = np.inf
+        found.append(best)
+    return np.stack(found, axis=1)
+
+
+def dequantize(codes: Codes, counts: Codes, codebooks: Codebooks) -> Floats:
+    """Latents [F, D] of codes [F, N]: the sum of the vectors that the first `counts[f]` codes of frame f choose."""
+    latents = np.zeros((len(codes), codebooks.vectors.shape[2]), dtype=np.float32)
+    for stage in range(int(counts.max(initial=0))):
+        used = np.flatnonzero(counts > stage)
+        latents[used] += codebooks.vectors[stage][codes[used, stage]]
+    return latents

@@ -1,0 +1,101 @@
+"""Measure a checkpoint on a folder of clips: real bytes, quality and speed at every rate.
+
+    python scripts/evaluate.py --clips ../shared/eval --bitrate 1.5,3,6,12
+
+Each sub-folder is a group; clips under `speech` also get PESQ-WB and ESTOI. Every figure comes from
+whole .nac files made and read back by the Python API; kbps leaves out the fixed cost of a file, as
+`--bitrate` promises. Clips are mixed to mono first, as the figures of the peers were.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli import metrics
+from nacli.audio import AudioReader, Resampler
+from nacli.checkpoint import Model, load_checkpoint
+from nacli.decoder import Decoder
+from nacli.encoder import Encoder
+from nacli.format import fixed_bytes
+
+Floats = NDArray[np.float32]
+COLUMNS = ("kbps", "mel", "SI-SDR", "PESQ-WB", "ESTOI", "enc x", "dec x")
+
+
+def read_mono(path: Path) -> tuple[Floats, int]:
+    """Samples [T] of a clip, channels averaged, and its rate."""
+    with AudioReader(str(path)) as reader:
+        blocks = list(reader.blocks(1 << 16))
+        return np.concatenate(blocks).mean(1), reader.info.sample_rate
+
+
+def resample(pcm: Floats, source: int, target: int) -> Floats:
+    resampler = Resampler(source, target, 1)
+    return np.concatenate([resampler.process(pcm[:, None]), resampler.flush()])[:, 0]
+
+
+def measure(model: Model, pcm: Floats, rate: int, bitrate: float, speech: bool) -> dict[str, float]:
+    """Encode, decode and compare one clip."""
+    began = time.perf_counter()
+    encoder = Encoder(model, rate, 1, bitrate=bitrate)
+    data = encoder.encode(pcm[:, None]) + encoder.finish()
+    encoded = time.perf_counter()
+    decoder = Decoder(model)
+    decoded = np.concatenate([decoder.decode(data), decoder.finish()])[:, 0]
+    finished = time.perf_counter()
+    assert decoder.header is not None and len(decoded) == len(pcm)
+    seconds = len(pcm) / rate
+    row = {
+        "kbps": (len(data) - fixed_bytes(decoder.header)) * 8 / seconds / 1000,
+        "mel": metrics.log_mel_distance(pcm, decoded, rate),
+        "SI-SDR": metrics.si_sdr(pcm, decoded),
+        "enc x": seconds / (encoded - began),
+        "dec x": seconds / (finished - encoded),
+    }
+    if speech:
+        pair = [resample(signal, rate, metrics.SPEECH_RATE) for signal in (pcm, decoded)]
+        row |= {"PESQ-WB": metrics.pesq_wb(*pair), "ESTOI": metrics.estoi(*pair)}
+    return row
+
+
+def groups(clips: Path) -> Iterator[tuple[str, list[Path]]]:
+    """Sub-folders with the audio files in them, sorted."""
+    for folder in sorted(path for path in clips.iterdir() if path.is_dir()):
+        yield folder.name, sorted(p for p in folder.iterdir() if p.suffix in (".flac", ".wav"))
+
+
+def print_row(name: str, bitrate: float, rows: list[dict[str, float]]) -> None:
+    cells = [f"{name:8} {bitrate:5g}"]
+    for column in COLUMNS:
+        values = [row[column] for row in rows if column in row]
+        cells.append(f"{np.nanmean(values):8.3f}" if values else " " * 8)
+    print(" ".join(cells), flush=True)
+
+
+@click.command()
+@click.option("--clips", type=click.Path(path_type=Path), default=Path("../shared/eval"))
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Default: the shipped one.")
+@click.option("--bitrate", default="1.5,3,6,12", help="kbps, separated by commas.")
+@click.option("--seconds", default=0.0, help="Use only the start of each clip; 0 uses all.")
+def main(clips: Path, checkpoint: Path | None, bitrate: str, seconds: float) -> None:
+    """Print a table of means, one row for each group and bitrate."""
+    model = load_checkpoint(checkpoint)
+    print(f"{'group':8} {'asked':>5} " + " ".join(f"{column:>8}" for column in COLUMNS))
+    for name, paths in groups(clips):
+        signals = [read_mono(path) for path in paths]
+        for kbps in map(float, bitrate.split(",")):
+            rows = [
+                measure(model, pcm[: int(seconds * rate) or None], rate, kbps, name == "speech")
+                for pcm, rate in signals
+            ]
+            print_row(name, kbps, rows)
+
+
+if __name__ == "__main__":
+    main()

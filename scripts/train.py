@@ -1,0 +1,315 @@
+"""Train the codec: Encoder, quantiser and Decoder together, resumable after any interruption.
+
+    python scripts/train.py --corpus data/corpus --run runs/main --steps 12000
+
+Starts from the exact transform codec (k-means codebooks on the untrained Encoder) and goes on from
+`<run>/state.pt` when that exists. The same script runs on a CPU and on a GPU. Every `--save-minutes`
+it saves its state, and every `--listen-steps` it writes held-out clips as WAV beside their originals.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+from training.corpus import Sampler, read_corpus, validation_clips
+from training.losses import ComplexLoss, LogMelLoss, LoudnessLoss
+from training.parallel import average_gradients, launch
+from training.quantizer import ResidualQuantizer, usage_bits
+
+from nacli.config import ModelConfig
+from nacli.model import Decoder, Encoder, History, compress
+
+STAGE_CHOICES = (1, 2, 3, 4, 6, 8, 12, 16)
+CAREFUL = {"down_": 0.05, "up_": 0.05, "features.": 0.05, "subframe.": 0.05, "project_": 0.2}
+"""Parts that start as the exact transform, where the noise of full-size first steps would leak from
+loud bands into quiet ones: they move at these fractions of the learning rate."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of each loss in the sum."""
+
+    mel: float = 1.0
+    complex: float = 1.0
+    loudness: float = 2.0
+    waveform: float = 0.1
+    commitment: float = 0.25
+
+
+class Codec(nn.Module):
+    """Encoder, quantiser and Decoder as one module, so that one state holds them all."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder, self.decoder = Encoder(config), Decoder(config)
+        self.quantizer = ResidualQuantizer(config.stages, config.codebook_size, config.latent_dim)
+
+    def forward(self, pcm: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Samples [B, T] through `stages` [B] or [B, F]: output aligned with the input, codes,
+        commitment loss."""
+        hop = self.config.hop
+        latents, gains = self.encoder(torch.nn.functional.pad(pcm, (0, hop)), History())
+        counts = stages.reshape(len(pcm), -1).expand_as(gains)
+        quantized, codes, commitment = self.quantizer(latents, counts)
+        output = self.decoder(quantized, gains, counts, History())
+        return output[:, hop:], codes, commitment
+
+
+class Losses(nn.Module):
+    def __init__(self, config: ModelConfig, weights: Weights) -> None:
+        super().__init__()
+        self.weights = weights
+        rate = config.sample_rate
+        self.mel, self.complex = LogMelLoss(rate), ComplexLoss(rate)
+        self.loudness = LoudnessLoss(rate)
+
+    def forward(self, target: Tensor, output: Tensor, commitment: Tensor) -> dict[str, Tensor]:
+        """Each loss by name, and their weighted sum under `total`."""
+        level = target.square().mean(1, keepdim=True).sqrt().clamp_min(1e-3)
+        parts = {
+            "mel": self.mel(target, output),
+            "complex": self.complex(target / level * 0.1, output / level * 0.1),
+            "loudness": self.loudness(target, output),
+            "waveform": ((target - output).abs() / level).mean(),
+            "commitment": commitment,
+        }
+        total = sum(getattr(self.weights, name) * value for name, value in parts.items())
+        return {"total": torch.as_tensor(total), **parts}
+
+
+def parameter_groups(codec: Codec, encoder_rate: float) -> list[dict[str, Any]]:
+    """One group per parameter; `scale` multiplies the scheduled learning rate."""
+    groups = []
+    for name, parameter in codec.named_parameters():
+        scale = encoder_rate if name.startswith("encoder") else 1.0
+        scale *= min((rate for part, rate in CAREFUL.items() if part in name), default=1.0)
+        parameter.requires_grad_(scale > 0)
+        if scale:
+            groups.append({"params": [parameter], "scale": scale})
+    return groups
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: int = 200) -> float:
+    """Linear warm-up, then half a cosine down to a fiftieth of the peak."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    course = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * course)))
+
+
+def draw_stages(size: int, frames: int, generator: np.random.Generator) -> Tensor:
+    """Stage counts [size, frames]: all stages for the first of the batch, so that every step trains
+    every codebook, any shipped count for the rest. As in the allocation, frames differ by up to one
+    stage, and now and then by many."""
+    drawn = generator.choice(STAGE_CHOICES, (size, 1))
+    drawn = drawn - generator.integers(0, 2, (size, frames)) * (generator.random((size, 1)) < 0.5)
+    dropped = generator.random((size, frames)) < 0.03
+    drawn = np.where(dropped, generator.integers(0, drawn + 1), drawn)
+    drawn[0] = STAGE_CHOICES[-1]
+    return torch.from_numpy(drawn)
+
+
+@torch.no_grad()
+def start(codec: Codec, sampler: Sampler, batch_frames: int, count: int = 64_000) -> None:
+    """Set the band scale, then k-means codebooks, from the untrained Encoder's audible frames."""
+    found: list[Tensor] = []
+    while sum(map(len, found)) < count:
+        pcm = sampler.batch(16)
+        coefficients = codec.encoder.transform(pcm, History())
+        gains = codec.encoder.gain.index(coefficients)
+        shape = coefficients / codec.encoder.gain.amplitude(gains.clamp_min(1))
+        found.append(compress(shape, codec.config.compand)[gains > 20])
+    shapes = torch.cat(found)[:count]
+    for network in (codec.encoder, codec.decoder):
+        network.band_scale.copy_(shapes.square().mean(0).sqrt())
+    codec.quantizer.fit(shapes[:, : codec.config.latent_dim], batch_frames)
+
+
+class Trainer:
+    """Holds what a step changes and what a checkpoint keeps."""
+
+    def __init__(self, codec: Codec, losses: Losses, options: dict[str, Any]) -> None:
+        self.codec, self.losses, self.options = codec, losses, options
+        self.device = torch.device(options["device"])
+        groups = parameter_groups(codec, options["encoder_rate"])
+        self.optimizer = torch.optim.AdamW(groups, betas=(0.8, 0.99), weight_decay=0.01)
+        self.step, self.seconds = 0, 0.0
+        self.random = np.random.default_rng(options["seed"])
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "codec": self.codec.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "config": self.codec.config.to_json(),
+        }
+
+    def restore(self, state: dict[str, Any], weights_only: bool = False) -> None:
+        self.codec.load_state_dict(state["codec"])
+        if not weights_only:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.seconds = state["step"], state["seconds"]
+
+    def train_step(self, pcm: Tensor) -> tuple[dict[str, float], Tensor]:
+        rate = learning_rate(self.step, self.options["steps"], self.options["rate"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["scale"]
+        pcm = pcm.to(self.device)
+        frames = pcm.shape[1] // self.codec.config.hop + 1
+        stages = draw_stages(len(pcm), frames, self.random).to(self.device)
+        output, codes, commitment = self.codec(pcm, stages)
+        parts = self.losses(pcm, output.float(), commitment)
+        self.optimizer.zero_grad(set_to_none=True)
+        parts["total"].backward()
+        average_gradients(self.codec.parameters())
+        nn.utils.clip_grad_norm_(self.codec.parameters(), 5.0)
+        self.optimizer.step()
+        self.step += 1
+        return {name: float(value.detach()) for name, value in parts.items()}, codes
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write beside, then rename: an interruption leaves the old state whole."""
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+@torch.no_grad()
+def write_listening_clips(codec: Codec, clips: np.ndarray, folder: Path, step: int) -> None:
+    """Held-out clips at three rates, as WAV beside the originals."""
+    folder.mkdir(exist_ok=True)
+    device = next(codec.parameters()).device
+    codec.eval()
+    for count in (2, 4, 8):
+        pcm = torch.from_numpy(clips).to(device)
+        output = codec(pcm, torch.full((len(clips),), count, device=device))[0].cpu().numpy()
+        for index, (clip, decoded) in enumerate(zip(clips, output, strict=True)):
+            rate = codec.config.sample_rate
+            soundfile.write(folder / f"{index}-original.wav", clip, rate)
+            soundfile.write(folder / f"{index}-{count}-{step}.wav", np.clip(decoded, -1, 1), rate)
+    codec.train()
+
+
+class Log:
+    """Running means of the losses, written as one JSON line every `every` steps."""
+
+    def __init__(self, path: Path, every: int) -> None:
+        self._file, self._every = path.open("a"), every
+        self._clear()
+
+    def _clear(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._codes: list[Tensor] = []
+        self._samples, self._since = 0, time.monotonic()
+
+    def add(self, trainer: Trainer, parts: dict[str, float], codes: Tensor, samples: int) -> None:
+        config = trainer.codec.config
+        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in parts.items()}
+        self._samples += samples
+        if len(codes) == config.stages:
+            self._codes = [*self._codes[-15:], codes.cpu()]
+        if trainer.step % self._every == 0 and self._codes:
+            usage = usage_bits(torch.cat(self._codes, 1), config.codebook_size)
+            speed = self._samples / config.sample_rate / (time.monotonic() - self._since)
+            row = {"step": trainer.step, "hours": round(trainer.seconds / 3600, 3)}
+            row |= {name: round(value / self._every, 4) for name, value in self._sums.items()}
+            row |= {"code_bits": [round(b, 2) for b in usage], "audio_per_s": round(speed, 1)}
+            self._file.write(json.dumps(row) + "\n")
+            self._file.flush()
+            self._clear()
+
+
+def train(trainer: Trainer, sampler: Sampler, clips: np.ndarray, run: Path, first: bool) -> None:
+    """Steps until the last; only the first process logs, listens and saves."""
+    options = trainer.options
+    log, saved = Log(run / "log.jsonl" if first else Path(os.devnull), options["log_steps"]), time.monotonic()
+    bar = tqdm(total=options["steps"], initial=trainer.step, unit="step", disable=options["quiet"] or not first)
+    while trainer.step < options["steps"]:
+        began = time.monotonic()
+        pcm = sampler.batch(options["batch"])
+        parts, codes = trainer.train_step(pcm)
+        trainer.seconds += time.monotonic() - began
+        bar.update()
+        log.add(trainer, parts, codes, pcm.numel() * options["workers"])
+        if first and trainer.step % options["listen_steps"] == 0:
+            write_listening_clips(trainer.codec, clips, run / "listen", trainer.step)
+        if first and time.monotonic() - saved > 60 * options["save_minutes"]:
+            save(trainer.state(), run / "state.pt")
+            saved = time.monotonic()
+    if first:
+        save(trainer.state(), run / "state.pt")
+
+
+@click.command()
+@click.option("--corpus", type=click.Path(path_type=Path), default=Path("data/corpus"))
+@click.option("--run", type=click.Path(path_type=Path), default=Path("runs/main"))
+@click.option("--config", type=click.Path(path_type=Path), help="JSON configuration; else defaults.")
+@click.option("--init", type=click.Path(path_type=Path), help="Start from this state's weights.")
+@click.option("--steps", default=12_000)
+@click.option("--batch", default=8)
+@click.option("--segment", default=1.2, help="Seconds, rounded to whole frames.")
+@click.option("--rate", default=5e-4, help="Peak learning rate.")
+@click.option("--encoder-rate", default=0.2, help="Of the rate; 0 keeps Encoder and codebooks.")
+@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+@click.option("--workers", default=1, help="Processes; on a CPU one per core is fastest.")
+@click.option("--threads", default=0, help="CPU threads; 0 leaves torch's choice.")
+@click.option("--seed", default=1)
+@click.option("--save-minutes", default=3.0)
+@click.option("--log-steps", default=100)
+@click.option("--listen-steps", default=2000)
+@click.option("--loudness", default=2.0, help="Weight of the loudness loss.")
+@click.option("--mel", default=1.0, help="Weight of the log-mel loss.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def main(**options: Any) -> None:
+    """Train for STEPS steps in all, resuming from <run>/state.pt."""
+    options["run"].mkdir(parents=True, exist_ok=True)
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    launch(work, options["workers"], options)
+
+
+def work(rank: int, options: dict[str, Any]) -> None:
+    """One process of the training, the only one unless `--workers` asks for more."""
+    run: Path = options["run"]
+    torch.manual_seed(options["seed"])
+    values = json.loads(options["config"].read_text()) if options["config"] else {}
+    codec = Codec(ModelConfig.from_json(values))
+    hop, sources = codec.config.hop, read_corpus(options["corpus"])
+    segment = round(options["segment"] * codec.config.frame_rate) * hop
+    weights = Weights(loudness=options["loudness"], mel=options["mel"])
+    losses = Losses(codec.config, weights).to(options["device"])
+    state = run / "state.pt"
+    found = state if state.exists() else options["init"]
+    if not found:
+        frames = options["workers"] * options["batch"] * segment // hop
+        start(codec, Sampler(sources, segment, options["seed"]), frames)
+    codec.to(options["device"])
+    trainer = Trainer(codec, losses, options)
+    if found:
+        loaded = torch.load(found, map_location=options["device"], weights_only=True)
+        trainer.restore(loaded, weights_only=found != state)
+    codec.quantizer.frozen = options["encoder_rate"] == 0
+    # every process draws its own segments, and a resumed run not those that it has seen
+    sampler = Sampler(sources, segment, options["seed"] + trainer.step + 1_000_003 * rank)
+    trainer.random = np.random.default_rng(options["seed"] + trainer.step + 7 * rank)
+    clips = np.concatenate([validation_clips(sources, kind, 4.0, 2) for kind in ("speech", "music")])
+    train(trainer, sampler, clips, run, first=rank == 0)
+
+
+if __name__ == "__main__":
+    main()

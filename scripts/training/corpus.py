@@ -1,0 +1,91 @@
+"""Random training segments from the folder that `scripts/corpus.py` writes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+KIND_SHARE = {"speech": 0.62, "music": 0.33, "ambience": 0.05}
+HELD_OUT_SECONDS = 60.0
+"""The end of every source is kept from training: validation clips are cut from there."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of the corpus: int16 samples at 24 kHz, memory-mapped."""
+
+    name: str
+    kind: str
+    samples: np.ndarray
+    sample_rate: int = 24_000
+
+    @property
+    def held_out(self) -> int:
+        """Samples at the end that training never sees: a minute, or a tenth of a short source."""
+        return min(int(HELD_OUT_SECONDS * self.sample_rate), len(self.samples) // 10)
+
+    @property
+    def training(self) -> np.ndarray:
+        return self.samples[: len(self.samples) - self.held_out]
+
+    @property
+    def validation(self) -> np.ndarray:
+        return self.samples[len(self.samples) - self.held_out :]
+
+
+def read_corpus(folder: Path) -> list[Source]:
+    """All sources that `index.json` names."""
+    rows = json.loads((folder / "index.json").read_text())
+    return [
+        Source(row["name"], row["kind"], np.load(folder / row["file"], mmap_mode="r"))
+        for row in rows
+    ]
+
+
+class Sampler:
+    """Draws batches: the kind by its share, the source by the root of its length, then a place."""
+
+    def __init__(self, sources: list[Source], segment: int, seed: int) -> None:
+        self.sources, self.segment = [s for s in sources if len(s.training) > segment], segment
+        self.random = np.random.default_rng(seed)
+        self.weights = self._weights()
+
+    def _weights(self) -> np.ndarray:
+        root = np.array([np.sqrt(len(source.training)) for source in self.sources])
+        kinds = np.array([source.kind for source in self.sources])
+        for kind, share in KIND_SHARE.items():
+            if (kinds == kind).any():
+                root[kinds == kind] *= share / root[kinds == kind].sum()
+        return root / root.sum()
+
+    def batch(self, size: int) -> torch.Tensor:
+        """Segments [size, segment] in +-1, at random levels."""
+        return torch.from_numpy(np.stack([self._segment() for _ in range(size)]))
+
+    def _segment(self) -> np.ndarray:
+        """One segment that is not silent, raised or lowered by up to 12 dB."""
+        for _ in range(20):
+            samples = self.sources[self.random.choice(len(self.sources), p=self.weights)].training
+            start = self.random.integers(len(samples) - self.segment)
+            pcm = samples[start : start + self.segment].astype(np.float32) / 32768
+            peak = np.abs(pcm).max()
+            if peak > 0.003:
+                break
+        gain = 10 ** (self.random.uniform(-12, 12) / 20)
+        return pcm * min(gain, 0.99 / max(peak, 1e-6))
+
+
+def validation_clips(sources: list[Source], kind: str, seconds: float, count: int) -> np.ndarray:
+    """Held-out clips [count, samples] of one kind, spread over its sources."""
+    chosen = [s for s in sources if s.kind == kind and s.held_out > 2 * seconds * s.sample_rate]
+    length, clips = int(seconds * 24_000), []
+    for index in range(count):
+        source = chosen[index % len(chosen)]
+        place = index // len(chosen)
+        clip = source.validation[place * length : (place + 1) * length]
+        clips.append(np.asarray(clip, dtype=np.float32) / 32768)
+    return np.stack(clips)

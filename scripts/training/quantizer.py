@@ -1,0 +1,112 @@
+"""Residual vector quantiser with moving-average codebooks (van den Oord et al., 2017)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from training.parallel import from_first, sum_all
+
+DEAD_COUNT = 1.0
+"""A code whose moving count falls under this restarts at a random residual."""
+
+
+def nearest(points: Tensor, codebook: Tensor) -> Tensor:
+    """Index [M] of the nearest row of `codebook` [N, D] for each of `points` [M, D]."""
+    return torch.addmm(codebook.square().sum(1), points, codebook.T, alpha=-2).argmin(1)
+
+
+def kmeans(points: Tensor, size: int, rounds: int = 10) -> tuple[Tensor, Tensor]:
+    """Lloyd's algorithm: centres [size, D] and how many points each has. Empty centres restart."""
+    centres = points[torch.randperm(len(points))[:size]].clone()
+    for _ in range(rounds):
+        codes = nearest(points, centres)
+        counts = torch.bincount(codes, minlength=size).float()
+        centres = torch.zeros_like(centres).index_add_(0, codes, points)
+        centres /= counts.clamp_min(1).unsqueeze(1)
+        empty = counts == 0
+        centres[empty] = points[torch.randint(len(points), (int(empty.sum()),))]
+    return centres, counts
+
+
+class ResidualQuantizer(nn.Module):
+    """Stages of codebooks [N, size, D], trained by moving averages of what each code was given."""
+
+    def __init__(self, stages: int, size: int, dim: int, decay: float = 0.99) -> None:
+        super().__init__()
+        self.decay, self.frozen = decay, False
+        self.codebooks: Tensor
+        self.counts: Tensor
+        self.sums: Tensor
+        self.register_buffer("codebooks", torch.zeros(stages, size, dim))
+        self.register_buffer("counts", torch.zeros(stages, size))
+        self.register_buffer("sums", torch.zeros(stages, size, dim))
+
+    @torch.no_grad()
+    def fit(self, latents: Tensor, batch_frames: int) -> None:
+        """Start from k-means on `latents` [M, D], with the counts that the averages settle at."""
+        residual = latents.clone()
+        settled = batch_frames / (1 - self.decay) / len(latents)
+        for stage in range(len(self.codebooks)):
+            centres, counts = kmeans(residual, self.codebooks.shape[1])
+            self.codebooks[stage] = centres
+            self.counts[stage] = counts * settled
+            self.sums[stage] = centres * self.counts[stage].unsqueeze(1)
+            residual -= centres[nearest(residual, centres)]
+
+    def forward(self, latents: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Quantise [B, F, D] with `stages` [B, F] stages each.
+
+        Returns the quantised latents (straight-through gradient), the codes [K, B * F] and the
+        commitment loss.
+        """
+        shape = latents.shape
+        flat = latents.reshape(-1, shape[-1])
+        limit = stages.reshape(-1, 1)
+        total, commitment, codes = torch.zeros_like(flat), flat.new_zeros(()), []
+        found: list[tuple[Tensor, Tensor]] = []
+        for stage in range(int(stages.max())):
+            residual = (flat - total).detach()
+            code = nearest(residual, self.codebooks[stage])
+            found.append((residual, code))
+            active = limit > stage
+            total = total + self.codebooks[stage][code] * active
+            commitment = commitment + ((flat - total).square() * active).mean()
+            codes.append(code)
+        if self.training and not self.frozen:
+            self._update(found)
+        quantized = (flat + (total - flat).detach()).view(shape)
+        return quantized, torch.stack(codes), commitment / max(1, len(codes))
+
+    @torch.no_grad()
+    def _update(self, found: list[tuple[Tensor, Tensor]]) -> None:
+        """Move each stage's averages by the residuals [M, D] that its codes [M] were given."""
+        counts, sums = torch.zeros_like(self.counts), torch.zeros_like(self.sums)
+        for stage, (residual, code) in enumerate(found):
+            counts[stage].index_add_(0, code, torch.ones_like(code, dtype=counts.dtype))
+            sums[stage].index_add_(0, code, residual)
+        sum_all([counts, sums])
+        for stage, (residual, _) in enumerate(found):
+            self.counts[stage].mul_(self.decay).add_(counts[stage])
+            self.sums[stage].mul_(self.decay).add_(sums[stage])
+            self._restart(stage, residual)
+            self.codebooks[stage] = self.sums[stage] / self.counts[stage].unsqueeze(1)
+
+    def _restart(self, stage: int, residual: Tensor) -> None:
+        """Move dead codes to random residuals, the same in every process."""
+        dead = (self.counts[stage] < DEAD_COUNT).nonzero().squeeze(1)
+        if not len(dead):
+            return
+        chosen = residual[torch.randint(len(residual), (len(dead),))]
+        from_first(chosen)
+        self.counts[stage, dead] = 5 * DEAD_COUNT
+        self.sums[stage, dead] = 5 * DEAD_COUNT * chosen
+
+
+def usage_bits(codes: Tensor, size: int) -> list[float]:
+    """Entropy in bits of each stage's codes [K, M]."""
+    bits = []
+    for row in codes:
+        share = torch.bincount(row, minlength=size).float() / row.numel()
+        bits.append(float(-(share[share > 0] * share[share > 0].log2()).sum()))
+    return bits

@@ -1,0 +1,58 @@
+"""Static entropy tables, counted over the corpus with the finished quantiser."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.allocate import highest_level
+from nacli.config import GAIN_LEVELS, ModelConfig
+from nacli.encoder import packet_counts
+from nacli.entropy import StaticTables, frequencies
+from nacli.model import Networks
+from nacli.quantize import Codebooks, search, select
+from training.corpus import Sampler
+
+Counts = NDArray[np.int64]
+CODE_PRIOR = 2
+"""Added to every count of a code, so that what was never seen stays possible and not too dear."""
+GAIN_PRIOR = 30
+"""Weight of the pooled distribution of gain changes in each row of the gain table."""
+
+
+def fit_tables(
+    config: ModelConfig, networks: Networks, codebooks: Codebooks, sampler: Sampler, packets: int
+) -> StaticTables:
+    """Tables counted over `packets` segments at random levels."""
+    gain_counts = np.zeros((GAIN_LEVELS + 1, GAIN_LEVELS), dtype=np.int64)
+    code_counts = np.zeros((config.stages, config.codebook_size), dtype=np.int64)
+    random = np.random.default_rng(0)
+    for _ in range(packets):
+        latents, gains = networks.analyze(sampler.batch(1).numpy(), networks.new_history())
+        count_gains(gain_counts, gains[0])
+        level = int(random.integers(8, highest_level(config.stages)))
+        counts = packet_counts(gains, (level,), config.stages)[0]
+        depth = max(1, int(counts.max()))
+        codes = select(search(latents[0], codebooks, depth), counts)
+        for stage in range(depth):
+            np.add.at(code_counts[stage], codes[counts > stage, stage], 1)
+    return StaticTables(frequencies(smooth_gains(gain_counts)), frequencies(code_counts + CODE_PRIOR))
+
+
+def count_gains(counts: Counts, gains: NDArray[np.int32]) -> None:
+    """Count each gain under the one before it; the first of a packet under the last row."""
+    np.add.at(counts, (gains[:-1], gains[1:]), 1)
+    counts[GAIN_LEVELS, gains] += 1
+
+
+def smooth_gains(counts: Counts) -> Counts:
+    """Mix into each row how gains change anywhere in the corpus, and keep silence silent."""
+    levels = np.arange(GAIN_LEVELS)
+    change = levels[None, :] - levels[:, None] + GAIN_LEVELS - 1
+    pooled = np.bincount(change.ravel(), counts[:GAIN_LEVELS].ravel(), 2 * GAIN_LEVELS - 1) + 1
+    prior = pooled[change] / pooled[change].sum(1, keepdims=True) * GAIN_PRIOR
+    # in thousandths, so that the prior's small shares survive as integers
+    smoothed = counts * 1000 + 1
+    smoothed[:GAIN_LEVELS] += np.rint(prior * 1000).astype(np.int64)
+    smoothed[0, 0] += 99 * smoothed[0].sum()
+    return smoothed
