@@ -9,25 +9,51 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nacli.entropy import CODER_BYTES
+from nacli.errors import UnsupportedAudio
+from nacli.format import packet_cost
+
 Integers = NDArray[np.int32]
+
+DEFAULT_BITRATES = {1: 6.0, 2: 10.0}
+"""kbps by channel count; more channels take 5 each."""
+MIN_BITRATE, MAX_BITRATE = 1.5, 24.0
+GAIN_KBPS = 0.3
+"""Per channel, for its gains: four bits each, which is more than they take on average."""
 
 STEPS_PER_STAGE = 8
 """Levels are eighths of a stage; where a level falls between two counts, frames alternate."""
 DITHER = np.array([0, 4, 2, 6, 1, 5, 3, 7], dtype=np.int32)
-KNEE = 8
-"""Gain steps (1.5 dB) under the loudest frame of the packet that cost no stage."""
-QUIET = 34
+QUIET = 24
 """Gain steps under the loudest frame from which a frame may get no stage at all."""
+
+
+def default_bitrate(channels: int) -> float:
+    """kbps of the whole file when none is asked for."""
+    return DEFAULT_BITRATES.get(channels, 5.0 * channels)
+
+
+def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate: float) -> None:
+    """Raise `UnsupportedAudio` for kbps out of range, or that framing and gains alone would take."""
+    if not MIN_BITRATE <= bitrate <= MAX_BITRATE * max(1, channels / 2):
+        raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to 24 kbps")
+    seconds = packet_frames / frame_rate
+    framing = packet_cost(channels, CODER_BYTES, packet_frames, packet_frames)
+    least = framing * 8 / 1000 / seconds + GAIN_KBPS * channels
+    if bitrate < least:
+        packets = f"{channels} channels in packets of {1000 * seconds:.0f} ms"
+        raise UnsupportedAudio(f"{bitrate:g} kbps cannot hold {packets} (at least {least:.1f})")
 
 
 def stage_counts(gains: Integers, level: int, stages: int, peak: int) -> Integers:
     """Stage counts [F] for gains [F] of one channel at a level; `peak` is the packet's largest gain.
 
-    A frame loses an eighth of a stage per gain step below the knee; silence (gain 0) gets none.
+    A frame loses three sixteenths of a stage per gain step (1.5 dB) under the peak; silence (gain 0)
+    gets none.
     """
     below = peak - gains
     dither = DITHER[np.arange(len(gains)) % len(DITHER)]
-    counts = (level + dither - np.maximum(below - KNEE, 0)) // STEPS_PER_STAGE
+    counts = (level + dither - 3 * below // 2) // STEPS_PER_STAGE
     least = np.where((below < QUIET) & (level >= STEPS_PER_STAGE), 1, 0)
     return np.where(gains > 0, np.clip(counts, least, stages), 0).astype(np.int32)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nacli import channels as channel_modes
 from nacli.audio import Resampler, check_supported
 from nacli.checkpoint import Model
-from nacli.encoder import packet_counts, update_check
+from nacli.encoder import MAX_PACKET_FRAMES, frame_count, packet_counts, update_check
 from nacli.entropy import ChannelCodes, StaticTables
 from nacli.errors import DamagedHeader, DamagedPacket, Mismatch, UnsupportedAudio, WrongModel
 from nacli.format import Damage, EndRecord, EntropyKind, Event, Header, Packet, Parser
@@ -20,8 +20,6 @@ from nacli.quantize import Codebooks, dequantize
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
-MAX_PACKET_FRAMES = 4096
-"""Longest packet that is decoded, 54 s: what one packet can make a reader allocate is bounded."""
 NETWORK_FRAMES = 75
 """Frames that pass through the network at a time, so that long packets need no more memory."""
 
@@ -37,7 +35,7 @@ class Decoder:
         self._parser = Parser()
         self._end: EndRecord | None = None
         self._check = hashlib.sha256()
-        self._sequence = 0
+        self._sequence, self._frames = 0, 0
         self._given = 0
         self.header: Header | None = None
         """The file's header, once it has been read."""
@@ -54,6 +52,9 @@ class Decoder:
         parts = [self._take(event) for event in self._parser.finish()]
         if self.header is None or self._end is None:
             raise DamagedPacket("the file has no end record")
+        stream, config = self.header.stream, self._model.config
+        if self._frames != frame_count(self._end.samples, stream.sample_rate, config):
+            raise DamagedPacket("the end record does not fit the packets")
         if self._end.check != self._check.digest()[:8]:
             raise Mismatch("the decoded codes are not those that were encoded")
         parts += [self._resample(self._held), self._unmix(self._resampler.flush())]
@@ -83,7 +84,8 @@ class Decoder:
         stream, config = header.stream, self._model.config
         if header.model != self._model.digest:
             raise WrongModel(
-                f"made with model {header.model.hex()[:12]}, this one is {self._model.digest.hex()[:12]}"
+                f"made with model {header.model.hex()[:12]},"
+                f" this one is {self._model.digest.hex()[:12]}"
             )
         try:
             check_supported(stream.sample_rate, stream.channels)
@@ -127,7 +129,7 @@ class Decoder:
             raise DamagedPacket(f"packet {self._sequence} is missing")
         if packet.frames > MAX_PACKET_FRAMES:
             raise DamagedPacket(f"packet {self._sequence} is longer than any encoder writes")
-        self._sequence += 1
+        self._sequence, self._frames = self._sequence + 1, self._frames + packet.frames
         try:
             coded = self._decompress(packet)
         except ValueError as error:

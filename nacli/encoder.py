@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nacli import channels as channel_modes
-from nacli.allocate import RateControl, highest_level, stage_counts
+from nacli.allocate import RateControl, check_bitrate, default_bitrate, highest_level, stage_counts
 from nacli.audio import Resampler, check_supported
 from nacli.checkpoint import Model
-from nacli.entropy import ChannelCodes
-from nacli.errors import UnsupportedAudio
+from nacli.config import ModelConfig
+from nacli.entropy import CODER_BYTES, ChannelCodes
 from nacli.format import (
     EndRecord,
     Header,
@@ -32,18 +33,12 @@ from nacli.quantize import search, select
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
-DEFAULT_BITRATES = {1: 6.0, 2: 10.0}
-"""kbps by channel count; more channels take 5 each."""
-MIN_BITRATE, MAX_BITRATE = 1.5, 24.0
 SIDE_LEVEL = -8
 """Levels that the side channel gets less than the mid channel: one stage."""
 TAIL_RESERVE = 18
 """Bytes held back for a short last packet: its framing, and a frame or two."""
-
-
-def default_bitrate(channel_count: int) -> float:
-    """kbps of the whole file when none is asked for."""
-    return DEFAULT_BITRATES.get(channel_count, 5.0 * channel_count)
+MAX_PACKET_FRAMES = 4096
+"""Longest packet, 54 s: what one packet can make a reader allocate is bounded."""
 
 
 class Encoder:
@@ -69,12 +64,15 @@ class Encoder:
         """`bitrate` is in kbps for the whole file, all channels and the container included.
 
         `samples` goes into the header when it is known; `embed` puts codebooks and entropy tables
-        into the file. Raises `UnsupportedAudio` for a rate, channel count or bitrate out of range.
+        into the file. Raises `UnsupportedAudio` for a rate, channel count or bitrate out of range,
+        `ValueError` for `packet_frames` outside 1 to 4096.
         """
         check_supported(sample_rate, channels)
-        bitrate = bitrate or default_bitrate(channels)
-        if not MIN_BITRATE <= bitrate <= MAX_BITRATE * max(1, channels / 2):
-            raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to 24 kbps")
+        if not 1 <= packet_frames <= MAX_PACKET_FRAMES:
+            raise ValueError(f"packet_frames {packet_frames} is not within 1..{MAX_PACKET_FRAMES}")
+        if bitrate is None:
+            bitrate = default_bitrate(channels)
+        check_bitrate(bitrate, channels, packet_frames, model.config.frame_rate)
         self._model, self._beam = model, beam
         self._mode = channel_modes.mode_for(channels)
         self._header = make_header(
@@ -138,15 +136,11 @@ class Encoder:
 
     def _pad(self) -> None:
         """Fill the last hop and add the one whose frame completes it at the decoder."""
-        if not self._samples:
-            self._pending = self._pending[:0]
-            return
-        hop, rate = self._model.config.hop, self._model.config.sample_rate
-        wanted = -(-self._samples * rate // self._header.stream.sample_rate)
-        hops = -(-wanted // hop) + 1 - self._coded_hops
-        self._pending = self._pending[: hops * hop]
-        missing = hops * hop - len(self._pending)
-        self._pending = np.pad(self._pending, ((0, missing), (0, 0)))
+        config = self._model.config
+        frames = frame_count(self._samples, self._header.stream.sample_rate, config)
+        wanted = (frames - self._coded_hops) * config.hop
+        self._pending = self._pending[:wanted]
+        self._pending = np.pad(self._pending, ((0, wanted - len(self._pending)), (0, 0)))
 
     def _packet(self, samples: int, last: bool) -> bytes:
         """Code the next `samples` pending samples as one packet."""
@@ -214,11 +208,16 @@ class Encoder:
         ]
 
     def _size(self, coded: list[ChannelCodes]) -> int:
-        """Bytes of the packet, as exactly as the tables tell without coding it."""
-        bits = self._model.entropy.cost_bits(coded)
-        stream = self._header.stream
+        """Bytes of the packet at most, as the tables tell without coding it."""
+        payload = math.ceil(self._model.entropy.cost_bits(coded) / 8) + CODER_BYTES
         frames = len(coded[0].gains)
-        return packet_cost(len(coded), int(bits / 8) + 2, frames, stream.frames_per_packet)
+        return packet_cost(len(coded), payload, frames, self._header.stream.frames_per_packet)
+
+
+def frame_count(samples: int, sample_rate: int, config: ModelConfig) -> int:
+    """Frames of a recording: one per hop, and one that completes the last; none if it is empty."""
+    hops = -(-samples * config.sample_rate // (sample_rate * config.hop))
+    return hops + 1 if samples else 0
 
 
 def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Integers:

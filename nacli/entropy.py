@@ -20,6 +20,8 @@ Frequencies = NDArray[np.int64]
 
 PRECISION_BITS = 24
 """Of constriction's default coder."""
+CODER_BYTES = 3
+"""What the coder's state adds to a payload at most, beyond the bits of its symbols."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from nacli.errors import OutputExists, UnreadableInput, WriteFailed
+from nacli.errors import NacliError, OutputExists, UnreadableInput, WriteFailed
 
 BLOCK_BYTES = 1 << 16
 
@@ -20,6 +20,18 @@ BLOCK_BYTES = 1 << 16
 def input_name(path: str) -> str:
     """The name of an input in messages."""
     return "standard input" if path == "-" else path
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Put the name of an input in front of errors that do not begin with it."""
+    name = input_name(path)
+    try:
+        yield
+    except NacliError as error:
+        if not str(error).startswith(f"{name}: "):
+            error.args = (f"{name}: {error}",)
+        raise
 
 
 @contextmanager

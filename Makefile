@@ -1,0 +1,35 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CORPUS ?= ../shared/corpus
+
+.PHONY: venv demo test check model clean
+
+venv: $(VENV)/.done
+
+# Torch goes first, by its exact version, so that a CPU wheel at hand is taken for it.
+$(VENV)/.done: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install torch==2.13.0
+	$(BIN)/pip install -e '.[test]'
+	touch $@
+
+demo: venv
+	$(BIN)/python scripts/demo.py
+
+test: venv
+	$(BIN)/python -m pytest -q
+
+check: test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The shipped checkpoint from nothing: corpus, training, probability tables, export.
+model: venv
+	$(BIN)/python scripts/corpus.py --part-one $(CORPUS) --out data/corpus
+	$(BIN)/python scripts/train.py --corpus data/corpus --run runs/main
+	$(BIN)/python scripts/export.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

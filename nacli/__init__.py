@@ -1,0 +1,50 @@
+"""nacli, a neural audio codec: speech and music at 1.5 to 24 kbps, as files and as pipes.
+
+The names below are the public API; importing `nacli` itself loads none of what is behind them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nacli.codec import decode, encode, load_model
+    from nacli.decoder import Decoder
+    from nacli.encoder import Encoder
+    from nacli.errors import NacliError
+    from nacli.info import read_info
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Decoder",
+    "Encoder",
+    "NacliError",
+    "__version__",
+    "decode",
+    "encode",
+    "load_model",
+    "read_info",
+]
+
+_HOMES = {
+    "Decoder": "decoder",
+    "Encoder": "encoder",
+    "NacliError": "errors",
+    "decode": "codec",
+    "encode": "codec",
+    "load_model": "codec",
+    "read_info": "info",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module when it is first used (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nacli' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"nacli.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

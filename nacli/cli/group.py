@@ -1,0 +1,63 @@
+"""The command group: how every command of nacli ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from nacli import __version__
+from nacli.errors import NacliError
+
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+PIPE_CLOSED = 128 + 13
+"""Exit codes of what a signal ends, as shells count them (13 is SIGPIPE)."""
+
+
+class Nacli(click.Group):
+    """Commands that end with the exit code of their cause; output that is not whole is deleted."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        try:
+            return super().invoke(ctx)
+        except NacliError as error:
+            sys.exit(report(error))
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            _leave_closed_pipe()
+
+
+@click.group(cls=Nacli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nacli")
+def main() -> None:
+    """A neural audio codec: speech and music at 1.5 to 24 kbps.
+
+    `-` as a file is stdin or stdout. Exit codes: 0 success, 2 usage, and one for each cause of
+    failure (see the README).
+    """
+
+
+def report(error: NacliError) -> int:
+    """Say on stderr, in one line, what went wrong; return the exit code. A reader of our output
+    that has gone away, as `head` does, is no failure to talk about."""
+    if isinstance(error.__cause__, BrokenPipeError):
+        return PIPE_CLOSED
+    click.echo(f"nacli: {one_line(str(error))}", err=True)
+    return error.exit_code
+
+
+def one_line(text: str) -> str:
+    """`text` fit for a terminal: what comes from a file must not move the cursor or break lines."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _leave_closed_pipe() -> NoReturn:
+    """Exit without Python's own complaint when it flushes stdout once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(PIPE_CLOSED)

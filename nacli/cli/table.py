@@ -1,0 +1,64 @@
+"""What `nacli info` shows to people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nacli.cli.group import one_line
+from nacli.files import input_name
+from nacli.format import CODED_RATE, EntropyKind, TableSection
+from nacli.info import FileInfo
+
+MAX_DAMAGES = 10
+"""Lines of damage; a file of noise would have thousands."""
+
+
+def table(path: str, info: FileInfo) -> str:
+    """One line per property, under the name of the file."""
+    rows = (f"  {name:<10} {one_line(value)}" for name, value in _rows(info))
+    return "\n".join([one_line(input_name(path)), *rows])
+
+
+def _rows(info: FileInfo) -> Iterator[tuple[str, str]]:
+    stream = info.header.stream
+    samples = "unknown" if info.samples is None else info.samples
+    yield "duration", f"{info.seconds:.3f} s, {samples} samples"
+    layout = f"{stream.channels} channel{'s' if stream.channels > 1 else ''}"
+    mode = stream.channel_mode.name.lower().replace("_", "/")
+    yield "original", f"{stream.sample_rate} Hz, {layout} ({mode}), {stream.sample_format.name}"
+    yield "bitrate", _bitrate(info)
+    yield "model", info.model[:16]
+    packet_ms = 1000 * stream.frames_per_packet * stream.hop / CODED_RATE
+    yield "packets", f"{info.packets} of {packet_ms:.0f} ms, {info.frames} frames"
+    yield "codebooks", _table(info.header.codebooks)
+    kind = EntropyKind(info.header.entropy.kind).name.lower()
+    yield "entropy", f"{kind}, {_table(info.header.entropy)}"
+    for tag in info.header.tags:
+        yield "tag", tag
+    if info.header.picture is not None:
+        yield "picture", f"{len(info.header.picture)} bytes"
+    yield from _damages(info)
+
+
+def _bitrate(info: FileInfo) -> str:
+    real = "none" if info.kbps is None else f"{info.kbps:.2f} kbps"
+    parts = (
+        f"{info.header_bytes} header, {info.framing_bytes} framing, {info.payload_bytes} payload"
+    )
+    return f"{real}, {info.file_bytes} bytes ({parts})"
+
+
+def _table(section: TableSection) -> str:
+    digest = section.digest.hex()
+    if section.inline is None:
+        return f"referenced as {digest}"
+    return f"inline, {len(section.inline)} bytes ({digest})"
+
+
+def _damages(info: FileInfo) -> Iterator[tuple[str, str]]:
+    if not info.damages:
+        yield "damage", "none"
+    for damage in info.damages[:MAX_DAMAGES]:
+        yield "damage", f"at byte {damage.offset}, {damage.length} bytes: {damage.reason}"
+    if len(info.damages) > MAX_DAMAGES:
+        yield "damage", f"and {len(info.damages) - MAX_DAMAGES} more"

@@ -1,0 +1,83 @@
+"""A model without torch: real codebooks, tables and streams around a transform of a few lines.
+
+Run as a script it is the command `nacli` with that model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.config import GAIN_LEVELS, ModelConfig
+from nacli.entropy import StaticTables, frequencies
+from nacli.quantize import Codebooks
+
+CONFIG = ModelConfig(latent_dim=8, stages=4, codebook_size=16)
+Floats = NDArray[np.float32]
+
+
+class FakeNetworks:
+    """Each hop becomes its gain and the means of eight parts of it, one hop late."""
+
+    def new_history(self) -> dict[str, Floats]:
+        return {}
+
+    def analyze(self, pcm: Floats, history: dict[str, Floats]) -> tuple[Floats, NDArray[np.int32]]:
+        """Samples [C, T] to latents [C, F, D] and gains [C, F]; frame f is hop f - 1."""
+        hops = pcm.reshape(len(pcm), -1, CONFIG.hop)
+        joined = np.concatenate([history.get("hop", np.zeros_like(hops[:, :1])), hops], axis=1)
+        history["hop"] = joined[:, -1:]
+        means = joined[:, :-1].reshape(*hops.shape[:2], CONFIG.latent_dim, -1).mean(-1)
+        rms = np.sqrt(np.square(joined[:, :-1]).mean(-1))
+        gains = np.rint((20 * np.log10(np.maximum(rms, 1e-9)) + 100) / CONFIG.gain_step_db) + 1
+        gains = gains.clip(0, GAIN_LEVELS - 1).astype(np.int32)
+        return (means / _amplitude(np.maximum(gains, 1))).astype(np.float32), gains
+
+    def synthesize(
+        self, latents: Floats, gains: NDArray[np.int32], counts: Any, history: Any
+    ) -> Floats:
+        """Latents [C, F, D] and gains [C, F] to samples [C, F * hop]."""
+        hops = (latents * _amplitude(gains)).repeat(CONFIG.hop // CONFIG.latent_dim, axis=-1)
+        return hops.reshape(len(hops), -1).astype(np.float32)
+
+
+def _amplitude(gains: NDArray[np.int32]) -> NDArray[np.float64]:
+    level = 10 ** ((CONFIG.gain_step_db * (gains - 1) - 100) / 20)
+    return np.where(gains > 0, level, 0.0)[..., None]
+
+
+def make_model(seed: int = 0, digest: bytes = b"fake") -> Any:
+    """What `load_checkpoint` returns, as far as the Encoder and Decoder know."""
+    random = np.random.default_rng(seed)
+    shape = (CONFIG.stages, CONFIG.codebook_size, CONFIG.latent_dim)
+    sizes = 0.7 * 0.6 ** np.arange(CONFIG.stages)[:, None, None]
+    codebooks = Codebooks.from_vectors((random.normal(size=shape) * sizes).astype(np.float32))
+    gains = np.arange(GAIN_LEVELS)
+    nearness = 1 + 20_000 // (1 + np.square(gains[:, None] - gains))
+    nearness[0, 0] = 1_000_000  # silence stays silence for long
+    first = np.ones((1, GAIN_LEVELS), dtype=np.int64)
+    codes = 20 + random.integers(0, 20, size=shape[:2])
+    tables = StaticTables(frequencies(np.concatenate([nearness, first])), frequencies(codes))
+    return SimpleNamespace(
+        config=CONFIG,
+        codebooks=codebooks,
+        entropy=tables,
+        digest=hashlib.sha256(digest).digest(),
+        networks=FakeNetworks(),
+    )
+
+
+if __name__ == "__main__":
+    from nacli import codec
+    from nacli.cli import main
+
+    def load_fake(path: str | Path | None = None) -> Any:
+        return make_model()
+
+    codec.load_model = load_fake
+    main(prog_name="nacli")
