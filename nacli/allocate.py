@@ -34,7 +34,7 @@ def default_bitrate(channels: int) -> float:
 
 
 def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate: float) -> None:
-    """Raise `UnsupportedAudio` for kbps out of range, or that framing and gains alone would take."""
+    """Raise `UnsupportedAudio` for kbps out of range, or too few for framing and gains."""
     if not MIN_BITRATE <= bitrate <= MAX_BITRATE * max(1, channels / 2):
         raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to 24 kbps")
     seconds = packet_frames / frame_rate
@@ -46,10 +46,10 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
 
 
 def stage_counts(gains: Integers, level: int, stages: int, peak: int) -> Integers:
-    """Stage counts [F] for gains [F] of one channel at a level; `peak` is the packet's largest gain.
+    """Stage counts [F] for gains [F] of one channel; `peak` is the packet's largest gain.
 
-    A frame loses three sixteenths of a stage per gain step (1.5 dB) under the peak; silence (gain 0)
-    gets none.
+    A frame loses three sixteenths of a stage per gain step (1.5 dB) under the peak; silence
+    (gain 0) gets none.
     """
     below = peak - gains
     dither = DITHER[np.arange(len(gains)) % len(DITHER)]

@@ -50,7 +50,9 @@ class Model:
             tables = (tensors["entropy.gains"], tensors["entropy.codes"])
             self.entropy = StaticTables(*(table.astype(np.int64) for table in tables))
         except (KeyError, ValueError) as error:
-            raise BadCheckpoint(f"the checkpoint has no valid quantiser or tables: {error}") from error
+            raise BadCheckpoint(
+                f"the checkpoint has no valid quantiser or tables: {error}"
+            ) from error
 
     @cached_property
     def digest(self) -> bytes:
@@ -96,7 +98,9 @@ def load_checkpoint(path: Path | None = None) -> Model:
         raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
 
 
-def save_checkpoint(path: Path, config: ModelConfig, tensors: Tensors, notes: dict[str, Any]) -> None:
+def save_checkpoint(
+    path: Path, config: ModelConfig, tensors: Tensors, notes: dict[str, Any]
+) -> None:
     """Write `<path>` and its JSON beside it; `notes` says how the checkpoint was made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))

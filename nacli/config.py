@@ -15,7 +15,7 @@ class ModelConfig:
 
     sample_rate: int = 24_000
     strides: tuple[int, int] = (80, 4)
-    """Down-sampling factors: samples to sub-frames, sub-frames to frames. Their product is the hop."""
+    """Down-sampling: samples to sub-frames, sub-frames to frames. Their product is the hop."""
     feature_channels: int = 4
     subframe_channels: int = 96
     subframe_blocks: int = 1
@@ -51,7 +51,7 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:
-        """Read a configuration; unknown names are an error (`TypeError`), missing ones are defaults."""
+        """Read a configuration: missing names are defaults, unknown ones a `TypeError`."""
         known = {field.name for field in fields(cls)}
         unknown = set(values) - known
         if unknown:

@@ -58,7 +58,7 @@ def _model(table: Frequencies) -> constriction.stream.model.Categorical:
 
 
 class StaticTables:
-    """Fixed tables: a gain given the gain before it [levels + 1, levels], a code by stage [N, size].
+    """Fixed tables: gains given the gain before [levels + 1, levels], codes by stage [N, size].
 
     Row `GAIN_LEVELS` of the gain table is for the first frame of a packet.
     """

@@ -1,7 +1,7 @@
 """Encoder and Decoder networks: raw PCM to latents, and back.
 
-Everything is causal and runs on tensors laid out [batch, time, channels]. A network holds no state of
-its own: the left context of every causal layer lives in a `History`, one per stream, so the same
+Everything is causal and runs on tensors laid out [batch, time, channels]. A network holds no state
+of its own: the left context of every causal layer lives in a `History`, one per stream, so the same
 code trains on whole segments (a fresh history) and runs on a live pipe (a kept one).
 
 The networks start as an exact sine-window MDCT and its transpose (Princen, Johnson and Bradley,
@@ -76,7 +76,8 @@ class CausalDepthwise(nn.Module):
 
     def forward(self, x: Tensor, history: History) -> Tensor:
         joined = history.extend(self, x, self.weight.shape[0] - 1)
-        return ShiftMultiply.apply(joined, self.weight)
+        mixed: Tensor = ShiftMultiply.apply(joined, self.weight)  # type: ignore[no-untyped-call]
+        return mixed
 
 
 class CausalConv(nn.Module):
@@ -85,7 +86,9 @@ class CausalConv(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__()
         self.kernel = kernel
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel) / math.sqrt(inputs * kernel))
+        self.weight = nn.Parameter(
+            torch.randn(outputs, inputs, kernel) / math.sqrt(inputs * kernel)
+        )
 
     def forward(self, x: Tensor, history: History) -> Tensor:
         x = history.extend(self, x, self.kernel - 1)
@@ -206,7 +209,7 @@ def _linear_from(weight: Tensor, bias: bool = False) -> nn.Linear:
 
 
 def _spread(basis: Tensor, config: ModelConfig) -> Tensor:
-    """Lay an MDCT basis [hop, 2 * hop] over two frames of sub-frames with spare channels at zero."""
+    """Lay an MDCT basis [hop, 2 * hop] over two frames of sub-frames, spare channels at zero."""
     samples, per_frame = config.strides
     wide = basis.new_zeros(basis.shape[0], 2 * per_frame, config.subframe_channels)
     wide[:, :, :samples] = basis.view(-1, 2 * per_frame, samples)
@@ -256,10 +259,10 @@ def expand(y: Tensor, exponent: float) -> Tensor:
 class Encoder(nn.Module):
     """Samples [B, T] (T a multiple of the hop) to latents [B, F, D] and gain indices [B, F].
 
-    Frame f sees samples up to the end of hop f; its transform covers hops f - 1 and f. Inside, every
-    band is near unit size: each frame is divided by its gain, companded, and each coefficient by
-    its usual size `band_scale` [hop]. Otherwise the least leak between bands would bury the quiet
-    high ones under the loud low ones. The quantiser gets the bands at their own size again.
+    Frame f sees samples up to the end of hop f; its transform covers hops f - 1 and f. Inside,
+    every band is near unit size: each frame is divided by its gain, companded, and each coefficient
+    by its usual size `band_scale` [hop]. Otherwise the least leak between bands would bury the
+    quiet high ones under the loud low ones. The quantiser gets the bands at their own size again.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -286,7 +289,9 @@ class Encoder(nn.Module):
     def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor]:
         coefficients = self.transform(pcm, history)
         gains = self.gain.index(coefficients)
-        shape = compress(coefficients / self.gain.amplitude(gains.clamp_min(1)), self.config.compand)
+        shape = compress(
+            coefficients / self.gain.amplitude(gains.clamp_min(1)), self.config.compand
+        )
         x = self.project_in(shape / self.band_scale) + self.gain.features(gains, history)
         x = self.project_out(run(self.layers, x, history))
         return x * self.band_scale[: x.shape[-1]], gains
@@ -376,7 +381,7 @@ class Networks:
 
     @torch.inference_mode()
     def synthesize(self, latents: Any, gains: Any, counts: Any, history: History) -> Any:
-        """Latents [C, F, D], gains and stage counts [C, F] to samples [C, F * hop], one hop late."""
+        """Latents [C, F, D], gains, stage counts [C, F] to samples [C, F * hop], one hop late."""
         tensors = (torch.from_numpy(array) for array in (latents, gains, counts))
         first, second, third = tensors
         return self.decoder(first, second.long(), third.long(), history).numpy()

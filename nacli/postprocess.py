@@ -1,4 +1,4 @@
-"""What happens to decoded samples after the network: DC removed, silence made silent, peaks held."""
+"""What happens to decoded samples after the network: no DC, silent silence, peaks held."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class PostProcess:
     """The chain for one stream at the model's rate; keeps what its filters remember."""
 
     DC_WINDOW = 4800
-    """Samples of the moving mean that is taken away: 0.2 s, so nothing above 10 Hz is touched much."""
+    """Samples of the moving mean that is taken away: 0.2 s, so that low notes stay."""
     FADE = 64
     """Samples of the ramp where sound joins silence."""
 

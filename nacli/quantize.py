@@ -81,7 +81,7 @@ def select(paths: Codes, counts: Codes) -> Codes:
 def _extend(
     residual: Floats, paths: Codes, codebooks: Codebooks, stage: int, beam: int
 ) -> tuple[Floats, Codes]:
-    """One stage of the search: residuals [F, W, D] and paths [F, W, k] to the best `beam` of each."""
+    """One stage of the search: residuals [F, W, D], paths [F, W, k] to the best `beam`."""
     vectors, size = codebooks.vectors[stage], codebooks.vectors.shape[1]
     frames, width, dim = residual.shape
     products = residual.reshape(-1, dim) @ vectors.T
@@ -95,7 +95,7 @@ def _extend(
 
 
 def _smallest(cost: Floats, count: int) -> NDArray[np.intp]:
-    """Indices [F, count] of the smallest values of each row, ascending; ties to the lowest index."""
+    """Indices [F, count] of the smallest values of each row, ascending; ties to the first."""
     row, found = np.arange(len(cost)), []
     for _ in range(count):
         best = cost.argmin(1)
@@ -105,7 +105,7 @@ def _smallest(cost: Floats, count: int) -> NDArray[np.intp]:
 
 
 def dequantize(codes: Codes, counts: Codes, codebooks: Codebooks) -> Floats:
-    """Latents [F, D] of codes [F, N]: the sum of the vectors that the first `counts[f]` codes of frame f choose."""
+    """Latents [F, D] of codes [F, N]: each frame's sum over its first `counts[f]` vectors."""
     latents = np.zeros((len(codes), codebooks.vectors.shape[2]), dtype=np.float32)
     for stage in range(int(counts.max(initial=0))):
         used = np.flatnonzero(counts > stage)

@@ -26,7 +26,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -134,7 +134,7 @@ def read_clip(path: Path, ffmpeg: bool) -> tuple[np.ndarray, int]:
     if not ffmpeg:
         return soundfile.read(path, dtype="float32", always_2d=True)
     with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
-        command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", path, wav.name]
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(path), wav.name]
         subprocess.run(command, check=True)
         return soundfile.read(wav.name, dtype="float32", always_2d=True)
 
@@ -160,7 +160,7 @@ def to_int16(pcm: np.ndarray, rate: int) -> np.ndarray:
     return np.rint(np.clip(resampled, -1, 1) * 32767).astype(np.int16)
 
 
-def usable_clips(paths: list[Path], ffmpeg: bool, tally: Counter) -> Iterator[np.ndarray]:
+def usable_clips(paths: list[Path], ffmpeg: bool, tally: Counter[str]) -> Iterator[np.ndarray]:
     """Yield the clips that are fit, 24 kHz int16 [T]; count what was kept and what dropped."""
     for path in paths:
         try:
@@ -222,7 +222,7 @@ def convert(source: Source, root: Path, out: Path) -> str:
     """Make the array of one source; return a line that says what came of it."""
     if source.ffmpeg and not shutil.which("ffmpeg"):
         return f"{source.name}: skipped: ffmpeg is needed to decode it and is not installed"
-    tally = Counter()
+    tally: Counter[str] = Counter()
     clips = usable_clips(clip_paths(source, root), source.ffmpeg, tally)
     samples = write_npy(out / f"{source.name}.npy", clips)
     counts = ", ".join(f"{count} {what}" for what, count in tally.most_common())
@@ -240,7 +240,7 @@ def gather(sources: list[Source], part_one: Path, out: Path) -> list[str]:
         return [convert(source, Path(tree), out) for source in sources]
 
 
-def report(job: list[Source], future: Future) -> None:
+def report(job: list[Source], future: Future[Any]) -> None:
     """Print what became of a job; one that failed leaves the others to go on."""
     try:
         print(*future.result(), sep="\n", flush=True)
@@ -248,7 +248,7 @@ def report(job: list[Source], future: Future) -> None:
         print(f"{job[0].package or job[0].name}: skipped: {error}", file=sys.stderr)
 
 
-def write_index(out: Path) -> list[dict]:
+def write_index(out: Path) -> list[dict[str, Any]]:
     """List the arrays that are there in index.json, replaced at once; return the list."""
     index = []
     for source in SOURCES:
@@ -263,9 +263,9 @@ def write_index(out: Path) -> list[dict]:
     return index
 
 
-def print_table(index: list[dict]) -> None:
+def print_table(index: list[dict[str, Any]]) -> None:
     """Hours of each source, and in total of each kind."""
-    totals = Counter()
+    totals: Counter[str] = Counter()
     for row in index:
         print(f"{row['name']:30} {row['kind']:8} {row['hours']:6.2f} h  {row['licence']}")
         totals[row["kind"]] += row["hours"]

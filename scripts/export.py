@@ -1,6 +1,6 @@
 """Turn a training state into the checkpoint that ships: float16 weights, int8 codebooks, tables.
 
-    python scripts/export.py --state runs/main/state.pt --out models/nacli-24k.safetensors
+python scripts/export.py --state runs/main/state.pt --out models/nacli-24k.safetensors
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from training.corpus import Sampler, read_corpus
-from training.tables import fit_tables
 
 from nacli.checkpoint import Tensors, save_checkpoint
 from nacli.config import ModelConfig
 from nacli.model import Networks
 from nacli.quantize import Codebooks
+from training.corpus import Sampler, read_corpus
+from training.tables import fit_tables
 
 MAX_BYTES = 16 << 20
 
@@ -39,7 +39,9 @@ def read_state(path: Path) -> tuple[ModelConfig, Tensors, Codebooks, dict[str, A
 @click.command()
 @click.option("--state", type=click.Path(path_type=Path), default=Path("runs/main/state.pt"))
 @click.option("--corpus", type=click.Path(path_type=Path), default=Path("data/corpus"))
-@click.option("--out", type=click.Path(path_type=Path), default=Path("models/nacli-24k.safetensors"))
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("models/nacli-24k.safetensors")
+)
 @click.option("--packets", default=4000, help="Seconds of corpus to count the tables over.")
 def main(state: Path, corpus: Path, out: Path, packets: int) -> None:
     """Export a checkpoint and print its size and digest."""

@@ -3,8 +3,8 @@
     python scripts/train.py --corpus data/corpus --run runs/main --steps 12000
 
 Starts from the exact transform codec (k-means codebooks on the untrained Encoder) and goes on from
-`<run>/state.pt` when that exists. The same script runs on a CPU and on a GPU. Every `--save-minutes`
-it saves its state, and every `--listen-steps` it writes held-out clips as WAV beside their originals.
+`<run>/state.pt` when that exists. The same script runs on a CPU and on a GPU. It saves its state
+every `--save-minutes`, and held-out clips as WAV beside their originals every `--listen-steps`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import soundfile
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
-from training.corpus import Sampler, read_corpus, validation_clips
-from training.losses import ComplexLoss, LogMelLoss, LoudnessLoss
-from training.parallel import average_gradients, launch
-from training.quantizer import ResidualQuantizer, usage_bits
 
 from nacli.config import ModelConfig
 from nacli.model import Decoder, Encoder, History, compress
+from training.corpus import Sampler, read_corpus, validation_clips
+from training.losses import CompressedLoss, LogMelLoss
+from training.parallel import average_gradients, launch
+from training.quantizer import ResidualQuantizer, usage_bits
 
 STAGE_CHOICES = (1, 2, 3, 4, 6, 8, 12, 16)
 CAREFUL = {"down_": 0.05, "up_": 0.05, "features.": 0.05, "subframe.": 0.05, "project_": 0.2}
@@ -41,9 +41,8 @@ loud bands into quiet ones: they move at these fractions of the learning rate.""
 class Weights:
     """Of each loss in the sum."""
 
-    mel: float = 1.0
-    complex: float = 1.0
-    loudness: float = 2.0
+    mel: float = 0.3
+    compressed: float = 10.0
     waveform: float = 0.1
     commitment: float = 0.25
 
@@ -73,16 +72,14 @@ class Losses(nn.Module):
         super().__init__()
         self.weights = weights
         rate = config.sample_rate
-        self.mel, self.complex = LogMelLoss(rate), ComplexLoss(rate)
-        self.loudness = LoudnessLoss(rate)
+        self.mel, self.compressed = LogMelLoss(rate), CompressedLoss()
 
     def forward(self, target: Tensor, output: Tensor, commitment: Tensor) -> dict[str, Tensor]:
         """Each loss by name, and their weighted sum under `total`."""
         level = target.square().mean(1, keepdim=True).sqrt().clamp_min(1e-3)
         parts = {
             "mel": self.mel(target, output),
-            "complex": self.complex(target / level * 0.1, output / level * 0.1),
-            "loudness": self.loudness(target, output),
+            "compressed": self.compressed(target, output),
             "waveform": ((target - output).abs() / level).mean(),
             "commitment": commitment,
         }
@@ -226,7 +223,7 @@ class Log:
         if trainer.step % self._every == 0 and self._codes:
             usage = usage_bits(torch.cat(self._codes, 1), config.codebook_size)
             speed = self._samples / config.sample_rate / (time.monotonic() - self._since)
-            row = {"step": trainer.step, "hours": round(trainer.seconds / 3600, 3)}
+            row: dict[str, Any] = {"step": trainer.step, "hours": round(trainer.seconds / 3600, 3)}
             row |= {name: round(value / self._every, 4) for name, value in self._sums.items()}
             row |= {"code_bits": [round(b, 2) for b in usage], "audio_per_s": round(speed, 1)}
             self._file.write(json.dumps(row) + "\n")
@@ -237,8 +234,16 @@ class Log:
 def train(trainer: Trainer, sampler: Sampler, clips: np.ndarray, run: Path, first: bool) -> None:
     """Steps until the last; only the first process logs, listens and saves."""
     options = trainer.options
-    log, saved = Log(run / "log.jsonl" if first else Path(os.devnull), options["log_steps"]), time.monotonic()
-    bar = tqdm(total=options["steps"], initial=trainer.step, unit="step", disable=options["quiet"] or not first)
+    log, saved = (
+        Log(run / "log.jsonl" if first else Path(os.devnull), options["log_steps"]),
+        time.monotonic(),
+    )
+    bar = tqdm(
+        total=options["steps"],
+        initial=trainer.step,
+        unit="step",
+        disable=options["quiet"] or not first,
+    )
     while trainer.step < options["steps"]:
         began = time.monotonic()
         pcm = sampler.batch(options["batch"])
@@ -258,7 +263,9 @@ def train(trainer: Trainer, sampler: Sampler, clips: np.ndarray, run: Path, firs
 @click.command()
 @click.option("--corpus", type=click.Path(path_type=Path), default=Path("data/corpus"))
 @click.option("--run", type=click.Path(path_type=Path), default=Path("runs/main"))
-@click.option("--config", type=click.Path(path_type=Path), help="JSON configuration; else defaults.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="JSON configuration; else defaults."
+)
 @click.option("--init", type=click.Path(path_type=Path), help="Start from this state's weights.")
 @click.option("--steps", default=12_000)
 @click.option("--batch", default=8)
@@ -272,8 +279,7 @@ def train(trainer: Trainer, sampler: Sampler, clips: np.ndarray, run: Path, firs
 @click.option("--save-minutes", default=3.0)
 @click.option("--log-steps", default=100)
 @click.option("--listen-steps", default=2000)
-@click.option("--loudness", default=2.0, help="Weight of the loudness loss.")
-@click.option("--mel", default=1.0, help="Weight of the log-mel loss.")
+@click.option("--mel", default=0.3, help="Weight of the log-mel loss.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def main(**options: Any) -> None:
     """Train for STEPS steps in all, resuming from <run>/state.pt."""
@@ -291,7 +297,7 @@ def work(rank: int, options: dict[str, Any]) -> None:
     codec = Codec(ModelConfig.from_json(values))
     hop, sources = codec.config.hop, read_corpus(options["corpus"])
     segment = round(options["segment"] * codec.config.frame_rate) * hop
-    weights = Weights(loudness=options["loudness"], mel=options["mel"])
+    weights = Weights(mel=options["mel"])
     losses = Losses(codec.config, weights).to(options["device"])
     state = run / "state.pt"
     found = state if state.exists() else options["init"]
@@ -307,7 +313,9 @@ def work(rank: int, options: dict[str, Any]) -> None:
     # every process draws its own segments, and a resumed run not those that it has seen
     sampler = Sampler(sources, segment, options["seed"] + trainer.step + 1_000_003 * rank)
     trainer.random = np.random.default_rng(options["seed"] + trainer.step + 7 * rank)
-    clips = np.concatenate([validation_clips(sources, kind, 4.0, 2) for kind in ("speech", "music")])
+    clips = np.concatenate(
+        [validation_clips(sources, kind, 4.0, 2) for kind in ("speech", "music")]
+    )
     train(trainer, sampler, clips, run, first=rank == 0)
 
 

@@ -5,14 +5,14 @@ On a CPU, one thread in each of two processes does nearly twice the work of two 
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as multiprocessing
 from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 
 
 def launch(function: Callable[..., None], workers: int, *arguments: Any) -> None:
@@ -20,13 +20,15 @@ def launch(function: Callable[..., None], workers: int, *arguments: Any) -> None
     if workers == 1:
         function(0, *arguments)
         return
-    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
-    os.environ.setdefault("MASTER_PORT", "29517")
-    multiprocessing.spawn(_work, args=(function, workers, arguments), nprocs=workers)
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = f"file://{folder}/meeting"
+        spawn(_work, (function, workers, meeting, arguments), nprocs=workers)
 
 
-def _work(rank: int, function: Callable[..., None], workers: int, arguments: tuple[Any]) -> None:
-    dist.init_process_group("gloo", rank=rank, world_size=workers)
+def _work(
+    rank: int, function: Callable[..., None], workers: int, meeting: str, arguments: tuple[Any]
+) -> None:
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=workers)
     torch.set_num_threads(1)
     function(rank, *arguments)
 

@@ -36,7 +36,9 @@ def fit_tables(
         codes = select(search(latents[0], codebooks, depth), counts)
         for stage in range(depth):
             np.add.at(code_counts[stage], codes[counts > stage, stage], 1)
-    return StaticTables(frequencies(smooth_gains(gain_counts)), frequencies(code_counts + CODE_PRIOR))
+    return StaticTables(
+        frequencies(smooth_gains(gain_counts)), frequencies(code_counts + CODE_PRIOR)
+    )
 
 
 def count_gains(counts: Counts, gains: NDArray[np.int32]) -> None:

@@ -1,0 +1,60 @@
+"""`make demo`: a recorded sentence through the command line, there and back, with its figures.
+
+The clip, tests/data/talk.flac, is a sentence of the CC0 dataset rhasspy/dataset-voice-kathleen that
+no training saw. The results stay in out/demo to be listened to.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from nacli import metrics
+from nacli.audio import Resampler
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIP = ROOT / "tests" / "data" / "talk.flac"
+OUT = ROOT / "out" / "demo"
+
+
+def nacli(*arguments: object) -> float:
+    """Run the command line; return the seconds that the whole command took."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "nacli", *map(str, arguments)], check=True, cwd=ROOT)
+    return time.perf_counter() - began
+
+
+def at_speech_rate(path: Path) -> metrics.Samples:
+    pcm, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    resampler = Resampler(rate, metrics.SPEECH_RATE, 1)
+    first = resampler.process(pcm)[:, 0]
+    return np.concatenate([first, resampler.flush()[:, 0]])
+
+
+def main() -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    clip = soundfile.info(CLIP)
+    original = at_speech_rate(CLIP)
+    print(f"{CLIP.name}: {clip.duration:.2f} s, {CLIP.stat().st_size} bytes as FLAC\n")
+    print("asked kbps  bytes  real kbps  encode s  decode s  PESQ-WB  log-mel distance")
+    for bitrate in (1.5, 3, 6, 12):
+        packed, decoded = OUT / f"talk-{bitrate:g}.nac", OUT / f"talk-{bitrate:g}.wav"
+        encoding = nacli("encode", "--silent", "-f", "--bitrate", bitrate, CLIP, "-o", packed)
+        decoding = nacli("decode", "--silent", "-f", packed, "-o", decoded)
+        size, sound = packed.stat().st_size, at_speech_rate(decoded)
+        pesq = metrics.pesq_wb(original, sound)
+        mel = metrics.log_mel_distance(original, sound, metrics.SPEECH_RATE)
+        print(
+            f"{bitrate:10g} {size:6} {size * 8 / clip.duration / 1000:10.2f} {encoding:9.2f}"
+            f" {decoding:9.2f} {pesq:8.2f} {mel:17.2f}"
+        )
+    print(f"\nThe seconds are those of whole commands, torch's start included. Listen: {OUT}")
+
+
+if __name__ == "__main__":
+    main()
