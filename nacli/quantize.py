@@ -25,6 +25,7 @@ class Codebooks:
         self.entries, self.scales = entries, scales
         self.vectors: Floats = entries.astype(np.float32) * scales[:, None, None]
         self.energies: Floats = np.square(self.vectors).sum(-1)
+        self.doubled: Floats = np.ascontiguousarray(-2 * self.vectors.transpose(0, 2, 1))
 
     @property
     def stages(self) -> int:
@@ -84,9 +85,10 @@ def _extend(
     """One stage of the search: residuals [F, W, D], paths [F, W, k] to the best `beam`."""
     vectors, size = codebooks.vectors[stage], codebooks.vectors.shape[1]
     frames, width, dim = residual.shape
-    products = residual.reshape(-1, dim) @ vectors.T
-    cost = (codebooks.energies[stage] - 2 * products).reshape(frames, width, size)
-    cost += np.square(residual).sum(-1, keepdims=True)
+    # |r - v|^2 = |r|^2 - 2 r v + |v|^2, in one array: memory is what this costs
+    cost = (residual.reshape(-1, dim) @ codebooks.doubled[stage]).reshape(frames, width, size)
+    cost += codebooks.energies[stage]
+    cost += np.einsum("fwd,fwd->fw", residual, residual)[:, :, None]
     chosen = _smallest(cost.reshape(frames, width * size), beam)
     parent, code = np.divmod(chosen, size)
     row = np.arange(frames)[:, None]

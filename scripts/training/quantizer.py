@@ -32,7 +32,7 @@ def kmeans(points: Tensor, size: int, rounds: int = 10) -> tuple[Tensor, Tensor]
 class ResidualQuantizer(nn.Module):
     """Stages of codebooks [N, size, D], trained by moving averages of what each code was given."""
 
-    def __init__(self, stages: int, size: int, dim: int, decay: float = 0.99) -> None:
+    def __init__(self, stages: int, size: int, dim: int, decay: float = 0.98) -> None:
         super().__init__()
         self.decay, self.frozen = decay, False
         self.codebooks: Tensor

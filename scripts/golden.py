@@ -1,0 +1,93 @@
+"""Make the golden files of the test suite from the shipped checkpoint.
+
+    python scripts/golden.py
+
+Good ones must keep decoding to the same codes (their end record says which) and to the same sound
+within a small tolerance; damaged ones must keep failing with the same exit code. Run this only when
+the checkpoint or the format changes.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+import nacli
+from nacli import errors
+from nacli.format import VERSION
+
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+FOLDER = TESTS / "golden"
+BLOCK = 2400
+"""Samples over which the level of the decoded sound is kept."""
+
+
+def levels(pcm: np.ndarray) -> list[float]:
+    """Level in dB of each block of samples, at least -100."""
+    count = -(-len(pcm) // BLOCK)
+    blocks = np.pad(pcm, ((0, count * BLOCK - len(pcm)), (0, 0))).reshape(count, BLOCK * pcm.shape[1])
+    power = np.square(blocks.astype(np.float64)).mean(1)
+    return [round(float(level), 2) for level in 10 * np.log10(np.maximum(power, 1e-10))]
+
+
+def good_files() -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of files that decode."""
+    talk, rate = soundfile.read(TESTS / "data" / "talk.flac", dtype="float32", always_2d=True)
+    talk = talk[: 3 * rate]
+    wide = np.concatenate([talk, 0.5 * np.roll(talk, 300, axis=0)], axis=1)
+    silence = np.zeros((rate, 1), dtype=np.float32)
+    yield "talk-1.5", nacli.encode(talk, rate, bitrate=1.5)
+    yield "talk-6", nacli.encode(talk, rate, bitrate=6)
+    yield "stereo-12", nacli.encode(wide[:rate], rate, bitrate=12)
+    yield "silence", nacli.encode(silence, rate)
+    yield "one-sample", nacli.encode(talk[:1], rate)
+    yield "empty", nacli.encode(talk[:0], rate)
+
+
+def flip(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :]
+
+
+def other_model(data: bytes) -> bytes:
+    """Change the model's digest and seal its section again."""
+    start = data.index(nacli.load_model().digest) - 2
+    section = flip(data[start : start + 34], 10)
+    return data[:start] + section + struct.pack("<I", zlib.crc32(section)) + data[start + 38 :]
+
+
+def bad_files(good: bytes) -> Iterator[tuple[str, bytes, type[errors.NacliError]]]:
+    """Names, bytes and errors of files that do not decode."""
+    yield "not-nac", b"RIFF" + good[4:], errors.NotNac
+    yield "version", good[:4] + bytes([VERSION + 1]) + good[5:], errors.UnknownVersion
+    yield "header", flip(good, 9), errors.DamagedHeader
+    yield "header-cut", good[:60], errors.DamagedHeader
+    yield "model", other_model(good), errors.WrongModel
+    yield "packet", flip(good, len(good) // 2), errors.DamagedPacket
+    yield "cut", good[: len(good) // 2], errors.DamagedPacket
+    yield "no-end", good[:-20], errors.DamagedPacket
+    yield "tail", good + b"more", errors.DamagedPacket
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.glob("*.nac"):
+        old.unlink()
+    files, expected = dict(good_files()), {}
+    for name, data in files.items():
+        (FOLDER / f"{name}.nac").write_bytes(data)
+        pcm, rate = nacli.decode(data)
+        expected[name] = {"rate": rate, "shape": list(pcm.shape), "levels": levels(pcm)}
+    for name, data, error in bad_files(files["talk-6"]):
+        (FOLDER / f"bad-{name}.nac").write_bytes(data)
+        expected[f"bad-{name}"] = {"error": error.__name__}
+    (FOLDER / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
