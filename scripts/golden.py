@@ -31,7 +31,8 @@ BLOCK = 2400
 def levels(pcm: np.ndarray) -> list[float]:
     """Level in dB of each block of samples, at least -100."""
     count = -(-len(pcm) // BLOCK)
-    blocks = np.pad(pcm, ((0, count * BLOCK - len(pcm)), (0, 0))).reshape(count, BLOCK * pcm.shape[1])
+    padding = ((0, count * BLOCK - len(pcm)), (0, 0))
+    blocks = np.pad(pcm, padding).reshape(count, BLOCK * pcm.shape[1])
     power = np.square(blocks.astype(np.float64)).mean(1)
     return [round(float(level), 2) for level in 10 * np.log10(np.maximum(power, 1e-10))]
 

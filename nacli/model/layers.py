@@ -1,0 +1,185 @@
+"""Causal layers, and the left context that they need, kept outside of them.
+
+All run on tensors laid out [batch, time, channels].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nacli.config import ModelConfig
+
+SLOPE = 0.2
+"""Of the leaky ReLU in level-dependent layers. With no bias these layers scale with their input, so
+quiet and loud recordings are treated alike."""
+
+
+class History:
+    """Left context of each causal layer of one stream; zeros before the stream starts."""
+
+    def __init__(self) -> None:
+        self._past: dict[nn.Module, Tensor] = {}
+
+    def extend(self, layer: nn.Module, x: Tensor, length: int) -> Tensor:
+        """Put the `length` steps that came before `x` [B, T, C] in front of it."""
+        past = self._past.get(layer)
+        if past is None:
+            past = x.new_zeros(x.shape[0], length, *x.shape[2:])
+        joined = torch.cat([past, x], dim=1)
+        self._past[layer] = joined[:, joined.shape[1] - length :].detach()
+        return joined
+
+
+class ShiftMultiply(torch.autograd.Function):
+    """Depthwise convolution [B, T + K - 1, C] by [K, C] as shifts and multiplies.
+
+    On a CPU this beats Conv1d, and a backward pass written out beats what autograd records.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        steps = x.shape[1] - weight.shape[0] + 1
+        y = x[:, :steps] * weight[0]
+        for tap in range(1, weight.shape[0]):
+            y.addcmul_(x[:, tap : tap + steps], weight[tap])
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        to_x, to_weight, steps = torch.zeros_like(x), torch.empty_like(weight), gradient.shape[1]
+        for tap in range(weight.shape[0]):
+            to_x[:, tap : tap + steps].addcmul_(gradient, weight[tap])
+            to_weight[tap] = (x[:, tap : tap + steps] * gradient).sum((0, 1))
+        return to_x, to_weight
+
+
+class CausalDepthwise(nn.Module):
+    """Depthwise convolution over time, [B, T, C] to [B, T, C]."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(kernel, channels) / math.sqrt(kernel))
+
+    def forward(self, x: Tensor, history: History) -> Tensor:
+        joined = history.extend(self, x, self.weight.shape[0] - 1)
+        mixed: Tensor = ShiftMultiply.apply(joined, self.weight)  # type: ignore[no-untyped-call]
+        return mixed
+
+
+class CausalConv(nn.Module):
+    """Stride-1 convolution over time without bias; [B, T, C_in] to [B, T, C_out]."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.weight = nn.Parameter(
+            torch.randn(outputs, inputs, kernel) / math.sqrt(inputs * kernel)
+        )
+
+    def forward(self, x: Tensor, history: History) -> Tensor:
+        x = history.extend(self, x, self.kernel - 1)
+        return F.conv1d(x.transpose(1, 2), self.weight).transpose(1, 2)
+
+
+class FeatureLayers(nn.Module):
+    """Stride-1 layers on samples: [B, T, 1] to [B, T, channels]. Channel 0 starts as the input."""
+
+    def __init__(self, inputs: int, outputs: int, hidden: int = 8, kernel: int = 7) -> None:
+        super().__init__()
+        self.first = CausalConv(inputs, hidden, kernel)
+        self.second = CausalConv(hidden, outputs, kernel)
+        self.skip = nn.Linear(inputs, outputs, bias=False)
+        with torch.no_grad():
+            self.skip.weight.copy_(torch.eye(outputs, inputs))
+            self.second.weight[0].zero_()
+
+    def forward(self, x: Tensor, history: History) -> Tensor:
+        hidden = F.leaky_relu(self.first(x, history), SLOPE)
+        return self.skip(x) + self.second(hidden, history)
+
+
+class SubframeBlock(nn.Module):
+    """Residual block at the sub-frame rate; positively homogeneous (no bias, leaky ReLU)."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.mix = CausalDepthwise(channels, kernel)
+        self.expand = nn.Linear(channels, 2 * channels, bias=False)
+        self.reduce = nn.Linear(2 * channels, channels, bias=False)
+        nn.init.zeros_(self.reduce.weight)
+
+    def forward(self, x: Tensor, history: History) -> Tensor:
+        return x + self.reduce(F.leaky_relu(self.expand(self.mix(x, history)), SLOPE))
+
+
+class FrameBlock(nn.Module):
+    """ConvNeXt block (Liu et al., 2022) at the frame rate, an identity before training."""
+
+    def __init__(self, width: int, hidden: int, kernel: int) -> None:
+        super().__init__()
+        self.mix = CausalDepthwise(width, kernel)
+        self.norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, hidden)
+        self.reduce = nn.Linear(hidden, width)
+        nn.init.zeros_(self.reduce.weight)
+        nn.init.zeros_(self.reduce.bias)
+
+    def forward(self, x: Tensor, history: History) -> Tensor:
+        y = self.norm(self.mix(x, history))
+        return x + self.reduce(F.gelu(self.expand(y)))
+
+
+class WindowAttention(nn.Module):
+    """Causal self-attention over the last `window` frames, an identity before training.
+
+    Frames before the start of the stream take part as zeros: they draw weight and add nothing,
+    in training and in streaming alike.
+    """
+
+    def __init__(self, width: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.heads, self.window = heads, window
+        self.norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key_value = nn.Linear(width, 2 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor, history: History) -> Tensor:
+        batch, steps, width = x.shape
+        y = self.norm(x)
+        query = self._split(self.query(y))
+        key, value = self.key_value(history.extend(self, y, self.window)).chunk(2, dim=-1)
+        age = torch.arange(steps)[:, None] + self.window - torch.arange(steps + self.window)
+        allowed = ((age >= 0) & (age <= self.window)).to(x.device)
+        mixed = F.scaled_dot_product_attention(query, self._split(key), self._split(value), allowed)
+        return x + self.out(mixed.transpose(1, 2).reshape(batch, steps, width))
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def frame_layers(config: ModelConfig, blocks: int) -> nn.ModuleList:
+    """The residual stack at the frame rate, with attention where the configuration asks for it."""
+    layers: list[nn.Module] = []
+    for index in range(1, blocks + 1):
+        layers.append(FrameBlock(config.width, config.hidden, config.kernel))
+        if config.attention_every and index % config.attention_every == 0:
+            heads, window = config.attention_heads, config.attention_window
+            layers.append(WindowAttention(config.width, heads, window))
+    return nn.ModuleList(layers)
+
+
+def run(layers: Iterable[nn.Module], x: Tensor, history: History) -> Tensor:
+    for layer in layers:
+        x = layer(x, history)
+    return x

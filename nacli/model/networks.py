@@ -1,0 +1,110 @@
+"""The two networks: samples to latents and gains, and back."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from nacli.config import ModelConfig
+from nacli.model.layers import FeatureLayers, History, SubframeBlock, frame_layers, run
+from nacli.model.transform import GainScale, compress, expand, linear_from, mdct_basis, spread
+
+
+class Encoder(nn.Module):
+    """Samples [B, T] (T a multiple of the hop) to latents [B, F, D] and gain indices [B, F].
+
+    Frame f sees samples up to the end of hop f; its transform covers hops f - 1 and f. Inside,
+    every band is near unit size: each frame is divided by its gain, companded, and each coefficient
+    by its usual size `band_scale` [hop]. Otherwise the least leak between bands would bury the
+    quiet high ones under the loud low ones. The quantiser gets the bands at their own size again.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        samples, channels = config.strides[0], config.subframe_channels
+        features = config.feature_channels
+        self.features = FeatureLayers(1, features)
+        polyphase = torch.randn(channels, samples, features) / math.sqrt(samples * features)
+        polyphase[:samples] = 0
+        polyphase[:samples, :, 0] = torch.eye(samples)
+        self.down_samples = linear_from(polyphase.flatten(1))
+        self.subframe = nn.ModuleList(
+            SubframeBlock(channels, config.kernel) for _ in range(config.subframe_blocks)
+        )
+        self.down_subframes = linear_from(spread(mdct_basis(config.hop), config))
+        self.gain = GainScale(config)
+        self.band_scale: Tensor
+        self.register_buffer("band_scale", torch.ones(config.hop))
+        self.project_in = linear_from(torch.eye(config.width, config.hop), bias=True)
+        self.layers = frame_layers(config, config.encoder_blocks)
+        self.project_out = linear_from(torch.eye(config.latent_dim, config.width), bias=True)
+
+    def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor]:
+        coefficients = self.transform(pcm, history)
+        gains = self.gain.index(coefficients)
+        shape = compress(
+            coefficients / self.gain.amplitude(gains.clamp_min(1)), self.config.compand
+        )
+        x = self.project_in(shape / self.band_scale) + self.gain.features(gains, history)
+        x = self.project_out(run(self.layers, x, history))
+        return x * self.band_scale[: x.shape[-1]], gains
+
+    def transform(self, pcm: Tensor, history: History) -> Tensor:
+        """The learned analysis transform: samples [B, T] to coefficients [B, F, hop]."""
+        samples, per_frame = self.config.strides
+        x = self.features(pcm.unsqueeze(-1), history)
+        x = self.down_samples(x.unflatten(1, (-1, samples)).flatten(2))
+        x = run(self.subframe, x, history)
+        x = x.unflatten(1, (-1, per_frame)).flatten(2)
+        joined = history.extend(self.down_subframes, x, 1)
+        return self.down_subframes(torch.cat([joined[:, :-1], x], dim=-1))
+
+
+class Decoder(nn.Module):
+    """Latents [B, F, D], gain indices [B, F] and stage counts [B, F] to samples [B, F * hop].
+
+    The output of frame f is hop f - 1 of the encoder's input: it lags by one hop.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        samples, channels = config.strides[0], config.subframe_channels
+        self.band_scale: Tensor
+        self.register_buffer("band_scale", torch.ones(config.hop))
+        self.project_in = linear_from(torch.eye(config.width, config.latent_dim), bias=True)
+        self.gain = GainScale(config)
+        self.stage_feature = nn.Embedding(config.stages + 1, config.width)
+        nn.init.zeros_(self.stage_feature.weight)
+        self.layers = frame_layers(config, config.decoder_blocks)
+        self.project_out = linear_from(torch.eye(config.hop, config.width), bias=True)
+        self.up_subframes = linear_from(spread(mdct_basis(config.hop), config).T.contiguous())
+        self.subframe = nn.ModuleList(
+            SubframeBlock(channels, config.kernel) for _ in range(config.subframe_blocks)
+        )
+        features = config.feature_channels
+        polyphase = torch.randn(samples, features, channels) / math.sqrt(channels)
+        polyphase[:, 0] = torch.eye(samples, channels)
+        self.up_samples = linear_from(polyphase.flatten(0, 1))
+        self.features = FeatureLayers(features, 1)
+
+    def forward(self, latents: Tensor, gains: Tensor, stages: Tensor, history: History) -> Tensor:
+        x = self.project_in(latents / self.band_scale[: latents.shape[-1]])
+        x = x + self.gain.features(gains, history) + self.stage_feature(stages)
+        x = self.project_out(run(self.layers, x, history))
+        shape = expand(x * self.band_scale, self.config.compand)
+        return self.inverse_transform(shape * self.gain.amplitude(gains), history)
+
+    def inverse_transform(self, coefficients: Tensor, history: History) -> Tensor:
+        """The learned synthesis transform: coefficients [B, F, hop] to samples [B, F * hop]."""
+        samples, per_frame = self.config.strides
+        x = self.up_subframes(coefficients)
+        joined = history.extend(self.up_subframes, x, 1)
+        first, second = joined[:, 1:].chunk(2, dim=-1)[0], joined[:, :-1].chunk(2, dim=-1)[1]
+        x = (first + second).unflatten(2, (per_frame, -1)).flatten(1, 2)
+        x = run(self.subframe, x, history)
+        x = self.up_samples(x).unflatten(2, (samples, -1)).flatten(1, 2)
+        return self.features(x, history).squeeze(-1)

@@ -1,0 +1,77 @@
+"""What the networks start from: the transform's basis, gains, and companding."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from nacli.config import GAIN_LEVELS, ModelConfig
+from nacli.model.layers import History
+
+
+def mdct_basis(hop: int) -> Tensor:
+    """Orthonormal sine-window MDCT: [hop coefficients, 2 * hop samples]."""
+    n = torch.arange(2 * hop, dtype=torch.float64)
+    k = torch.arange(hop, dtype=torch.float64)[:, None]
+    phase = math.pi / hop * (n + 0.5 + hop / 2) * (k + 0.5)
+    window = torch.sin(math.pi * (n + 0.5) / (2 * hop))
+    return (math.sqrt(2 / hop) * window * torch.cos(phase)).float()
+
+
+def linear_from(weight: Tensor, bias: bool = False) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        if bias:
+            layer.bias.zero_()
+    return layer
+
+
+def spread(basis: Tensor, config: ModelConfig) -> Tensor:
+    """Lay an MDCT basis [hop, 2 * hop] over two frames of sub-frames, spare channels at zero."""
+    samples, per_frame = config.strides
+    wide = basis.new_zeros(basis.shape[0], 2 * per_frame, config.subframe_channels)
+    wide[:, :, :samples] = basis.view(-1, 2 * per_frame, samples)
+    return wide.flatten(1)
+
+
+class GainScale(nn.Module):
+    """Gain indices to amplitudes and to the features that tell the network the level's course."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.floor, self.step = config.gain_floor_db, config.gain_step_db
+        self.feature = nn.Linear(2, config.width)
+        nn.init.zeros_(self.feature.weight)
+        nn.init.zeros_(self.feature.bias)
+
+    def index(self, x: Tensor) -> Tensor:
+        """Gain index [B, F] of each frame of transform coefficients [B, F, hop]."""
+        rms = x.detach().square().mean(-1).sqrt()
+        level = (20 * torch.log10(rms.clamp_min(1e-9)) - self.floor) / self.step
+        return (torch.round(level) + 1).clamp(0, GAIN_LEVELS - 1).long()
+
+    def amplitude(self, gains: Tensor) -> Tensor:
+        """Linear amplitude [B, F, 1]; index 0 is exactly zero."""
+        decibels = self.floor + self.step * (gains - 1)
+        return torch.where(gains > 0, 10 ** (decibels / 20), 0.0).unsqueeze(-1)
+
+    def features(self, gains: Tensor, history: History) -> Tensor:
+        """Level and its change since the frame before, projected to the width: [B, F, width]."""
+        level = (gains.float() * self.step + self.floor + 40).unsqueeze(-1) / 20
+        joined = history.extend(self, level, 1)
+        return self.feature(torch.cat([level, level - joined[:, :-1]], dim=-1))
+
+
+def compress(x: Tensor, exponent: float) -> Tensor:
+    """Signed power law with a finite slope at zero."""
+    offset = 0.02
+    return x.sign() * ((x.abs() + offset) ** exponent - offset**exponent)
+
+
+def expand(y: Tensor, exponent: float) -> Tensor:
+    """The inverse of `compress`."""
+    offset = 0.02
+    return y.sign() * ((y.abs() + offset**exponent) ** (1 / exponent) - offset)
