@@ -14,9 +14,9 @@
 | 11   | WriteFailed      | the output cannot be written: disk full, no permission               |
 | 12   | BadCheckpoint    | the model's files are missing, damaged or contradictory              |
 | 13   | Mismatch         | the decoded codes differ from the end record's check value           |
+| 15   | GateFailed       | `nacli bench` found a figure that is worse than the baseline's       |
 
-0 is success, 2 a usage error on the command line; 14 (gaps were concealed) and 15 (the bench gate
-did not pass) are reserved.
+0 is success, 2 a usage error on the command line; 14 (gaps were concealed) is reserved.
 """
 
 from __future__ import annotations
@@ -92,3 +92,9 @@ class Mismatch(NacliError):
     """The decoded codes differ from the end record's check value."""
 
     exit_code = 13
+
+
+class GateFailed(NacliError):
+    """`nacli bench` found a figure that is worse than the baseline's."""
+
+    exit_code = 15

@@ -1,11 +1,13 @@
 """Figures of how far a decoded recording is from the original. Mono samples [T] in, numbers out.
 
-Log-mel distance, signal-to-distortion ratio and level need NumPy alone; PESQ and STOI come from the
-packages `pesq` and `pystoi`, which `pip install nacli[bench]` brings.
+Log-mel distance, STFT distance, signal-to-distortion ratio and level need NumPy alone; PESQ, STOI
+and ViSQOL come from the packages `pesq`, `pystoi` and `visqol-python`, which `pip install
+nacli[bench]` brings. They give nan for what is too short or too quiet for them.
 """
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import Any
 
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 Samples = NDArray[np.floating[Any]]
 SPEECH_RATE = 16_000
 """The rate that wideband PESQ and STOI are taken at, in Hz."""
+VISQOL_RATE = 48_000
+"""The rate that ViSQOL's audio mode is taken at, in Hz."""
 FLOOR = 1e-5
 """Magnitude under which the log-mel distance hears nothing: -100 dB."""
 
@@ -46,6 +50,19 @@ def log_mel_distance(reference: Samples, decoded: Samples, rate: int) -> float:
     return float(np.abs(levels[0] - levels[1]).mean())
 
 
+def stft_distance(reference: Samples, decoded: Samples, rate: int) -> float:
+    """Spectral convergence plus mean absolute difference of natural log magnitudes, the mean over
+    windows of about 21, 43 and 85 ms (Yamamoto et al., 2020)."""
+    distances = []
+    for seconds in (0.021, 0.043, 0.085):
+        size = 1 << round(np.log2(rate * seconds))
+        first, second = (spectrogram(pcm, size) for pcm in (reference, decoded))
+        convergence = np.linalg.norm(first - second) / max(float(np.linalg.norm(first)), 1e-20)
+        logs = np.log(np.maximum(first, FLOOR)) - np.log(np.maximum(second, FLOOR))
+        distances.append(convergence + np.abs(logs).mean())
+    return float(np.mean(distances))
+
+
 def si_sdr(reference: Samples, decoded: Samples) -> float:
     """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al., 2019)."""
     reference = np.asarray(reference, dtype=np.float64)
@@ -54,6 +71,13 @@ def si_sdr(reference: Samples, decoded: Samples) -> float:
     noise = decoded - target
     ratio = max(float(target @ target), 1e-20) / max(float(noise @ noise), 1e-20)
     return float(10 * np.log10(ratio))
+
+
+def level_error(reference: Samples, decoded: Samples) -> float:
+    """How far the level is off, in dB: the absolute difference of RMS levels."""
+    powers = [float(np.square(pcm, dtype=np.float64).mean()) for pcm in (reference, decoded)]
+    first, second = (10 * np.log10(power + FLOOR**2) for power in powers)
+    return float(abs(first - second))
 
 
 def pesq_wb(reference: Samples, decoded: Samples) -> float:
@@ -66,8 +90,36 @@ def pesq_wb(reference: Samples, decoded: Samples) -> float:
         return float("nan")
 
 
-def estoi(reference: Samples, decoded: Samples) -> float:
-    """Extended short-time objective intelligibility of speech at 16 kHz (Jensen and Taal, 2016)."""
+def stoi(reference: Samples, decoded: Samples, extended: bool = False) -> float:
+    """Short-time objective intelligibility of speech at 16 kHz (Taal et al., 2011)."""
     import pystoi
 
-    return float(pystoi.stoi(reference, decoded, SPEECH_RATE, extended=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)  # instead of 0.00001 for too little speech
+        try:
+            return float(pystoi.stoi(reference, decoded, SPEECH_RATE, extended))
+        except RuntimeWarning:
+            return float("nan")
+
+
+def estoi(reference: Samples, decoded: Samples) -> float:
+    """Extended short-time objective intelligibility of speech at 16 kHz (Jensen and Taal, 2016)."""
+    return stoi(reference, decoded, extended=True)
+
+
+def visqol(reference: Samples, decoded: Samples) -> float:
+    """ViSQOL v3, audio mode, of any sound at 48 kHz (Chinen et al., 2020): 1 to 4.73."""
+    pair = (np.asarray(signal, dtype=np.float64) for signal in (reference, decoded))
+    try:
+        return float(_visqol().measure_from_arrays(*pair, VISQOL_RATE).moslqo)
+    except ValueError:
+        return float("nan")
+
+
+@cache
+def _visqol() -> Any:
+    from visqol import VisqolApi
+
+    api = VisqolApi()
+    api.create(mode="audio")
+    return api
