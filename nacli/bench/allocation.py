@@ -1,0 +1,34 @@
+"""Where the bits of a .nac file go: per stage and over time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.bench.subject import events
+from nacli.checkpoint import Model
+from nacli.encoder import packet_counts
+from nacli.entropy import PRECISION_BITS
+from nacli.format import Packet
+
+
+def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
+    """Bits that the codes of a sound file take: [F, N] by frame and stage, channels added up.
+
+    `model` must be the one that made the file, without tables of its own in the file.
+    """
+    packets = [event for event in events(data) if isinstance(event, Packet)]
+    stages = model.codebooks.stages
+    return np.concatenate([np.zeros((0, stages)), *(_packet(p, model) for p in packets)])
+
+
+def _packet(packet: Packet, model: Model) -> NDArray[np.float64]:
+    reader = model.entropy.open(packet.payload)
+    gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
+    bits = PRECISION_BITS - np.log2(model.entropy.code_table)
+    stages = np.arange(len(bits))
+    total = np.zeros((packet.frames, len(bits)))
+    for count in packet_counts(gains, packet.levels, len(bits)):
+        codes = reader.codes(count)
+        total += np.where(stages < count[:, None], bits[stages, codes], 0)
+    return total

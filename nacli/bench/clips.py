@@ -1,0 +1,90 @@
+"""The recordings that a benchmark runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.audio import AudioInfo, AudioReader, AudioWriter, Resampler
+from nacli.errors import UnreadableInput
+
+Pcm = NDArray[np.float32]
+EXTENSIONS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
+"""What counts as a clip in a folder; a file that is named itself may have any extension."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A recording: its name, the folder it lies in, samples [T, C] and rate."""
+
+    name: str
+    group: str
+    pcm: Pcm
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / self.rate
+
+
+def find_clips(paths: Iterable[str]) -> list[Path]:
+    """The files named, and those in the folders named, each folder's in the order of their names.
+
+    Raises `UnreadableInput` for a folder without clips.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        clips = _in_folder(path) if path.is_dir() else [path]
+        if not clips:
+            raise UnreadableInput(f"{path}: no clips in this folder")
+        found += [clip for clip in clips if clip not in found]
+    return found
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
+
+
+def read_clip(path: Path, seconds: float | None = None, mono: bool = False) -> Clip:
+    """A clip, or its first `seconds`; `mono` averages its channels.
+
+    Raises the errors of `AudioReader`, and `UnreadableInput` where there are no samples.
+    """
+    pcm, rate = read_pcm(path, seconds)
+    if not len(pcm):
+        raise UnreadableInput(f"{path}: no samples")
+    if mono:
+        pcm = pcm.mean(1, keepdims=True)
+    return Clip(path.stem, path.absolute().parent.name, pcm, rate)
+
+
+def read_pcm(path: Path, seconds: float | None = None) -> tuple[Pcm, int]:
+    """Samples [T, C] of an audio file, or of its first `seconds`, and their rate."""
+    with AudioReader(str(path)) as reader:
+        rate, left = reader.info.sample_rate, float("inf")
+        if seconds is not None:
+            left = round(seconds * rate)
+        parts = [np.zeros((0, reader.info.channels), np.float32)]
+        for block in reader.blocks(1 << 16):
+            parts.append(block[: int(min(left, len(block)))])
+            left -= len(block)
+            if left <= 0:
+                break
+        return np.concatenate(parts), rate
+
+
+def write_pcm(path: Path, pcm: Pcm, rate: int, sample_format: str = "PCM_16") -> None:
+    """Write samples [T, C] to an audio file, over what is there."""
+    info = AudioInfo(rate, pcm.shape[1], sample_format, len(pcm))
+    with AudioWriter(str(path), info, force=True) as writer:
+        writer.write(pcm)
+
+
+def resample(pcm: Pcm, source: int, target: int) -> Pcm:
+    """Samples [T, C] at another rate."""
+    resampler = Resampler(source, target, pcm.shape[1])
+    return np.concatenate([resampler.process(pcm), resampler.flush()])

@@ -1,0 +1,137 @@
+"""Pictures for the report, each as a `data:` URI: the one door to matplotlib."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from nacli import metrics
+
+Points = list[tuple[float, float]]
+COLOURS = ("#0b6e4f", "#c8553d", "#3d5a98", "#b58900", "#7b4b94", "#4a4a4a", "#2aa198")
+"""One per codec, nacli's first."""
+LOWEST_DB, HIGHEST_DB = -100.0, -20.0
+"""Range of the spectrograms, relative to a sine at full scale."""
+DIFFERENCE_DB = 30.0
+"""Range of the differences, both ways."""
+HEARD_DB = -90.0
+"""Level under which two spectrograms do not differ."""
+WIDTH, HEIGHT = 4.6, 2.0
+"""Inches of a picture that must be readable on a phone."""
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _new(height: float = HEIGHT) -> Figure:
+    return Figure(figsize=(WIDTH, height), dpi=150, layout="constrained")
+
+
+def _finished(figure: Figure, kind: str) -> str:
+    """A figure as WebP (for images) or SVG (for lines)."""
+    out = io.BytesIO()
+    if kind == "svg":
+        figure.savefig(out, format="svg", metadata={"Date": None})
+        return data_uri(out.getvalue(), "image/svg+xml")
+    figure.savefig(out, format="webp", pil_kwargs={"quality": 80})
+    return data_uri(out.getvalue(), "image/webp")
+
+
+def curves(lines: dict[str, Points], label: str, colours: dict[str, str]) -> str:
+    """A line per codec through points (real kbps, figure)."""
+    figure = _new(2.9)
+    axes = figure.add_subplot()
+    for name, points in lines.items():
+        axes.plot(*zip(*sorted(points), strict=True), "o-", ms=4, label=name, color=colours[name])
+    axes.set_xscale("log")
+    _kbps_ticks(axes, [kbps for points in lines.values() for kbps, _ in points])
+    axes.set_ylabel(label)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, frameon=False)
+    return _finished(figure, "svg")
+
+
+def _kbps_ticks(axes: Axes, rates: Sequence[float]) -> None:
+    low, high = min(rates) / 1.15, max(rates) * 1.15
+    usual = [tick for tick in (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if low < tick < high]
+    axes.set_xlim(low, high)
+    axes.set_xticks(usual, [f"{tick:g}" for tick in usual])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("kbps, container included")
+
+
+def decibels(pcm: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
+    """Levels [bins, frames] of mono samples in dB, windows of about 32 ms."""
+    size = 1 << round(np.log2(rate * 0.032))
+    return 20 * np.log10(metrics.spectrogram(pcm, size).T * 2 + 1e-9)
+
+
+def spectrogram(levels: NDArray[np.float64], rate: int, seconds: float) -> str:
+    """Levels [bins, frames] over time and frequency."""
+    return _over_time(levels, rate, seconds, "magma", LOWEST_DB, HIGHEST_DB, "dB")
+
+
+def difference(
+    levels: NDArray[np.float64], original: NDArray[np.float64], rate: int, seconds: float
+) -> str:
+    """Where a decoded recording is too loud (red) or too quiet (blue)."""
+    change = np.maximum(levels, HEARD_DB) - np.maximum(original, HEARD_DB)
+    label = "dB too loud"
+    return _over_time(change, rate, seconds, "RdBu_r", -DIFFERENCE_DB, DIFFERENCE_DB, label)
+
+
+def _over_time(
+    values: NDArray[np.float64],
+    rate: int,
+    seconds: float,
+    colours: str,
+    low: float,
+    high: float,
+    label: str,
+) -> str:
+    figure = _new()
+    axes = figure.add_subplot()
+    image = axes.imshow(
+        values,
+        origin="lower",
+        aspect="auto",
+        cmap=colours,
+        vmin=low,
+        vmax=high,
+        extent=(0, seconds, 0, rate / 2000),
+    )
+    axes.set_xlabel("s", fontsize=8)
+    axes.set_ylabel("kHz", fontsize=8)
+    axes.tick_params(labelsize=8)
+    bar = figure.colorbar(image, pad=0.02)
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    return _finished(figure, "webp")
+
+
+def bit_allocation(bits: NDArray[np.float64], seconds: float) -> str:
+    """Bits [F, N] by frame and stage: over time, and the mean of each stage in kbps."""
+    figure = _new(2.2)
+    time, mean = figure.subplots(1, 2, sharey=True, width_ratios=(4, 1))
+    stages = bits.shape[1]
+    shown = np.ma.masked_equal(bits.T, 0)
+    extent = (0, seconds, 0.5, stages + 0.5)
+    image = time.imshow(shown, origin="lower", aspect="auto", cmap="viridis", extent=extent)
+    time.set_xlabel("s", fontsize=8)
+    time.set_ylabel("stage", fontsize=8)
+    time.yaxis.set_major_locator(MaxNLocator(integer=True))
+    mean.barh(np.arange(1, stages + 1), bits.sum(0) / seconds / 1000, color=COLOURS[0])
+    mean.set_xlabel("kbps", fontsize=8)
+    bar = figure.colorbar(image, ax=mean, pad=0.05)
+    bar.set_label("bits per code", fontsize=8)
+    for axes in (time, mean, bar.ax):
+        axes.tick_params(labelsize=8)
+    return _finished(figure, "webp")

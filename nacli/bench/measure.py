@@ -1,0 +1,195 @@
+"""A benchmark: every clip through nacli at every bitrate, and through the peers beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nacli.bench.align import align
+from nacli.bench.clips import Clip, Pcm, write_pcm
+from nacli.bench.peers import Peer, PeerRun
+from nacli.bench.quality import Metric, measure_quality
+from nacli.bench.subject import NAME, Coded, Subject, identify
+from nacli.errors import NacliError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip through one codec.
+
+    `asked` is the bitrate of nacli in kbps that the row belongs to, `kbps` the real one, container
+    included. Times are seconds, `peak` bytes; `delay` is how many samples late the codec came.
+    Speed ratios are CPU seconds over seconds of the calibration loop (nacli only).
+    """
+
+    codec: str
+    clip: str
+    group: str
+    asked: float
+    setting: str
+    seconds: float
+    size: int
+    encode_seconds: float
+    decode_seconds: float
+    encode_cpu: float
+    decode_cpu: float
+    peak: int
+    delay: int
+    quality: dict[str, float]
+    calibration: float = 0.0
+    bitstream: str = ""
+    codes: str = ""
+
+    @property
+    def kbps(self) -> float:
+        return self.size * 8 / 1000 / self.seconds
+
+    @property
+    def encode_speed(self) -> float:
+        """Seconds of audio per second on the clock."""
+        return self.seconds / max(self.encode_seconds, 1e-9)
+
+    @property
+    def decode_speed(self) -> float:
+        return self.seconds / max(self.decode_seconds, 1e-9)
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds, both ways, per second of audio."""
+        return (self.encode_cpu + self.decode_cpu) / self.seconds
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Everything that tables, means and gates compare, by name."""
+        return {
+            "kbps": self.kbps,
+            "encode_speed": self.encode_speed,
+            "decode_speed": self.decode_speed,
+            "cpu": self.cpu,
+            "peak_mib": self.peak / 2**20,
+            **self.quality,
+        }
+
+
+@dataclass(frozen=True)
+class Version:
+    """A clip as it comes out of a codec, aligned, with its row. `data` is nacli's file."""
+
+    row: Row
+    pcm: Pcm
+    data: bytes
+
+
+@dataclass
+class Plan:
+    """What a benchmark is to do. `keep` is a folder for the decoded clips."""
+
+    bitrates: Sequence[float]
+    metrics: tuple[Metric, ...]
+    peers: Sequence[Peer] = ()
+    keep: Path | None = None
+    say: Callable[[str], None] = lambda line: None
+    """Told about a peer that could not code a clip."""
+    watch: Callable[[], None] = lambda: None
+    """Called after every row."""
+
+    def steps(self, clips: int) -> int:
+        """How often `watch` will be called."""
+        return clips * len(self.bitrates) * (1 + len(self.peers))
+
+
+def run_clip(clip: Clip, subject: Subject, plan: Plan) -> list[Version]:
+    """One clip through everything, nacli first at each bitrate."""
+    peers = {peer.name: PeerRun(peer, clip) for peer in plan.peers}
+    measured: dict[tuple[str, str], Version] = {}
+    versions = []
+    for bitrate in plan.bitrates:
+        coded = subject.run(clip, bitrate)
+        real = coded.size * 8 / 1000 / clip.seconds
+        versions.append(_version(clip, NAME, bitrate, coded, plan))
+        plan.watch()
+        for name in list(peers):
+            try:
+                coded = peers[name].nearest(real)
+            except NacliError as error:
+                del peers[name]
+                plan.say(f"{clip.name}: no {name}: {error}")
+                continue
+            key = (name, coded.setting)  # the lowest setting may answer to several bitrates
+            if key not in measured:
+                measured[key] = _version(clip, name, bitrate, coded, plan)
+            row = replace(measured[key].row, asked=bitrate)
+            versions.append(replace(measured[key], row=row))
+            plan.watch()
+    return versions
+
+
+def _version(clip: Clip, codec: str, asked: float, coded: Coded, plan: Plan) -> Version:
+    pcm, delay = align(clip.pcm, coded.pcm, clip.rate, coded.rate)
+    chosen = tuple(metric for metric in plan.metrics if metric.suits(clip.group))
+    identity = identify(coded.data) if coded.data else None
+    row = Row(
+        codec=codec,
+        clip=clip.name,
+        group=clip.group,
+        asked=asked,
+        setting=coded.setting,
+        seconds=clip.seconds,
+        size=coded.size,
+        encode_seconds=coded.encoding.wall,
+        decode_seconds=coded.decoding.wall,
+        encode_cpu=coded.encoding.cpu,
+        decode_cpu=coded.decoding.cpu,
+        peak=max(coded.encoding.peak, coded.decoding.peak),
+        delay=delay,
+        quality=measure_quality(clip.pcm, pcm, clip.rate, chosen),
+        calibration=coded.calibration,
+        bitstream=identity.bitstream if identity else "",
+        codes=identity.codes if identity else "",
+    )
+    if plan.keep is not None:
+        name = f"{clip.name}.{codec}-{asked:g}.wav"
+        write_pcm(plan.keep / name, pcm, clip.rate, "FLOAT")
+    return Version(row, pcm, coded.data)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of the rows of one codec at one bitrate, over all clips or those of one folder."""
+
+    codec: str
+    asked: float
+    group: str | None
+    clips: int
+    figures: dict[str, float]
+
+
+def means(rows: Sequence[Row]) -> list[Mean]:
+    """Means by folder (where clips come from several) and of everything, in the rows' order."""
+    groups: list[str | None] = list(dict.fromkeys(row.group for row in rows))
+    if len(groups) > 1:
+        groups.append(None)
+    else:
+        groups = [None]
+    found = []
+    for group in groups:
+        chosen = [row for row in rows if group in (None, row.group)]
+        for asked, codec in sorted(
+            dict.fromkeys((row.asked, row.codec) for row in chosen), key=lambda pair: pair[0]
+        ):
+            part = [row for row in chosen if (row.asked, row.codec) == (asked, codec)]
+            found.append(Mean(codec, asked, group, len(part), _average(r.figures for r in part)))
+    return found
+
+
+def _average(figures: Iterable[dict[str, float]]) -> dict[str, float]:
+    """Mean of each figure over those that have it and are numbers; none where no row has it."""
+    rows = list(figures)
+    names: dict[str, Any] = dict.fromkeys(name for row in rows for name in row)
+    values = {name: [row[name] for row in rows if name in row] for name in names}
+    numbers = {name: [v for v in found if not np.isnan(v)] for name, found in values.items()}
+    return {name: float(np.mean(found)) for name, found in numbers.items() if found}

@@ -1,0 +1,89 @@
+"""The quality figures that a benchmark takes, and what each needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli import metrics
+from nacli.bench.clips import Pcm, resample
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of how near a decoded recording is to its original.
+
+    `group` names the clips that it is meant for (all where it is None), `rate` the sample rate that
+    both are brought to, `package` what has to be installed for it, `tolerance` what a gate lets
+    pass.
+    """
+
+    name: str
+    title: str
+    measure: Callable[[Samples, Samples, int], float]
+    higher_is_better: bool
+    tolerance: float
+    rate: int | None = None
+    package: str | None = None
+    group: str | None = None
+
+    @property
+    def installed(self) -> bool:
+        return self.package is None or find_spec(self.package) is not None
+
+    def suits(self, group: str) -> bool:
+        """Whether clips of a folder get this figure: clips that no metric knows get all."""
+        return self.group in (None, group) or group not in GROUPS
+
+
+def _fixed(function: Callable[[Samples, Samples], float]) -> Callable[..., float]:
+    """A metric of signals at a fixed rate, called with the rate like the others."""
+    return lambda reference, decoded, rate: function(reference, decoded)
+
+
+_speech = partial(Metric, higher_is_better=True, rate=metrics.SPEECH_RATE, group="speech")
+
+METRICS = (
+    Metric("mel", "log-mel distance", metrics.log_mel_distance, False, 0.03),
+    Metric("stft", "STFT distance", metrics.stft_distance, False, 0.03),
+    Metric("si_sdr", "SI-SDR in dB", _fixed(metrics.si_sdr), True, 0.2),
+    Metric("level", "level error in dB", _fixed(metrics.level_error), False, 0.2),
+    _speech("pesq", "PESQ-WB", _fixed(metrics.pesq_wb), tolerance=0.05, package="pesq"),
+    _speech("stoi", "STOI", _fixed(metrics.stoi), tolerance=0.01, package="pystoi"),
+    _speech("estoi", "ESTOI", _fixed(metrics.estoi), tolerance=0.01, package="pystoi"),
+    Metric(
+        "visqol",
+        "ViSQOL (audio)",
+        _fixed(metrics.visqol),
+        True,
+        0.05,
+        metrics.VISQOL_RATE,
+        "visqol",
+        "music",
+    ),
+)
+GROUPS = {metric.group for metric in METRICS} - {None}
+"""Folder names that say what is in their clips."""
+BY_NAME = {metric.name: metric for metric in METRICS}
+
+
+def measure_quality(
+    original: Pcm, decoded: Pcm, rate: int, chosen: tuple[Metric, ...]
+) -> dict[str, float]:
+    """Each figure of two recordings [T, C] of one rate and length: the mean over their channels."""
+    return {metric.name: _measure(metric, original, decoded, rate) for metric in chosen}
+
+
+def _measure(metric: Metric, original: Pcm, decoded: Pcm, rate: int) -> float:
+    if metric.rate is not None:
+        original, decoded = (resample(pcm, rate, metric.rate) for pcm in (original, decoded))
+        rate = metric.rate
+    pairs = zip(original.T, decoded.T, strict=True)
+    return float(np.mean([metric.measure(*pair, rate) for pair in pairs]))
