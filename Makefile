@@ -2,8 +2,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CORPUS ?= ../shared/corpus
+CLIPS ?= tests/data
 
-.PHONY: venv demo test check model clean
+.PHONY: venv demo test check bench baseline model clean
 
 venv: $(VENV)/.done
 
@@ -24,6 +25,19 @@ check: test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Figures of CLIPS (a folder), with every metric; options such as --peer opus go into BENCH.
+bench: $(VENV)/.bench
+	$(BIN)/nacli bench $(CLIPS) $(BENCH)
+
+$(VENV)/.bench: $(VENV)/.done
+	$(BIN)/pip install -e '.[bench]'
+	touch $@
+
+# What tests/test_bench_gate.py holds the codec to; save it again when a better model ships.
+baseline: venv
+	$(BIN)/nacli bench tests/data --seconds 3 --bitrate 3 --metrics mel,stft,si_sdr,level \
+		--save tests/data/baseline.json -f
 
 # The shipped checkpoint from nothing: corpus, training, probability tables, export.
 model: venv
