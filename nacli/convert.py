@@ -96,7 +96,7 @@ def decode_file(
     _check_target(source, target, force)
     decoder, progress = Decoder(model), Progress(1, None)
     blocks = _decoded(source, decoder, progress)
-    first = next(pcm for pcm in blocks if decoder.header)
+    first = next(blocks)
     assert decoder.header is not None
     progress.sample_rate = decoder.header.stream.sample_rate
     progress.expected = decoder.header.stream.samples
@@ -113,7 +113,7 @@ def _decoded(source: str, decoder: Decoder, progress: Progress) -> Iterator[Pcm]
     with naming(source):
         for data in read_bytes_blocks(source):
             progress.nac_bytes += len(data)
-            yield decoder.decode(data)
+            yield from decoder.blocks(data)
         yield decoder.finish()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +46,19 @@ class Decoder:
 
         Raises `NotNac`, `UnknownVersion`, `DamagedHeader`, `WrongModel`, `DamagedPacket`.
         """
-        return self._join([self._take(event) for event in self._parser.feed(data)])
+        return self._join(list(self.blocks(data)))
+
+    def blocks(self, data: bytes) -> Iterator[Floats]:
+        """As `decode`, in blocks of about a second: a few bytes of silence can be hours of sound.
+
+        Take all blocks before the next call.
+        """
+        for event in self._parser.feed(data):
+            yield from self._take(event)
 
     def finish(self) -> Floats:
         """The samples that were held back until the end was known: exactly the original length."""
-        parts = [self._take(event) for event in self._parser.finish()]
+        parts = [pcm for event in self._parser.finish() for pcm in self._take(event)]
         if self.header is None or self._end is None:
             raise DamagedPacket("the file has no end record")
         stream, config = self.header.stream, self._model.config
@@ -68,16 +77,15 @@ class Decoder:
         columns = self.header.stream.channels if self.header else 1
         return np.concatenate([np.zeros((0, columns), dtype=np.float32), *parts])
 
-    def _take(self, event: Event) -> Floats:
+    def _take(self, event: Event) -> Iterator[Floats]:
         if isinstance(event, Header):
             self._open(event)
         elif isinstance(event, Packet):
-            return self._packet(event)
+            yield from self._packet(event)
         elif isinstance(event, Damage):
             raise DamagedPacket(f"damaged at byte {event.offset}: {event.reason}")
         else:
             self._end = event
-        return np.zeros((0, self.header.stream.channels if self.header else 1), dtype=np.float32)
 
     def _open(self, header: Header) -> None:
         """Check that this decoder can play the file, and set up for its channels."""
@@ -123,8 +131,8 @@ class Decoder:
             raise DamagedHeader("the entropy tables do not fit the codebooks")
         return codebooks, entropy
 
-    def _packet(self, packet: Packet) -> Floats:
-        """Decode one packet to samples at the original rate."""
+    def _packet(self, packet: Packet) -> Iterator[Floats]:
+        """Decode one packet to blocks of samples at the original rate."""
         if packet.sequence != self._sequence & 0xFFFF:
             raise DamagedPacket(f"packet {self._sequence} is missing")
         if packet.frames > MAX_PACKET_FRAMES:
@@ -135,10 +143,8 @@ class Decoder:
         except ValueError as error:
             raise DamagedPacket(f"packet {self._sequence - 1}: {error}") from error
         update_check(self._check, coded)
-        blocks = range(0, packet.frames, NETWORK_FRAMES)
-        return self._join(
-            [self._synthesize(coded, slice(at, at + NETWORK_FRAMES)) for at in blocks]
-        )
+        for at in range(0, packet.frames, NETWORK_FRAMES):
+            yield self._synthesize(coded, slice(at, at + NETWORK_FRAMES))
 
     def _decompress(self, packet: Packet) -> list[ChannelCodes]:
         reader = self._entropy.open(packet.payload)

@@ -123,6 +123,14 @@ def test_any_cutting_of_bytes_gives_the_same_samples(
     np.testing.assert_array_equal(pcm, decode(data, model=MODEL)[0])
 
 
+def test_few_bytes_of_silence_come_as_small_blocks() -> None:
+    data = encode(np.zeros((20 * 24_000, 1), np.float32), 24_000, packet_frames=750, model=MODEL)
+    decoder = Decoder(MODEL)
+    blocks = [*decoder.blocks(data), decoder.finish()]
+    assert sum(map(len, blocks)) == 20 * 24_000
+    assert max(map(len, blocks)) <= 75 * HOP
+
+
 def test_packets_come_while_the_input_still_runs() -> None:
     encoder, decoder = Encoder(MODEL, 48_000, 1, packet_frames=3), Decoder(MODEL)
     heard = 0
