@@ -129,6 +129,8 @@ def test_several_inputs_and_a_folder(tmp_path: Path, nacli: Run) -> None:
         ["encode", "a.wav", "b.wav", "-o", "-"],
         ["encode", "a.wav", "a.flac"],
         ["encode", "-", "-o", "."],
+        ["encode", "."],
+        ["encode", "/", "-o", "."],
         ["encode", "a.wav", "--packet-ms", "1"],
         ["encode", "a.wav", "--bitrate", "much"],
         ["nothing"],

@@ -49,12 +49,19 @@ def plan(sources: Sequence[str], output: str | None, extension: str) -> list[Job
 
 def _target(source: str, output: str | None, extension: str) -> str:
     if output is None:
-        return "-" if source == "-" else str(Path(source).with_suffix(extension))
+        return "-" if source == "-" else str(_renamed(source, extension))
     if output == "-" or not os.path.isdir(output):
         return output
     if source == "-":
         raise click.UsageError("stdin has no name to keep in a folder (-o names a file)")
-    return os.path.join(output, Path(source).with_suffix(extension).name)
+    return os.path.join(output, _renamed(source, extension).name)
+
+
+def _renamed(source: str, extension: str) -> Path:
+    path = Path(source)
+    if not path.name:  # "", ".", "/"
+        raise click.UsageError(f"{source!r} is not the name of a file")
+    return path.with_suffix(extension)
 
 
 def run_jobs(jobs: list[Job], convert: Callable[[Job, Watch], Progress], silent: bool) -> None:
