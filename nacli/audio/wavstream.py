@@ -36,6 +36,8 @@ _FORMATS = {
 _GUID_TAIL = bytes.fromhex("0000000010008000 00aa00389b71")
 _UNKNOWN = 0xFFFFFFFF
 _MAX_KEPT = 1 << 20
+_MAX_TAGS = 1 << 16
+"""Bytes of tags that are read; the text of a damaged one may be three times as long in UTF-8."""
 _SKIP = 1 << 16
 
 
@@ -143,7 +145,7 @@ def _find_data(source: Pushback) -> tuple[int, tuple[str, ...]]:
             raise EOFError("the WAV header is cut short")
         if name == b"data":
             return size, tags
-        if name == b"LIST" and size <= _MAX_KEPT:
+        if name == b"LIST" and size <= _MAX_TAGS:
             tags = _parse_tags(source.read(size + size % 2)) or tags
         else:
             _skip(source, size + size % 2)
@@ -169,11 +171,11 @@ def _pack_tags(tags: tuple[str, ...]) -> bytes:
 
 def _parse_tags(body: bytes) -> tuple[str, ...]:
     values: dict[bytes, str] = {}
-    rest = body[4:] if body[:4] == b"INFO" else b""
-    while rest:
-        name, size = _chunk_head(rest[:8])
-        text = rest[8 : 8 + size].split(b"\0")[0].decode("utf-8", "replace")
+    at = 4 if body[:4] == b"INFO" else len(body)
+    while at < len(body):
+        name, size = _chunk_head(body[at : at + 8])
+        text = body[at + 8 : at + 8 + size].split(b"\0")[0].decode("utf-8", "replace")
         if text:
             values[name] = text
-        rest = rest[8 + size + size % 2 :]
+        at += 8 + size + size % 2
     return tuple(f"{tag}={values[info]}" for tag, info in INFO_TAGS.items() if info in values)
