@@ -128,5 +128,7 @@ def _audio_info(header: Header) -> AudioInfo:
 def _check_target(source: str, target: str, force: bool) -> None:
     """Refuse what can be refused before the work; never replace the input by its own output."""
     check_output(target, force)
+    if "-" in (source, target):
+        return
     if os.path.isfile(source) and os.path.exists(target) and os.path.samefile(source, target):
         raise OutputExists(f"{target}: input and output are the same file")

@@ -117,7 +117,9 @@ class Output:
 
 def check_output(path: str, force: bool = False) -> None:
     """Raise `OutputExists` if `path` is a file that may not be replaced. Cheap: call it before the
-    work. Devices and named pipes are written to, not replaced, so they never count."""
+    work. Devices, named pipes and stdout are written to, not replaced, so they never count."""
+    if path == "-":
+        return
     if os.path.isdir(path):
         raise WriteFailed(f"{path}: {os.strerror(errno.EISDIR)}")
     if not force and os.path.lexists(path) and not _is_special(path):

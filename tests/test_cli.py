@@ -97,6 +97,7 @@ def test_a_file_there_and_back(tmp_path: Path, nacli: Run) -> None:
 
 def test_pipes_give_the_same_as_files(tmp_path: Path, nacli: Run) -> None:
     wav = write_tone(tmp_path / "x.wav").read_bytes()
+    (tmp_path / "-").touch()  # a file of that name is not in the way
     assert nacli("encode", "x.wav", "--silent").stderr == b""
     nac = (tmp_path / "x.nac").read_bytes()
     assert nacli("encode", "-", stdin=wav).stdout == nac
@@ -172,6 +173,12 @@ def test_each_cause_has_its_code(tmp_path: Path, nacli: Run) -> None:
     assert_failed(nacli("encode", "x.wav", "-o", "x.wav", "-f"), 10, "same file")
     assert_failed(nacli("encode", "x.wav", "-o", "nowhere/x.nac"), 11, "nowhere")
     assert_failed(nacli("encode", "x.wav", "-o", "/dev/full"), 11, "No space left")
+    with open("/dev/full", "wb") as full:
+        command = [*FAKE, "info", "x.nac"]
+        done = subprocess.run(
+            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False
+        )
+    assert_failed(done, 11, "standard output", "No space left")
     assert files(tmp_path) == before
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
 
 from nacli import __version__
-from nacli.errors import NacliError
+from nacli.errors import NacliError, WriteFailed
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
@@ -30,7 +31,10 @@ class Nacli(click.Group):
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
-            _leave_closed_pipe()
+            _leave_stdout(PIPE_CLOSED)
+        except OSError as error:  # of inputs and outputs that have names, all are NacliErrors
+            name = error.filename or "standard output"
+            _leave_stdout(report(WriteFailed(f"{name}: {error.strerror or error}")))
 
 
 @click.group(cls=Nacli, context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,7 +61,8 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _leave_closed_pipe() -> NoReturn:
+def _leave_stdout(code: int) -> NoReturn:
     """Exit without Python's own complaint when it flushes stdout once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(PIPE_CLOSED)
+    with suppress(OSError):  # a stdout that is no file, as in tests
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
