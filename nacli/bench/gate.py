@@ -102,7 +102,9 @@ def load_baseline(path: str) -> dict[str, Any]:
         baseline: dict[str, Any] = json.loads(Path(path).read_text())
         if baseline["format"] != FORMAT:
             raise ValueError(f"format {baseline['format']} is not known")
-        _keyed(baseline)
+        named = [baseline["speed"], *(row["figures"] for row in _keyed(baseline).values())]
+        if unknown := {name for figures in named for name in figures} - set(TOLERANCES):
+            raise ValueError(f"unknown figures: {', '.join(sorted(unknown))}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableInput(f"{path}: no baseline of nacli bench: {error}") from error
     return baseline
