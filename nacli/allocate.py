@@ -35,8 +35,9 @@ def default_bitrate(channels: int) -> float:
 
 def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate: float) -> None:
     """Raise `UnsupportedAudio` for kbps out of range, or too few for framing and gains."""
-    if not MIN_BITRATE <= bitrate <= MAX_BITRATE * max(1, channels / 2):
-        raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to 24 kbps")
+    most = MAX_BITRATE * max(1, channels / 2)
+    if not MIN_BITRATE <= bitrate <= most:
+        raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to {most:g} kbps")
     seconds = packet_frames / frame_rate
     framing = packet_cost(channels, CODER_BYTES, packet_frames, packet_frames)
     least = framing * 8 / 1000 / seconds + GAIN_KBPS * channels
