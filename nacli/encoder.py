@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
 
 import numpy as np
@@ -170,7 +171,7 @@ class Encoder:
     ) -> tuple[tuple[int, ...], list[ChannelCodes]]:
         """The highest level whose packet fits the budget, and the codes at that level."""
         stages = self._model.codebooks.stages
-        deepest = min(highest_level(stages), self._estimate(gains, 1.15 * budget) + 12)
+        deepest = min(highest_level(stages), self._estimate(gains, 1.1 * budget) + 6)
         depth = max(1, int(self._counts(gains, deepest).max()))
         paths = [search(rows, self._model.codebooks, depth, self._beam) for rows in latents]
         low, high = 0, deepest
@@ -183,13 +184,13 @@ class Encoder:
         return self._levels(gains, low), self._code(paths, gains, low)
 
     def _estimate(self, gains: Integers, budget: float) -> int:
-        """A level that codes of average size would bring over the budget."""
-        bits = self._model.entropy.mean_code_bits
-        total = np.concatenate([[0.0], np.cumsum(bits)])
-        for level in range(highest_level(self._model.codebooks.stages)):
-            if total[self._counts(gains, level)].sum() > 8 * budget:
-                return level
-        return highest_level(self._model.codebooks.stages)
+        """The level at which codes of average size would pass the budget."""
+        total = np.concatenate([[0.0], np.cumsum(self._model.entropy.mean_code_bits)])
+
+        def too_much(level: int) -> bool:
+            return bool(total[self._counts(gains, level)].sum() > 8 * budget)
+
+        return bisect_left(range(highest_level(self._model.codebooks.stages)), True, key=too_much)
 
     def _levels(self, gains: Integers, level: int) -> tuple[int, ...]:
         """One level per coded channel; the side of a stereo pair gets less."""

@@ -7,11 +7,18 @@ nearest vector of a stage is not always the best start for the next.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float32]
+
+SEARCHERS = 2
+"""Threads that share a packet's frames. A constant, so that the split, and with it the last bit of
+a product, does not depend on the machine's cores."""
 
 
 class Codebooks:
@@ -64,6 +71,19 @@ def search(latents: Floats, codebooks: Codebooks, depth: int, beam: int = 4) -> 
     The search keeps the `beam` best sums of every frame from stage to stage, so a path is not
     always the start of the next longer one.
     """
+    parts = _searchers().map(
+        partial(_search, codebooks=codebooks, depth=depth, beam=beam),
+        np.array_split(latents, min(SEARCHERS, len(latents))),
+    )
+    return np.concatenate(list(parts), axis=1)
+
+
+@cache
+def _searchers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(SEARCHERS)
+
+
+def _search(latents: Floats, codebooks: Codebooks, depth: int, beam: int) -> Codes:
     best = np.zeros((depth, len(latents), depth), dtype=np.int32)
     residual = latents[:, None, :]
     paths = np.zeros((len(latents), 1, 0), dtype=np.int32)

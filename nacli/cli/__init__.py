@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
+# Threads inside small products wait for each other longer than they work, and spin while they wait.
+# This has to be said before NumPy and torch are imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from nacli.cli.bench import bench
 from nacli.cli.commands import decode, encode, info
 from nacli.cli.group import main
