@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from nacli.checkpoint import Model, load_checkpoint
 from nacli.decoder import Decoder
-from nacli.encoder import Encoder
-from nacli.errors import UnsupportedAudio
+from nacli.encoder import Encoder, checked
 
 Pcm = NDArray[np.float32]
 
@@ -71,7 +70,7 @@ def encode(
             of floats, not of one or two dimensions, or not finite.
         BadCheckpoint: the shipped model cannot be loaded.
     """
-    pcm = _checked(pcm)
+    pcm = checked(pcm)
     encoder = Encoder(
         model or load_model(),
         sample_rate,
@@ -105,12 +104,3 @@ def decode(data: bytes, *, model: Model | None = None) -> tuple[Pcm, int]:
     rest = decoder.finish()
     assert decoder.header is not None, "finish() raises where there is no header"
     return np.concatenate([first, rest]), decoder.header.stream.sample_rate
-
-
-def _checked(pcm: NDArray[np.floating[Any]]) -> Pcm:
-    """`pcm` as [T, C] float32."""
-    if pcm.ndim not in (1, 2) or not np.issubdtype(pcm.dtype, np.floating):
-        raise UnsupportedAudio(f"pcm is {pcm.dtype} {pcm.shape}, not floats [T, C] or [T]")
-    if not np.isfinite(pcm).all():
-        raise UnsupportedAudio("pcm has samples that are infinite or no number")
-    return pcm.astype(np.float32, copy=False).reshape(len(pcm), *(pcm.shape[1:] or (1,)))

@@ -6,6 +6,7 @@ import hashlib
 import math
 from bisect import bisect_left
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from nacli.audio import Resampler, check_supported
 from nacli.checkpoint import Model
 from nacli.config import ModelConfig
 from nacli.entropy import CODER_BYTES, ChannelCodes
+from nacli.errors import UnsupportedAudio
 from nacli.format import (
     EndRecord,
     Header,
@@ -101,7 +103,13 @@ class Encoder:
         self._started = False
 
     def encode(self, pcm: Floats) -> bytes:
-        """Take pcm [T, C] in +-1; return whatever bytes are complete, the header first."""
+        """Take pcm [T, C] of floats in +-1; return whatever bytes are complete, the header first.
+
+        Raises `UnsupportedAudio` for samples of another shape or kind, infinite, or no number.
+        """
+        pcm = checked(pcm)
+        if pcm.shape[1] != self._header.stream.channels:
+            raise UnsupportedAudio(f"pcm has {pcm.shape[1]} channels, not those of the stream")
         self._samples += len(pcm)
         self._push(self._resampler.process(pcm))
         return b"".join([self._begin(), *self._whole_packets()])
@@ -213,6 +221,15 @@ class Encoder:
         payload = math.ceil(self._model.entropy.cost_bits(coded) / 8) + CODER_BYTES
         frames = len(coded[0].gains)
         return packet_cost(len(coded), payload, frames, self._header.stream.frames_per_packet)
+
+
+def checked(pcm: NDArray[Any]) -> Floats:
+    """`pcm`, floats [T, C] or [T], as [T, C] float32; `UnsupportedAudio` for anything else."""
+    if pcm.ndim not in (1, 2) or not np.issubdtype(pcm.dtype, np.floating):
+        raise UnsupportedAudio(f"pcm is {pcm.dtype} {pcm.shape}, not floats [T, C] or [T]")
+    if not np.isfinite(pcm).all():
+        raise UnsupportedAudio("pcm has samples that are infinite or no number")
+    return pcm.astype(np.float32, copy=False).reshape(len(pcm), *(pcm.shape[1:] or (1,)))
 
 
 def frame_count(samples: int, sample_rate: int, config: ModelConfig) -> int:

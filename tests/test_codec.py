@@ -328,3 +328,17 @@ def test_stage_counts_follow_from_gains_and_levels() -> None:
     np.testing.assert_array_equal(packet_counts(gains, (255,), 4), [[4, 4, 0]])
     assert packet_counts(gains, (0,), 4).max() == 0
     assert HOP == 320
+
+
+@pytest.mark.parametrize(
+    "pcm",
+    [
+        np.zeros((10, 1), dtype=np.int16),
+        np.zeros((10, 2), dtype=np.float32),
+        np.full((10, 1), np.nan, dtype=np.float32),
+        np.zeros((10, 1, 1), dtype=np.float32),
+    ],
+)
+def test_a_stream_refuses_samples_that_do_not_fit(pcm: np.ndarray) -> None:
+    with pytest.raises(UnsupportedAudio):
+        Encoder(make_model(), 24_000, 1).encode(pcm)
