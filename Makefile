@@ -42,8 +42,13 @@ baseline: venv
 # The shipped checkpoint from nothing: corpus, training, probability tables, export.
 model: venv
 	$(BIN)/python scripts/corpus.py --part-one $(CORPUS) --out data/corpus
-	$(BIN)/python scripts/train.py --corpus data/corpus --run runs/main
+	$(BIN)/python scripts/train.py --run runs/decoder --steps 400 --batch 6 --workers 2 \
+		--encoder-rate 0
+	$(BIN)/python scripts/train.py --run runs/main --init runs/decoder/state.pt --steps 1300 \
+		--batch 6 --workers 2 --rate 4e-4 --encoder-rate 0.25
 	$(BIN)/python scripts/export.py
+	$(BIN)/python scripts/golden.py
+	$(MAKE) baseline
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

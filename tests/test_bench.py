@@ -72,12 +72,23 @@ def test_json_csv_and_the_kept_files_agree(clips: Path, tmp_path: Path) -> None:
     assert [row["clip"] for row in rows] == ["one", "one", "two", "two"]
     for row, line in zip(rows, table, strict=True):
         original, rate = read_pcm(clips / f"{row['clip']}.wav")
-        decoded, _ = read_pcm(tmp_path / "kept" / f"{row['clip']}.{row['codec']}-3.wav")
+        decoded, _ = read_pcm(
+            tmp_path / "kept" / f"{row['group']}-{row['clip']}.{row['codec']}-3.wav"
+        )
         mel = np.mean([metrics.log_mel_distance(*pair, rate)
                        for pair in zip(original.T, decoded.T, strict=True)])  # fmt: skip
         assert row["quality"]["mel"] == pytest.approx(float(mel), abs=1e-6)
         assert float(line["mel"]) == pytest.approx(row["quality"]["mel"], abs=1e-9)
         assert row["kbps"] == row["size"] * 8 / 1000
+
+
+def test_clips_that_results_could_not_tell_apart_are_refused(clips: Path, tmp_path: Path) -> None:
+    twin = tmp_path / clips.name / "one.flac"
+    twin.parent.mkdir(exist_ok=True)
+    twin.write_bytes((clips / "one.wav").read_bytes())
+    done = bench(clips / "one.wav", twin)
+    assert done.exit_code == 3
+    assert "same name and folder" in done.output
 
 
 def test_seconds_and_mono_cut_the_clips(clips: Path) -> None:

@@ -32,7 +32,15 @@ def test_a_command_is_a_peer(talk: Clip) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "a: cp {in} {out}", ": cp {in} {out} :: cp {in} {out}", "a: cp {in} :: cp"]
+    "text",
+    [
+        "",
+        "a",
+        "a: cp {in} {out}",
+        ": cp {in} {out} :: cp {in} {out}",
+        "a: cp {in} :: cp",
+        "../a: cp {in} {out} :: cp {in} {out}",
+    ],
 )
 def test_other_text_is_no_peer(text: str) -> None:
     with pytest.raises(ValueError, match=r"form|lacks"):

@@ -34,7 +34,8 @@ class Clip:
 def find_clips(paths: Iterable[str]) -> list[Path]:
     """The files named, and those in the folders named, each folder's in the order of their names.
 
-    Raises `UnreadableInput` for a folder without clips.
+    Raises `UnreadableInput` for a folder without clips, and for two clips that the results could
+    not tell apart.
     """
     found: list[Path] = []
     for path in map(Path, paths):
@@ -42,7 +43,17 @@ def find_clips(paths: Iterable[str]) -> list[Path]:
         if not clips:
             raise UnreadableInput(f"{path}: no clips in this folder")
         found += [clip for clip in clips if clip not in found]
+    named: dict[tuple[str, str], Path] = {}
+    for clip in found:
+        other = named.setdefault(_name(clip), clip)
+        if other is not clip:
+            raise UnreadableInput(f"{clip}: has the same name and folder as {other}")
     return found
+
+
+def _name(path: Path) -> tuple[str, str]:
+    """A clip's name in the results, and its group: the folder it lies in."""
+    return path.stem, path.absolute().parent.name
 
 
 def _in_folder(folder: Path) -> list[Path]:
@@ -59,7 +70,7 @@ def read_clip(path: Path, seconds: float | None = None, mono: bool = False) -> C
         raise UnreadableInput(f"{path}: no samples")
     if mono:
         pcm = pcm.mean(1, keepdims=True)
-    return Clip(path.stem, path.absolute().parent.name, pcm, rate)
+    return Clip(*_name(path), pcm, rate)
 
 
 def read_pcm(path: Path, seconds: float | None = None) -> tuple[Pcm, int]:

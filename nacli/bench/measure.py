@@ -152,7 +152,7 @@ def _version(clip: Clip, codec: str, asked: float, coded: Coded, plan: Plan) -> 
         codes=identity.codes if identity else "",
     )
     if plan.keep is not None:
-        name = f"{clip.name}.{codec}-{asked:g}.wav"
+        name = f"{clip.group}-{clip.name}.{codec}-{asked:g}.wav"
         write_pcm(plan.keep / name, pcm, clip.rate, "FLOAT")
     return Version(row, pcm, coded.data)
 

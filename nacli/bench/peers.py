@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def custom_peer(text: str) -> Peer:
     name, colon, commands = text.partition(":")
     encode, colons, decode = commands.partition("::")
     peer = Peer(name.strip(), encode.strip(), decode.strip())
-    if not (colon and colons and peer.name):
+    if not (colon and colons and re.fullmatch(r"[\w.+-]+", peer.name)):
         raise ValueError("not of the form 'name: enc {in} {out} :: dec {in} {out}'")
     for command in (peer.encode, peer.decode):
         if "{in}" not in command or "{out}" not in command:
