@@ -11,11 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 from nacli import metrics
-from nacli.audio import Resampler
+from nacli.bench.clips import read_clip, resample
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIP = ROOT / "tests" / "data" / "talk.flac"
@@ -30,10 +29,8 @@ def nacli(*arguments: object) -> float:
 
 
 def at_speech_rate(path: Path) -> metrics.Samples:
-    pcm, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    resampler = Resampler(rate, metrics.SPEECH_RATE, 1)
-    first = resampler.process(pcm)[:, 0]
-    return np.concatenate([first, resampler.flush()[:, 0]])
+    clip = read_clip(path)
+    return resample(clip.pcm, clip.rate, metrics.SPEECH_RATE)[:, 0]
 
 
 def main() -> None:

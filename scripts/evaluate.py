@@ -15,33 +15,20 @@ from pathlib import Path
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli import metrics
-from nacli.audio import AudioReader, Resampler
+from nacli.bench.clips import Clip, read_clip, resample
 from nacli.checkpoint import Model, load_checkpoint
 from nacli.decoder import Decoder
 from nacli.encoder import Encoder
 from nacli.format import fixed_bytes
 
-Floats = NDArray[np.float32]
 COLUMNS = ("kbps", "mel", "SI-SDR", "PESQ-WB", "ESTOI", "enc x", "dec x")
 
 
-def read_mono(path: Path) -> tuple[Floats, int]:
-    """Samples [T] of a clip, channels averaged, and its rate."""
-    with AudioReader(str(path)) as reader:
-        blocks = list(reader.blocks(1 << 16))
-        return np.concatenate(blocks).mean(1), reader.info.sample_rate
-
-
-def resample(pcm: Floats, source: int, target: int) -> Floats:
-    resampler = Resampler(source, target, 1)
-    return np.concatenate([resampler.process(pcm[:, None]), resampler.flush()])[:, 0]
-
-
-def measure(model: Model, pcm: Floats, rate: int, bitrate: float, speech: bool) -> dict[str, float]:
-    """Encode, decode and compare one clip."""
+def measure(model: Model, clip: Clip, bitrate: float) -> dict[str, float]:
+    """Encode, decode and compare one clip of one channel."""
+    pcm, rate = clip.pcm[:, 0], clip.rate
     began = time.perf_counter()
     encoder = Encoder(model, rate, 1, bitrate=bitrate)
     data = encoder.encode(pcm[:, None]) + encoder.finish()
@@ -58,8 +45,9 @@ def measure(model: Model, pcm: Floats, rate: int, bitrate: float, speech: bool) 
         "enc x": seconds / (encoded - began),
         "dec x": seconds / (finished - encoded),
     }
-    if speech:
-        pair = [resample(signal, rate, metrics.SPEECH_RATE) for signal in (pcm, decoded)]
+    if clip.group == "speech":
+        speech_rate = metrics.SPEECH_RATE
+        pair = [resample(x[:, None], rate, speech_rate)[:, 0] for x in (pcm, decoded)]
         row |= {"PESQ-WB": metrics.pesq_wb(*pair), "ESTOI": metrics.estoi(*pair)}
     return row
 
@@ -88,12 +76,9 @@ def main(clips: Path, checkpoint: Path | None, bitrate: str, seconds: float) -> 
     model = load_checkpoint(checkpoint)
     print(f"{'group':8} {'asked':>5} " + " ".join(f"{column:>8}" for column in COLUMNS))
     for name, paths in groups(clips):
-        signals = [read_mono(path) for path in paths]
+        found = [read_clip(path, seconds or None, mono=True) for path in paths]
         for kbps in map(float, bitrate.split(",")):
-            rows = [
-                measure(model, pcm[: int(seconds * rate) or None], rate, kbps, name == "speech")
-                for pcm, rate in signals
-            ]
+            rows = [measure(model, clip, kbps) for clip in found]
             print_row(name, kbps, rows)
 
 
