@@ -1,0 +1,58 @@
+"""What the trainer is made of: the quantiser learns, losses tell, held-out sound stays held out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from training.corpus import Sampler, Source
+from training.losses import CompressedLoss, LogMelLoss
+from training.quantizer import ResidualQuantizer
+
+
+def test_kmeans_start_and_later_stages_lower_the_error() -> None:
+    torch.manual_seed(0)
+    latents = torch.randn(2000, 6)
+    quantizer = ResidualQuantizer(stages=3, size=16, dim=6)
+    quantizer.fit(latents, batch_frames=100)
+    quantizer.eval()
+    errors = []
+    for count in (1, 2, 3):
+        quantized, codes, _ = quantizer(latents[None], torch.full((1, 2000), count))
+        errors.append(float((quantized - latents).square().mean()))
+        assert codes.shape == (count, 2000)
+    assert 1 > errors[0] > errors[1] > errors[2]
+
+
+def test_codebooks_follow_what_they_are_given_unless_frozen() -> None:
+    torch.manual_seed(0)
+    quantizer = ResidualQuantizer(stages=1, size=4, dim=2)
+    quantizer.fit(torch.randn(500, 2), batch_frames=50)
+    shifted, stages = torch.randn(1, 500, 2) + 3, torch.ones(1, 500, dtype=torch.long)
+    before = quantizer.codebooks.clone()
+    quantizer.frozen = True
+    quantizer(shifted, stages)
+    assert torch.equal(quantizer.codebooks, before)
+    quantizer.frozen = False
+    for _ in range(500):
+        quantizer(shifted, stages)
+    assert quantizer.codebooks.mean() > 2  # unused codes died and restarted
+
+
+@pytest.mark.parametrize("loss", [LogMelLoss(24_000), CompressedLoss()])
+def test_losses_are_zero_for_equal_sound_and_grow_with_noise(loss: torch.nn.Module) -> None:
+    torch.manual_seed(0)
+    sound = 0.1 * torch.randn(2, 12_000)
+    noise = 0.1 * torch.randn(2, 12_000)
+    values = [float(loss(sound, sound + level * noise)) for level in (0.0, 0.1, 1.0)]
+    assert values[0] < 1e-6 < values[1] < values[2]
+
+
+def test_the_sampler_never_reads_what_is_held_out() -> None:
+    samples = np.full(100_000, 8000, dtype=np.int16)
+    source = Source("tone", "speech", samples)
+    samples[len(samples) - source.held_out :] = -8000
+    batch = Sampler([source], segment=4800, seed=0).batch(64)
+    assert batch.shape == (64, 4800)
+    assert (batch > 0).all() and (batch <= 1).all()
