@@ -44,9 +44,13 @@ def test_figures_are_those_of_the_packages(talk: Clip) -> None:
     chosen = tuple(BY_NAME[name] for name in ("pesq", "stoi", "estoi"))
     found = measure_quality(talk.pcm, decoded, talk.rate, chosen)
     pair = [resample(pcm, talk.rate, 16_000)[:, 0] for pcm in (talk.pcm, decoded)]
-    assert found["pesq"] == pesq.pesq(16_000, *pair, "wb")
-    assert found["stoi"] == pystoi.stoi(*pair, 16_000)
-    assert found["estoi"] == pystoi.stoi(*pair, 16_000, extended=True)
+    expected = {
+        "pesq": pesq.pesq(16_000, *pair, "wb"),
+        "stoi": pystoi.stoi(*pair, 16_000),
+        "estoi": pystoi.stoi(*pair, 16_000, extended=True),
+    }
+    # sums in several threads differ in their last bit from call to call
+    assert found == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_mean_over_channels_is_taken(talk: Clip) -> None:
