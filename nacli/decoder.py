@@ -122,7 +122,7 @@ class Decoder:
         except ValueError as error:
             raise DamagedHeader(str(error)) from error
         for section, table in ((header.codebooks, codebooks), (header.entropy, entropy)):
-            if section.digest != hashlib.sha256(table.to_bytes()).digest()[:8]:
+            if section.digest != table.digest:
                 raise WrongModel("the file names other codebooks or entropy tables")
         shape = (codebooks.stages, codebooks.vectors.shape[2])
         if shape != (header.stream.stages, self._model.config.latent_dim):

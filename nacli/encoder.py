@@ -247,10 +247,9 @@ def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Inte
 
 def make_header(model: Model, stream: StreamInfo, tags: tuple[str, ...], embed: bool) -> Header:
     """The header of a file made with `model`; tables by digest, or also inline."""
-    blobs = (model.codebooks.to_bytes(), model.entropy.to_bytes())
     codebooks, entropy = (
-        TableSection(hashlib.sha256(blob).digest()[:8], blob if embed else None, kind)
-        for blob, kind in zip(blobs, (0, model.entropy.KIND), strict=True)
+        TableSection(table.digest, table.to_bytes() if embed else None, kind)
+        for table, kind in ((model.codebooks, 0), (model.entropy, model.entropy.KIND))
     )
     return Header(stream, model.digest, codebooks, entropy, tags)
 

@@ -7,7 +7,9 @@ groups in the reverse of the order in which the decoder pops them.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import constriction
 import numpy as np
@@ -111,6 +113,11 @@ class StaticTables:
     def open(self, payload: bytes) -> PayloadReader:
         """Start to decompress; `ValueError` for bytes that no encoder writes."""
         return PayloadReader(self, payload)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The start of the SHA-256 of `to_bytes`, by which a file names these tables."""
+        return hashlib.sha256(self.to_bytes()).digest()[:8]
 
     def to_bytes(self) -> bytes:
         """Stages and codebook size as uint16, then both tables as uint32; little-endian."""

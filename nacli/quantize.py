@@ -7,8 +7,9 @@ nearest vector of a stage is not always the best start for the next.
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache, cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,11 @@ class Codebooks:
         scales = (np.abs(vectors).max((1, 2)) / 127).astype(np.float32)
         rounded = np.rint(vectors / scales[:, None, None]).clip(-127, 127)
         return cls(rounded.astype(np.int8), scales)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The start of the SHA-256 of `to_bytes`, by which a file names these tables."""
+        return hashlib.sha256(self.to_bytes()).digest()[:8]
 
     def to_bytes(self) -> bytes:
         """Shape as three uint16, scales as float32, entries as int8; little-endian."""

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
+
+from nacli.metrics import mel_bands
 
 
 def hann_stft(x: Tensor, size: int) -> Tensor:
     """Complex spectrum [B, F, T] of [B, samples] with a Hann window and a hop of a quarter."""
     window = torch.hann_window(size, device=x.device)
     return torch.stft(x, size, size // 4, window=window, return_complex=True)
-
-
-def triangular_bands(edges: Tensor, size: int, sample_rate: int) -> Tensor:
-    """Overlapping triangles [bands, bins] on `edges` in Hz [bands + 2], each of unit sum."""
-    bins = torch.linspace(0, sample_rate / 2, size // 2 + 1)
-    low, mid, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    bands = torch.minimum((bins - low) / (mid - low), (high - bins) / (high - mid)).clamp_min(0)
-    return bands / bands.sum(1, keepdim=True).clamp_min(1e-9)
-
-
-def mel_edges(bands: int, sample_rate: int) -> Tensor:
-    top = 2595 * math.log10(1 + sample_rate / 2 / 700)
-    return 700 * (10 ** (torch.linspace(0, top, bands + 2) / 2595) - 1)
 
 
 class LogMelLoss(nn.Module):
@@ -34,8 +21,9 @@ class LogMelLoss(nn.Module):
         super().__init__()
         self.sizes = sizes
         for size in sizes:
-            edges = mel_edges(min(size // 12, 96), sample_rate)
-            self.register_buffer(f"bands_{size}", triangular_bands(edges, size, sample_rate))
+            bands = torch.from_numpy(mel_bands(sample_rate, size, min(size // 12, 96))).float()
+            bands = bands / bands.sum(1, keepdim=True).clamp_min(1e-9)
+            self.register_buffer(f"bands_{size}", bands)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         both, loss = torch.cat([x, y]), x.new_zeros(())
