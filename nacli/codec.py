@@ -12,7 +12,7 @@ For what does not fit into memory, or is still being recorded, there are `nacli.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from nacli.checkpoint import Model, load_checkpoint
 from nacli.decoder import Decoder
 from nacli.encoder import Encoder, checked
+from nacli.timeline import Gap
 
 Pcm = NDArray[np.float32]
 
@@ -87,19 +88,33 @@ def encode(
     return b"".join([*made, encoder.finish()])
 
 
-def decode(data: bytes, *, model: Model | None = None) -> tuple[Pcm, int]:
+def decode(
+    data: bytes,
+    *,
+    model: Model | None = None,
+    start: float | str = 0,
+    stop: float | str | None = None,
+    on_gap: Callable[[Gap], None] | None = None,
+) -> tuple[Pcm, int]:
     """Decompress the bytes of a .nac file to pcm [T, C] float32 in +-1, and its rate in Hz.
 
-    Rate, channels and length are exactly those of the recording. The model (the shipped one by
-    default) must be the one that the file was made with.
+    Rate, channels and length are exactly those of the recording.
+
+    Args:
+        data: a whole .nac file.
+        model: the one that the file was made with; the shipped one by default.
+        start, stop: the part that is wanted, in seconds or as text: "1:23.5", "48000smp". It equals
+            that part of the whole, sample for sample.
+        on_gap: called for each place where damage was concealed; without it, damage raises.
 
     Raises:
         NotNac, UnknownVersion, DamagedHeader, DamagedPacket: `data` is not a sound .nac file.
+        OutOfRange: the recording ends before `start`.
         WrongModel: it was made with another model.
         Mismatch: the codes are not those that were encoded.
         BadCheckpoint: the shipped model cannot be loaded.
     """
-    decoder = Decoder(model or load_model())
+    decoder = Decoder(model or load_model(), start=start, stop=stop, on_gap=on_gap)
     first = decoder.decode(data)
     rest = decoder.finish()
     assert decoder.header is not None, "finish() raises where there is no header"

@@ -46,6 +46,15 @@ class ModelConfig:
         """Frames per second."""
         return self.sample_rate / self.hop
 
+    @property
+    def decoder_context(self) -> int:
+        """Frames before a frame on which the Decoder's samples of it may depend."""
+        blocks = self.decoder_blocks * (self.kernel - 1)
+        attention = self.decoder_blocks // self.attention_every if self.attention_every else 0
+        subframes = -(-self.subframe_blocks * (self.kernel - 1) // self.strides[1])
+        # and one each for the change of the gain, the overlap, and the layers on samples
+        return blocks + attention * self.attention_window + subframes + 3
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,17 @@ from nacli.checkpoint import Model
 from nacli.decoder import Decoder
 from nacli.encoder import Encoder
 from nacli.errors import OutputExists
-from nacli.files import atomic_output, check_output, naming, read_bytes_blocks
-from nacli.format import Header
+from nacli.files import (
+    atomic_output,
+    blocks_of,
+    check_output,
+    input_name,
+    naming,
+    open_input,
+    reading,
+)
+from nacli.format import find_packet
+from nacli.timeline import Gap
 
 Pcm = NDArray[np.float32]
 
@@ -29,6 +39,8 @@ class Progress:
     expected: int | None
     samples: int = 0
     nac_bytes: int = 0
+    gaps: int = 0
+    """Places where damage was concealed."""
 
     @property
     def seconds(self) -> float:
@@ -87,20 +99,36 @@ def encode_file(
 
 
 def decode_file(
-    source: str, target: str, model: Model, *, watch: Watch, force: bool = False
+    source: str,
+    target: str,
+    model: Model,
+    *,
+    watch: Watch,
+    force: bool = False,
+    start: float | str = 0,
+    stop: float | str | None = None,
+    on_gap: Callable[[Gap], None] | None = None,
 ) -> Progress:
     """Decompress a .nac file to an audio file, whose container follows its extension.
 
-    Raises the errors of `Decoder`, naming the file, and those of `AudioWriter`.
+    `start`, `stop` and `on_gap` are those of `Decoder`. Raises its errors, naming the file, and
+    those of `AudioWriter`.
     """
     _check_target(source, target, force)
-    decoder, progress = Decoder(model), Progress(1, None)
+    progress = Progress(1, None)
+
+    def count(gap: Gap) -> None:
+        progress.gaps += 1
+        assert on_gap is not None
+        on_gap(gap)
+
+    decoder = Decoder(model, start=start, stop=stop, on_gap=count if on_gap else None)
     blocks = _decoded(source, decoder, progress)
     first = next(blocks)
-    assert decoder.header is not None
+    assert decoder.header is not None, "there are no samples before the header"
     progress.sample_rate = decoder.header.stream.sample_rate
-    progress.expected = decoder.header.stream.samples
-    with AudioWriter(target, _audio_info(decoder.header), force) as writer:
+    progress.expected = decoder.samples
+    with AudioWriter(target, _audio_info(decoder), force) as writer:
         for pcm in chain([first], blocks):
             writer.write(pcm)
             progress.samples += len(pcm)
@@ -111,18 +139,42 @@ def decode_file(
 def _decoded(source: str, decoder: Decoder, progress: Progress) -> Iterator[Pcm]:
     """Samples as the bytes of `source` complete them; the last come when it has ended well."""
     with naming(source):
-        for data in read_bytes_blocks(source):
+        for data in _bytes(source, decoder):
             progress.nac_bytes += len(data)
             yield from decoder.blocks(data)
-        yield decoder.finish()
+        yield from decoder.last_blocks()
 
 
-def _audio_info(header: Header) -> AudioInfo:
-    stream = header.stream
-    sample_format = stream.sample_format.name
-    return AudioInfo(
-        stream.sample_rate, stream.channels, sample_format, stream.samples, header.tags
+def _bytes(source: str, decoder: Decoder) -> Iterator[bytes]:
+    """The bytes of a .nac file, as far as the Decoder needs them."""
+    with open_input(source) as stream:
+        for data in blocks_of(stream, input_name(source)):
+            opened = decoder.header is not None
+            yield data
+            if decoder.done:
+                return
+            if not opened and decoder.first_packet and source != "-" and stream.seekable():
+                with reading(input_name(source)):
+                    _jump(stream, decoder)
+
+
+def _jump(stream: BinaryIO, decoder: Decoder) -> None:
+    """Move on to where decoding begins, if that is further than what has been read."""
+    assert decoder.header is not None
+    here = stream.tell()
+    packet, there = find_packet(
+        stream, decoder.header.stream, decoder.packets_at, decoder.first_packet
     )
+    stream.seek(max(here, there))
+    if there > here:
+        decoder.jump(packet)
+
+
+def _audio_info(decoder: Decoder) -> AudioInfo:
+    assert decoder.header is not None
+    stream, tags = decoder.header.stream, decoder.header.tags
+    sample_format = stream.sample_format.name
+    return AudioInfo(stream.sample_rate, stream.channels, sample_format, decoder.samples, tags)
 
 
 def _check_target(source: str, target: str, force: bool) -> None:

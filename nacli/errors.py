@@ -14,9 +14,11 @@
 | 11   | WriteFailed      | the output cannot be written: disk full, no permission               |
 | 12   | BadCheckpoint    | the model's files are missing, damaged or contradictory              |
 | 13   | Mismatch         | the decoded codes differ from the end record's check value           |
+| 14   | Concealed        | damage was concealed: the output is whole in length, not in sound    |
 | 15   | GateFailed       | `nacli bench` found a figure that is worse than the baseline's       |
+| 16   | OutOfRange       | the recording ends before the part that was asked for                |
 
-0 is success, 2 a usage error on the command line; 14 (gaps were concealed) is reserved.
+0 is success, 2 a usage error on the command line.
 """
 
 from __future__ import annotations
@@ -94,7 +96,19 @@ class Mismatch(NacliError):
     exit_code = 13
 
 
+class Concealed(NacliError):
+    """Damage was concealed: the output is whole in length, but not in sound."""
+
+    exit_code = 14
+
+
 class GateFailed(NacliError):
     """`nacli bench` found a figure that is worse than the baseline's."""
 
     exit_code = 15
+
+
+class OutOfRange(NacliError):
+    """The recording ends before the part that was asked for, or that part is empty."""
+
+    exit_code = 16

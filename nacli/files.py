@@ -58,16 +58,21 @@ def open_input(path: str) -> Iterator[BinaryIO]:
         yield stream
 
 
+def blocks_of(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """The bytes of a stream as they come: a live pipe is never waited on for more than its next
+    bytes. Raises `UnreadableInput`, naming `name`."""
+    while True:
+        with reading(name):
+            block = stream.read1(BLOCK_BYTES)  # type: ignore[attr-defined]
+        if not block:
+            return
+        yield block
+
+
 def read_bytes_blocks(path: str) -> Iterator[bytes]:
-    """The bytes of a file, or of stdin for "-", as they come: a live pipe is never waited on for
-    more than its next bytes. Raises `UnreadableInput`."""
+    """The bytes of a file, or of stdin for "-", as they come. Raises `UnreadableInput`."""
     with open_input(path) as stream:
-        while True:
-            with reading(input_name(path)):
-                block = stream.read1(BLOCK_BYTES)  # type: ignore[attr-defined]
-            if not block:
-                return
-            yield block
+        yield from blocks_of(stream, input_name(path))
 
 
 @contextmanager

@@ -3,6 +3,14 @@
 from nacli.audio.pcm import AudioInfo
 from nacli.audio.reader import AudioReader, check_supported
 from nacli.audio.resampler import Resampler
+from nacli.audio.seekable import SeekableResampler
 from nacli.audio.writer import AudioWriter
 
-__all__ = ["AudioInfo", "AudioReader", "AudioWriter", "Resampler", "check_supported"]
+__all__ = [
+    "AudioInfo",
+    "AudioReader",
+    "AudioWriter",
+    "Resampler",
+    "SeekableResampler",
+    "check_supported",
+]

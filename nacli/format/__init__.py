@@ -1,9 +1,9 @@
 """The .nac format, version 1, as a stream of bytes; FORMAT.md describes it in the same order.
 
 `records` holds the values and their limits, `wire` the primitives, `header` and `packets` turn the
-values to bytes and back, `parser` reads whole files and finds its way after damage. What a value
-cannot hold is a `ValueError`. Payloads and digests are opaque here, and the standard library is all
-that is needed.
+values to bytes and back, `parser` reads whole files and finds its way after damage, `seek` finds a
+packet by its number. What a value cannot hold is a `ValueError`. Payloads and digests are opaque
+here, and the standard library is all that is needed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from nacli.format.records import (
     StreamInfo,
     TableSection,
 )
+from nacli.format.seek import find_packet
 
 __all__ = [
     "CODED_RATE",
@@ -43,6 +44,7 @@ __all__ = [
     "SeekTable",
     "StreamInfo",
     "TableSection",
+    "find_packet",
     "fixed_bytes",
     "pack_end",
     "pack_header",

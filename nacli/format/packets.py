@@ -27,7 +27,9 @@ END_MAGIC = b"nacE"
 _SYNC = struct.Struct(">H")
 _SEQUENCE = struct.Struct("<H")
 _END = struct.Struct(f"<QI{DIGEST_BYTES}s")
-_END_TRAILER = struct.Struct("<I4s")
+END_TRAILER = struct.Struct("<I4s")
+"""Length of the end record and its magic; only the CRC comes after."""
+MAX_END_BYTES = 64 + 10 * MAX_SEEK_ENTRIES
 
 
 def _read_packet_front(reader: Reader, stream: StreamInfo) -> tuple[int, int, tuple[int, ...], int]:
@@ -113,7 +115,7 @@ def pack_end(end: EndRecord) -> bytes:
         + pack_varint(len(entries))
         + entries
     )
-    return seal(body + _END_TRAILER.pack(len(body) + _END_TRAILER.size + CRC_BYTES, END_MAGIC))
+    return seal(body + END_TRAILER.pack(len(body) + END_TRAILER.size + CRC_BYTES, END_MAGIC))
 
 
 def _unpack_end(record: bytes) -> EndRecord:
@@ -123,7 +125,7 @@ def _unpack_end(record: bytes) -> EndRecord:
     seek: list[int] = []
     while entries.at < table_bytes:
         seek.append((seek[-1] if seek else 0) + entries.varint("seek entry", MAX_U64))
-    if reader.fields(_END_TRAILER) != (len(record), END_MAGIC):
+    if reader.fields(END_TRAILER) != (len(record), END_MAGIC):
         raise ValueError("the end record does not close")
     return EndRecord(samples, packets, check, interval, tuple(seek))
 
@@ -148,7 +150,7 @@ def record_size(data: bytes | bytearray, stream: StreamInfo) -> int:
     reader = Reader(data)
     if data[: _SYNC.size] == _SYNC.pack(END_SYNC):
         *_, table_bytes = _read_end_front(reader)
-        return reader.at + table_bytes + _END_TRAILER.size + CRC_BYTES
+        return reader.at + table_bytes + END_TRAILER.size + CRC_BYTES
     *_, payload_bytes = _read_packet_front(reader, stream)
     return reader.at + payload_bytes + CRC_BYTES
 

@@ -57,6 +57,10 @@ class Parser:
         self._buffer += data
         return self._events(final=False)
 
+    def jump(self) -> None:
+        """Say that the next bytes come from further on in the file, where a record starts."""
+        self._buffer.clear()
+
     def finish(self) -> Iterator[Event]:
         """Say that no more bytes come; yield what is left."""
         return self._events(final=True)

@@ -1,0 +1,71 @@
+"""Codes to finished samples at the model's rate, and something to hear where codes are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.checkpoint import Model
+from nacli.entropy import ChannelCodes
+from nacli.postprocess import PostProcess
+from nacli.quantize import Codebooks, dequantize
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int32]
+
+NETWORK_FRAMES = 75
+"""Frames that pass through the network at a time, so that long packets need no more memory."""
+FADE_FRAMES = 12
+FADE_STEPS = 2
+"""Concealment: frames until silence, and gain steps (1.5 dB) that each is below the one before."""
+
+
+class Synthesizer:
+    """The Decoder network of one stream with all that follows it, up to the model's rate."""
+
+    def __init__(self, model: Model, codebooks: Codebooks, channels: int) -> None:
+        self._networks, self._codebooks = model.networks, codebooks
+        self._hop, self._channels = model.config.hop, channels
+        self._history = self._networks.new_history()
+        self._post = PostProcess(channels, self._hop)
+        shape = (channels, 1, model.config.latent_dim)
+        self._latents: Floats = np.zeros(shape, dtype=np.float32)
+        self._gains: Integers = np.zeros((channels, 1), dtype=np.int32)
+        self._counts = self._gains
+
+    def play(self, coded: list[ChannelCodes]) -> Iterator[Floats]:
+        """The codes of a packet to samples [T, C]; what frame f completes is hop f - 1."""
+        for at in range(0, len(coded[0].gains), NETWORK_FRAMES):
+            part = slice(at, at + NETWORK_FRAMES)
+            gains = np.stack([channel.gains[part] for channel in coded])
+            counts = np.stack([channel.counts[part] for channel in coded])
+            latents = np.stack(
+                [dequantize(c.codes[part], c.counts[part], self._codebooks) for c in coded]
+            )
+            self._latents, self._gains = latents[:, -1:], gains[:, -1:]
+            self._counts = counts[:, -1:]
+            yield self._run(latents, gains, counts)
+
+    def conceal(self, frames: int) -> Iterator[Floats]:
+        """Samples [T, C] in place of `frames` missing frames: the network goes on with the last
+        frame, fading; after that there is silence, and the network forgets."""
+        fading = min(frames, FADE_FRAMES)
+        steps = FADE_STEPS * np.arange(1, fading + 1)
+        gains = np.maximum(self._gains - steps, 0).astype(np.int32)
+        if fading == FADE_FRAMES:
+            gains[:, -1] = 0
+        counts = np.where(gains > 0, self._counts, 0).astype(np.int32)
+        latents = np.where(counts[..., None] > 0, self._latents, 0).astype(np.float32)
+        yield self._run(latents, gains, counts)
+        if frames > fading:
+            self._history = self._networks.new_history()
+        for at in range(fading, frames, NETWORK_FRAMES):
+            silent = np.zeros((self._channels, min(NETWORK_FRAMES, frames - at)), dtype=np.int32)
+            pcm = np.zeros((self._channels, silent.shape[1] * self._hop), dtype=np.float32)
+            yield self._post.process(pcm, silent).T
+
+    def _run(self, latents: Floats, gains: Integers, counts: Integers) -> Floats:
+        pcm = self._networks.synthesize(latents, gains, counts, self._history)
+        return self._post.process(pcm, gains).T

@@ -1,0 +1,70 @@
+"""Where packets lie in time, and what is missing between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nacli.format import CODED_RATE, Packet, StreamInfo
+
+MAX_GAP_SECONDS = 3600
+"""Missing sound that is bridged, beyond as much as there is: a few broken bytes must not become
+days of silence."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Sound that the file no longer holds, in samples at the original rate; none where damage cost
+    none. `reason` is what was wrong with the file there."""
+
+    start: int
+    samples: int
+    sample_rate: int
+    reason: str
+
+    def __str__(self) -> str:
+        at = self.start / self.sample_rate
+        if not self.samples:
+            return f"at {at:.3f} s, nothing lost: {self.reason}"
+        return f"at {at:.3f} s, {self.samples / self.sample_rate:.3f} s concealed: {self.reason}"
+
+
+class Timeline:
+    """Counts the packets and frames of a stream, with or without damage.
+
+    Packet n, the first being 0, starts with frame n x `frames_per_packet`; only the last may have
+    fewer frames.
+    """
+
+    def __init__(self, stream: StreamInfo, first_packet: int = 0) -> None:
+        self._per_packet = stream.frames_per_packet
+        self._spare = MAX_GAP_SECONDS * CODED_RATE // stream.hop
+        self._packets = first_packet
+        self.frame = first_packet * self._per_packet
+        """The first frame that has been neither played nor given up."""
+
+    def place(self, packet: Packet) -> int:
+        """The frame with which a packet starts. Raises `ValueError` for one that has no place."""
+        ahead = (packet.sequence - self._packets) & 0xFFFF
+        if ahead >= 0x8000:
+            raise ValueError("a packet that is out of order")
+        if packet.frames > self._per_packet:
+            raise ValueError(f"packet {self._packets + ahead} has more frames than the header says")
+        start = (self._packets + ahead) * self._per_packet
+        self.check_gap(start)
+        self._packets += ahead + 1
+        return start
+
+    def check_gap(self, until: int) -> None:
+        """Raise `ValueError` where more is missing up to frame `until` than may be bridged."""
+        if until - self.frame > self._spare:
+            raise ValueError("more sound is missing than the file holds")
+
+    def play(self, frames: int) -> None:
+        """Go on by frames that are there."""
+        self.frame += frames
+        self._spare += frames
+
+    def skip(self, until: int) -> None:
+        """Go on to frame `until` without those that are missing."""
+        self._spare -= until - self.frame
+        self.frame = until
