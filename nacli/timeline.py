@@ -47,8 +47,6 @@ class Timeline:
         ahead = (packet.sequence - self._packets) & 0xFFFF
         if ahead >= 0x8000:
             raise ValueError("a packet that is out of order")
-        if packet.frames > self._per_packet:
-            raise ValueError(f"packet {self._packets + ahead} has more frames than the header says")
         start = (self._packets + ahead) * self._per_packet
         self.check_gap(start)
         self._packets += ahead + 1

@@ -113,7 +113,8 @@ HEADERS = st.builds(
 @st.composite
 def file_parts(draw: st.DrawFn) -> tuple[Header, list[Packet], EndRecord]:
     header = draw(HEADERS)
-    frames = st.just(header.stream.frames_per_packet) | st.integers(1, MAX_FRAMES)
+    frames = st.integers(1, header.stream.frames_per_packet)
+    frames = st.just(header.stream.frames_per_packet) | frames
     count = header.stream.channels
     levels = st.lists(st.integers(0, 255), min_size=count, max_size=count).map(tuple)
     packet = st.builds(Packet, st.integers(0, 0xFFFF), frames, levels, st.binary(max_size=64))

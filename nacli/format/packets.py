@@ -10,7 +10,6 @@ from nacli.format.header import pack_header
 from nacli.format.records import (
     DIGEST_BYTES,
     FIRST_SEEK_INTERVAL,
-    MAX_FRAMES,
     MAX_SEEK_ENTRIES,
     EndRecord,
     Header,
@@ -40,7 +39,7 @@ def _read_packet_front(reader: Reader, stream: StreamInfo) -> tuple[int, int, tu
     (sequence,) = reader.fields(_SEQUENCE)
     frames = stream.frames_per_packet
     if sync & FLAG_FRAMES:
-        frames = reader.varint("frame count", MAX_FRAMES)
+        frames = reader.varint("frame count", stream.frames_per_packet)
     levels = tuple(reader.take(stream.channels))
     return sequence, frames, levels, reader.varint("payload length", stream.payload_limit(frames))
 
