@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CORPUS ?= ../shared/corpus
 CLIPS ?= tests/data
 
-.PHONY: venv demo test check bench baseline model clean
+.PHONY: venv demo test check fuzz bench baseline model clean
 
 venv: $(VENV)/.done
 
@@ -25,6 +25,10 @@ check: test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# A million broken files, or an hour of them.
+fuzz: venv
+	$(BIN)/python scripts/fuzz.py
 
 # Figures of CLIPS (a folder), with every metric; options such as --peer opus go into BENCH.
 bench: $(VENV)/.bench

@@ -26,6 +26,7 @@ from nacli.files import (
     reading,
 )
 from nacli.format import find_packet
+from nacli.live import ending_gently
 from nacli.timeline import Gap
 
 Pcm = NDArray[np.float32]
@@ -89,9 +90,10 @@ def encode_file(
             )
         progress = Progress(info.sample_rate, info.samples)
         packet_samples = round(packet_frames / model.config.frame_rate * info.sample_rate)
-        with atomic_output(target, force) as output:
+        with ending_gently(source), atomic_output(target, force) as output:
             for pcm in reader.blocks(packet_samples):
                 progress.nac_bytes += output.write(encoder.encode(pcm))
+                output.flush()
                 progress.samples += len(pcm)
                 watch(progress)
             progress.nac_bytes += output.write(encoder.finish())
@@ -128,7 +130,8 @@ def decode_file(
     assert decoder.header is not None, "there are no samples before the header"
     progress.sample_rate = decoder.header.stream.sample_rate
     progress.expected = decoder.samples
-    with AudioWriter(target, _audio_info(decoder), force) as writer:
+    info = _audio_info(decoder)
+    with ending_gently(source), AudioWriter(target, info, force) as writer:
         for pcm in chain([first], blocks):
             writer.write(pcm)
             progress.samples += len(pcm)

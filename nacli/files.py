@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nacli.errors import NacliError, OutputExists, UnreadableInput, WriteFailed
+from nacli.live import read_live
 
 BLOCK_BYTES = 1 << 16
 
@@ -63,7 +64,7 @@ def blocks_of(stream: BinaryIO, name: str) -> Iterator[bytes]:
     bytes. Raises `UnreadableInput`, naming `name`."""
     while True:
         with reading(name):
-            block = stream.read1(BLOCK_BYTES)  # type: ignore[attr-defined]
+            block = read_live(stream, BLOCK_BYTES)
         if not block:
             return
         yield block

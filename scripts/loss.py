@@ -1,6 +1,6 @@
 """What lost packets cost: PESQ of the evaluation speech with packets left out, concealed and not.
 
-    python scripts/loss.py --clips ../shared/eval/speech
+python scripts/loss.py --clips ../shared/eval/speech
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from nacli.audio.containers import TAG_NAMES
 from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pcm, PcmStream, Pushback, sample_size
 from nacli.errors import UnreadableInput, UnsupportedAudio
 from nacli.files import BLOCK_BYTES, Output, input_name, open_input, reading
+from nacli.live import LiveStream
 
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 8
@@ -58,10 +59,10 @@ class AudioReader:
             raise UnsupportedAudio(f"{self._name}: raw {info.sample_format} cannot be read")
         size = os.fstat(stream.fileno()).st_size if is_file else None
         self.info = info if size is None else replace(info, samples=size // sample_size(info))
-        self._read: Callable[[int], Pcm] = PcmStream(Pushback(stream), self.info).read
+        self._read: Callable[[int], Pcm] = PcmStream(Pushback(LiveStream(stream)), self.info).read
 
     def _open_pipe(self, stream: BinaryIO, stack: ExitStack) -> None:
-        source = Pushback(stream)
+        source = Pushback(LiveStream(stream))
         info = wavstream.read_header(source)
         if info is None:
             spool = stack.enter_context(tempfile.TemporaryFile())

@@ -1,0 +1,206 @@
+"""Throws broken .nac files at the reader and the Decoder: `make fuzz`.
+
+Starts from small sound files, breaks bytes, cuts, doubles and mixes them, mends the CRCs of half of
+them so that the damage reaches what is behind, and decodes. A file may give sound or one of
+nacli's errors, in little time and memory; anything else is written to a folder, and fails.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import struct
+import sys
+import time
+import traceback
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from nacli.codec import encode
+from nacli.convert import decode_file
+from nacli.decoder import Decoder
+from nacli.errors import NacliError
+from nacli.format import Parser
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from fake_model import make_model
+
+MAX_SECONDS = 20.0
+"""For one file, on a busy machine; what is meant by a hang."""
+MAX_GIB = 1.0
+
+
+def seeds(model: Any) -> list[bytes]:
+    """Small sound files of many kinds."""
+    random = np.random.default_rng(0)
+    files = []
+    for rate, channels, samples, options in (
+        (24_000, 1, 4000, {"packet_frames": 3}),
+        (44_100, 2, 9000, {"packet_frames": 4, "tags": ["TITLE=a", "ARTIST=b"]}),
+        (8_000, 1, 2000, {"packet_frames": 1}),
+        (48_000, 3, 5000, {"packet_frames": 75}),
+        (24_000, 1, 0, {}),
+        (24_000, 1, 3000, {"packet_frames": 2, "embed": True}),
+    ):
+        pcm = (random.normal(size=(samples, channels)) * 0.2).astype(np.float32)
+        pcm[samples // 2 :] *= 0.01
+        files.append(encode(pcm, rate, model=model, bitrate=12 * channels, **options))  # type: ignore[arg-type]
+    return files
+
+
+def mutate(files: list[bytes], random: np.random.Generator) -> bytes:
+    """A broken file."""
+    data = bytearray(files[random.integers(len(files))])
+    for _ in range(1 + random.geometric(0.5)):
+        low = 0 if random.random() < 0.4 else min(150, len(data))  # the header takes the most
+        at = int(random.integers(low, len(data) + 1))
+        length = int(random.geometric(0.1))
+        match random.integers(7):
+            case 0:
+                data[at : at + 1] = bytes([random.integers(256)])
+            case 1:
+                data[at : at + 1] = bytes(b ^ (1 << random.integers(8)) for b in data[at : at + 1])
+            case 2:
+                del data[at : at + length]
+            case 3:
+                data[at:at] = random.bytes(length)
+            case 4:
+                data[at : at + length] = random.choice([b"\xff", b"\x80", b"\0"]) * length
+            case 5:
+                other = files[random.integers(len(files))]
+                start = int(random.integers(len(other)))
+                data[at:at] = other[start : start + 4 * length]
+            case 6:
+                data = data[:at] if random.random() < 0.3 else data
+    return mend(bytes(data)) if random.random() < 0.5 else bytes(data)
+
+
+def mend(data: bytes) -> bytes:
+    """The file with right CRCs wherever its structure can still be followed."""
+    mended, at = bytearray(data), 5
+    while at + 2 < len(data):  # header sections: tag, length, body
+        length, size, shift = 0, 1, 0
+        while at + size < len(data) and shift < 35:
+            byte = data[at + size]
+            length |= (byte & 0x7F) << shift
+            size, shift = size + 1, shift + 7
+            if byte < 0x80:
+                break
+        stop = at + size + length
+        if stop + 4 > len(data):
+            return bytes(mended)
+        mended[stop : stop + 4] = struct.pack("<I", zlib.crc32(mended[at:stop]))
+        at = stop + 4
+        if data[stop - length - size] == 0:
+            break
+    starts = [i for i in range(at, len(data) - 1) if data[i] == 0xAC and data[i + 1] & 0xEE == 0xE0]
+    for start, stop in pairwise([*starts, len(data)]):
+        if stop - start > 8:
+            mended[stop - 4 : stop] = struct.pack("<I", zlib.crc32(mended[start : stop - 4]))
+    return bytes(mended)
+
+
+def attempt(model: Any, data: bytes) -> str:
+    """Parse, then decode with concealment; how it ended."""
+    parser = Parser()
+    gaps: list[Any] = []
+    try:
+        for _ in (*parser.feed(data), *parser.finish()):
+            pass
+        decoder = Decoder(model, on_gap=gaps.append)
+        for pcm in (*decoder.blocks(data), *decoder.last_blocks()):
+            assert pcm.dtype == np.float32 and np.isfinite(pcm).all()
+    except NacliError as error:
+        return type(error).__name__ if "\n" not in str(error) else "FAILED"
+    return "concealed" if gaps else "decoded"
+
+
+def to_file(model: Any, data: bytes, folder: Path) -> None:
+    """Through the conversion of files: nothing but the output may appear."""
+    source = folder / "x.nac"
+    source.write_bytes(data)
+    target = folder / "x.wav"
+    try:
+        decode_file(
+            str(source), str(target), model, watch=lambda _: None, on_gap=lambda _: None, force=True
+        )
+    except NacliError:
+        assert not target.exists()
+    left = {path.name for path in folder.iterdir()} - {"x.nac", "x.wav"}
+    assert not left, left
+    target.unlink(missing_ok=True)
+
+
+def fuzz(seed: int, count: int, seconds: float, folder: Path) -> Iterator[tuple[str, float]]:
+    """The end and the seconds of each file, up to `count` files or `seconds`."""
+    model = make_model()
+    files, random = seeds(model), np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + seconds
+    for number in range(count):
+        if time.monotonic() > until:
+            return
+        data = mutate(files, random)
+        began = time.process_time()
+        try:
+            end = attempt(model, data)
+            if number % 200 == 0:
+                to_file(model, data, folder)
+        except Exception:
+            (folder / f"failed-{seed}-{number}.nac").write_bytes(data)
+            traceback.print_exc()
+            end = "FAILED"
+        took = time.process_time() - began
+        if took > MAX_SECONDS:
+            (folder / f"slow-{seed}-{number}.nac").write_bytes(data)
+            end = "FAILED"
+        yield end, took
+
+
+def work(task: tuple[int, int, float, Path]) -> tuple[Counter[str], float, float]:
+    """One process: ends by name, the slowest file, peak memory in GiB."""
+    ends: Counter[str] = Counter()
+    slowest = 0.0
+    for end, took in fuzz(*task):
+        ends[end] += 1
+        slowest = max(slowest, took)
+    return ends, slowest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+@click.command()
+@click.option("--files", default=1_000_000, help="Broken files in all.")
+@click.option("--seconds", default=3600.0, help="End after so long.")
+@click.option("--seed", default=1)
+@click.option("--jobs", default=2)
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("runs/fuzz"))
+def main(files: int, seconds: float, seed: int, jobs: int, folder: Path) -> None:
+    """Print how the broken files ended; exit with 1 if one did what none may do."""
+    rounds = 100
+    each = -(-files // (jobs * rounds))
+    tasks = [
+        (seed * 1_000_000 + number, each, seconds / rounds, folder / str(number))
+        for number in range(jobs * rounds)
+    ]
+    ends: Counter[str] = Counter()
+    slowest, peak = 0.0, 0.0
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        for found, took, memory in tqdm(pool.imap_unordered(work, tasks), total=len(tasks)):
+            ends += found
+            slowest, peak = max(slowest, took), max(peak, memory)
+    for end, times in ends.most_common():
+        click.echo(f"{times:9d}  {end}")
+    click.echo(f"{ends.total():9d}  files; slowest {slowest:.2f} s, peak memory {peak:.2f} GiB")
+    if ends["FAILED"] or peak > MAX_GIB:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
