@@ -52,7 +52,7 @@ def seeds(model: Any) -> list[bytes]:
     ):
         pcm = (random.normal(size=(samples, channels)) * 0.2).astype(np.float32)
         pcm[samples // 2 :] *= 0.01
-        files.append(encode(pcm, rate, model=model, bitrate=12 * channels, **options))  # type: ignore[arg-type]
+        files.append(encode(pcm, rate, model=model, bitrate=12 * channels, **options))
     return files
 
 
