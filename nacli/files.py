@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from nacli.errors import NacliError, OutputExists, UnreadableInput, WriteFailed
 from nacli.live import read_live
+from nacli.partials import open_partial
 
 BLOCK_BYTES = 1 << 16
+
+AUDIO_EXTENSIONS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
+AUDIO_EXTENSIONS |= {".aifc", ".au", ".caf", ".rf64", ".w64"}
+"""What counts as audio in a folder; a file that is named itself may have any extension."""
 
 
 def input_name(path: str) -> str:
@@ -136,8 +140,9 @@ def check_output(path: str, force: bool = False) -> None:
 def atomic_output(path: str, force: bool = False) -> Iterator[Output]:
     """A binary output that takes the name `path` only when the body has ended well.
 
-    Until then the bytes are in a hidden file of the same folder, deleted on any exception.
-    "-" is stdout, written through at once; so are devices and named pipes.
+    Until then the bytes are in a hidden file of the same folder (see `partials`), deleted on any
+    exception; then file and name are put on the disk. "-" is stdout, written through at once; so
+    are devices and named pipes.
 
     Raises:
         OutputExists: the file exists, before or after the body, and `force` is false.
@@ -159,21 +164,15 @@ def atomic_output(path: str, force: bool = False) -> Iterator[Output]:
 @contextmanager
 def _renamed_output(path: str, force: bool) -> Iterator[Output]:
     target = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
-    temporary = target.parent / f".nacli-{secrets.token_hex(8)}.part"
-    with _writing(path):
-        stream = open(temporary, "xb")
-    try:
+    with ExitStack() as stack:
+        with _writing(path):
+            stream, temporary = stack.enter_context(open_partial(target.parent))
         output = Output(stream, path)
         yield output
         output.save()
-        stream.close()
         with _writing(path):
             _publish(temporary, target, force)
-    except BaseException:
-        with suppress(OSError):
-            stream.close()
-        temporary.unlink(missing_ok=True)
-        raise
+            sync_folder(target.parent)
 
 
 def _publish(temporary: Path, target: Path, force: bool) -> None:
@@ -183,14 +182,36 @@ def _publish(temporary: Path, target: Path, force: bool) -> None:
     else:
         try:
             os.link(temporary, target)  # unlike a rename, this fails if the name is taken
+            return
         except FileExistsError as error:
             raise OutputExists(f"{target} has appeared meanwhile (-f replaces it)") from error
         except OSError:
             check_output(str(target))  # a file system without links: not one step, but close
-        else:
-            temporary.unlink()
-            return
     os.replace(temporary, target)
+
+
+def sync_folder(folder: str | Path) -> None:
+    """Put the names in a folder on the disk, where the file system can do that and we may."""
+    with suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
+        finally:
+            os.close(descriptor)
+
+
+def make_folders(path: str) -> None:
+    """Make a folder and those above it, on the disk as well. Raises `WriteFailed`."""
+    if not path or os.path.isdir(path):
+        return
+    above = os.path.dirname(path.rstrip(os.sep))
+    make_folders(above)
+    with _writing(path):
+        os.makedirs(path, exist_ok=True)
+        sync_folder(above or ".")
 
 
 def _is_special(path: str) -> bool:

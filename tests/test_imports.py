@@ -21,14 +21,15 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "config"},
-    {"files", "format", "quantize", "model"},
+    {"errors", "config", "partials", "signals"},
+    {"files", "format", "originals", "quantize", "model"},
     {"info", "audio", "channels", "postprocess", "entropy", "metrics"},
     {"allocate", "checkpoint"},
     {"encoder"},
-    {"decoder"},
+    {"decoder", "verify"},
     {"codec", "convert"},
-    {"bench"},
+    {"task"},
+    {"batch", "bench"},
     {"cli"},
     {"__main__"},
 )
@@ -48,7 +49,10 @@ DOORS = {
 HEAVY = (*DOORS, "numpy", "scipy")
 """No third-party library but click is needed for help and info."""
 
-LIGHT = ("__init__", "errors", "config", "files", "format", "info", "cli")
+LIGHT = (
+    *("__init__", "errors", "config", "signals", "partials", "files", "format", "info"),
+    *("originals", "task", "batch", "cli"),
+)
 """Units that import the standard library, each other and click when they are imported."""
 
 
