@@ -112,3 +112,13 @@ class OutOfRange(NacliError):
     """The recording ends before the part that was asked for, or that part is empty."""
 
     exit_code = 16
+
+
+PIPE_CLOSED = 141
+"""Exit code where the reader of our output has gone away: 128 and SIGPIPE, as shells count."""
+
+
+def exit_code(error: NacliError) -> int:
+    """What a process ends with because of `error`. A reader that has gone away, as `head` does, is
+    a failure that nobody needs to hear of."""
+    return PIPE_CLOSED if isinstance(error.__cause__, BrokenPipeError) else error.exit_code

@@ -257,7 +257,9 @@ def test_a_live_pipe_gives_output_before_its_input_ends(tmp_path: Path) -> None:
     assert len(heard + rest) == 44 + 2 * RATE * 10
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: int, code: int) -> None:
     process = start("encode", "-", "-o", "x.nac", cwd=tmp_path)
     with process:

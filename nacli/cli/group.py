@@ -11,19 +11,17 @@ from typing import Any, NoReturn
 import click
 
 from nacli import __version__
-from nacli.errors import NacliError, WriteFailed
+from nacli.errors import PIPE_CLOSED, NacliError, WriteFailed, exit_code
+from nacli.signals import exit_on_signals
 
 INTERRUPTED = 128 + signal.SIGINT
-TERMINATED = 128 + signal.SIGTERM
-PIPE_CLOSED = 128 + 13
-"""Exit codes of what a signal ends, as shells count them (13 is SIGPIPE)."""
 
 
 class Nacli(click.Group):
     """Commands that end with the exit code of their cause; output that is not whole is deleted."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        exit_on_signals()
         try:
             return super().invoke(ctx)
         except NacliError as error:
@@ -48,12 +46,16 @@ def main() -> None:
 
 
 def report(error: NacliError) -> int:
-    """Say on stderr, in one line, what went wrong; return the exit code. A reader of our output
-    that has gone away, as `head` does, is no failure to talk about."""
-    if isinstance(error.__cause__, BrokenPipeError):
-        return PIPE_CLOSED
-    click.echo(f"nacli: {one_line(str(error))}", err=True)
-    return error.exit_code
+    """Say on stderr, in one line, what went wrong; return the exit code."""
+    code = exit_code(error)
+    complain(str(error), code)
+    return code
+
+
+def complain(message: str, code: int) -> None:
+    """One line on stderr, unless it is only a reader of our output that has gone away."""
+    if code != PIPE_CLOSED:
+        click.echo(f"nacli: {one_line(message)}", err=True)
 
 
 def one_line(text: str) -> str:
