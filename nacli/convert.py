@@ -17,6 +17,7 @@ from nacli.decoder import Decoder
 from nacli.encoder import Encoder
 from nacli.errors import OutputExists
 from nacli.files import (
+    Output,
     atomic_output,
     blocks_of,
     check_output,
@@ -27,7 +28,9 @@ from nacli.files import (
 )
 from nacli.format import find_packet
 from nacli.live import ending_gently
+from nacli.originals import Original
 from nacli.timeline import Gap
+from nacli.verify import Verifier, verify_audio, verify_file
 
 Pcm = NDArray[np.float32]
 
@@ -68,12 +71,19 @@ def encode_file(
     packet_frames: int = 75,
     embed: bool = False,
     force: bool = False,
+    verify: bool = False,
+    delete_input: bool = False,
 ) -> Progress:
-    """Compress an audio file to a .nac file, one packet at a time.
+    """Compress an audio file to a .nac file, one packet at a time; the file keeps its time.
 
-    Raises the errors of `AudioReader`, `Encoder` and `atomic_output`.
+    `verify` reads every packet back as it is written; `delete_input` deletes the input when the
+    output is on the disk and has been read back from there.
+
+    Raises the errors of `AudioReader`, `Encoder` and `atomic_output`; `Mismatch` where what is read
+    back is not what was encoded, and then there is no output.
     """
     _check_target(source, target, force)
+    original = Original(source, target, delete_input)
     with AudioReader(source) as reader:
         info = reader.info
         with naming(source):
@@ -90,14 +100,27 @@ def encode_file(
             )
         progress = Progress(info.sample_rate, info.samples)
         packet_samples = round(packet_frames / model.config.frame_rate * info.sample_rate)
+        verifier = Verifier(model, encoder) if verify else None
         with ending_gently(source), atomic_output(target, force) as output:
             for pcm in reader.blocks(packet_samples):
-                progress.nac_bytes += output.write(encoder.encode(pcm))
+                progress.nac_bytes += _write(output, encoder.encode(pcm), verifier)
                 output.flush()
                 progress.samples += len(pcm)
                 watch(progress)
-            progress.nac_bytes += output.write(encoder.finish())
+            progress.nac_bytes += _write(output, encoder.finish(), verifier)
+            if verifier:
+                with naming(target):
+                    verifier.finish()
+    original.settle(lambda: verify_file(target, model, encoder))
     return progress
+
+
+def _write(output: Output, data: bytes, verifier: Verifier | None) -> int:
+    if verifier:
+        with naming(output.name):
+            verifier.feed(data)
+            verifier.compare()
+    return output.write(data)
 
 
 def decode_file(
@@ -107,16 +130,20 @@ def decode_file(
     *,
     watch: Watch,
     force: bool = False,
+    delete_input: bool = False,
     start: float | str = 0,
     stop: float | str | None = None,
     on_gap: Callable[[Gap], None] | None = None,
 ) -> Progress:
-    """Decompress a .nac file to an audio file, whose container follows its extension.
+    """Decompress a .nac file to an audio file, whose container follows its extension; the file
+    keeps its time. `delete_input` deletes the input when all of it was decoded, and the output is
+    on the disk and has been read back from there.
 
     `start`, `stop` and `on_gap` are those of `Decoder`. Raises its errors, naming the file, and
     those of `AudioWriter`.
     """
     _check_target(source, target, force)
+    original = Original(source, target, delete_input)
     progress = Progress(1, None)
 
     def count(gap: Gap) -> None:
@@ -136,6 +163,8 @@ def decode_file(
             writer.write(pcm)
             progress.samples += len(pcm)
             watch(progress)
+    whole = not progress.gaps and start == 0 and stop is None
+    original.settle(lambda: verify_audio(target, writer.info, progress.samples), whole)
     return progress
 
 

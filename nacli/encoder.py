@@ -102,6 +102,21 @@ class Encoder:
         self._seek, self._check = SeekTable(), hashlib.sha256()
         self._started = False
 
+    @property
+    def header(self) -> Header:
+        """The stream's header, as it was or will be written."""
+        return self._header
+
+    @property
+    def samples(self) -> int:
+        """Samples taken so far, at the original rate."""
+        return self._samples
+
+    @property
+    def check(self) -> bytes:
+        """Digest of the gains and codes of all packets so far; at the end, the end record's."""
+        return self._check.digest()[:8]
+
     def encode(self, pcm: Floats) -> bytes:
         """Take pcm [T, C] of floats in +-1; return whatever bytes are complete, the header first.
 
@@ -122,9 +137,8 @@ class Encoder:
         made += self._whole_packets()
         if len(self._pending):
             made.append(self._packet(len(self._pending), last=True))
-        check = self._check.digest()[:8]
         seek = self._seek
-        end = EndRecord(self._samples, seek.packets, check, seek.interval, seek.entries)
+        end = EndRecord(self._samples, seek.packets, self.check, seek.interval, seek.entries)
         return b"".join([*made, pack_end(end)])
 
     def _begin(self) -> bytes:
