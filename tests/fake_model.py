@@ -72,12 +72,15 @@ def make_model(seed: int = 0, digest: bytes = b"fake") -> Any:
     )
 
 
-if __name__ == "__main__":
+if __name__ in ("__main__", "__mp_main__"):  # the second in worker processes
     from nacli import codec
-    from nacli.cli import main
 
     def load_fake(path: str | Path | None = None) -> Any:
         return make_model()
 
     codec.load_model = load_fake
+
+if __name__ == "__main__":
+    from nacli.cli import main
+
     main(prog_name="nacli")

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from nacli.audio import AudioInfo, AudioReader, AudioWriter, Resampler
 from nacli.errors import UnreadableInput
+from nacli.files import AUDIO_EXTENSIONS
 
 Pcm = NDArray[np.float32]
-EXTENSIONS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
-"""What counts as a clip in a folder; a file that is named itself may have any extension."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,9 @@ def _name(path: Path) -> tuple[str, str]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
+    return sorted(
+        p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_EXTENSIONS and p.is_file()
+    )
 
 
 def read_clip(path: Path, seconds: float | None = None, mono: bool = False) -> Clip:

@@ -4,35 +4,93 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nacli.cli.group import report
-from nacli.cli.jobs import Job, plan, run_jobs
+from nacli.cli.jobs import plan, refuse_report
+from nacli.cli.running import Manner, run_jobs
 from nacli.errors import NacliError
-from nacli.files import naming
+from nacli.files import AUDIO_EXTENSIONS, naming
 
 if TYPE_CHECKING:
-    from nacli.convert import Progress, Watch
+    from nacli.task import Options
 
 INPUTS = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 CONVERSION = (
     click.option("-o", "--output", metavar="OUT", help="Output file, folder, or - for stdout."),
+    click.option("--output-dir", metavar="DIR", help="Folder for outputs, made if need be."),
+    click.option(
+        "-r", "--recursive", is_flag=True, help="Take the files in folders, at any depth."
+    ),
+    click.option(
+        "-j",
+        "--jobs",
+        "workers",
+        type=click.IntRange(0),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Files at a time, sharing the cores; 0: one per core.",
+    ),
+    click.option("--skip-existing", is_flag=True, help="Leave outputs that exist, without error."),
+    click.option("--delete-input", is_flag=True, help="Delete inputs whose output was read back."),
+    click.option("--report", metavar="FILE", help="Write what became of every file, as JSON."),
     click.option("-f", "--force", is_flag=True, help="Replace existing files."),
     click.option("--silent", is_flag=True, help="Say nothing but errors."),
     click.option("--model", metavar="PATH", help="Another checkpoint (.safetensors)."),
 )
 
-Command = Callable[..., None]
+
+@dataclass(frozen=True)
+class Conversion:
+    """The arguments that encode and decode share."""
+
+    inputs: tuple[str, ...]
+    output: str | None
+    output_dir: str | None
+    recursive: bool
+    workers: int
+    skip_existing: bool
+    delete_input: bool
+    report: str | None
+    force: bool
+    silent: bool
+    model: str | None
+
+    def options(self) -> dict[str, Any]:
+        """Those of `task.Options`."""
+        return {
+            "model": self.model,
+            "force": self.force,
+            "skip_existing": self.skip_existing,
+            "delete_input": self.delete_input,
+            "make_folders": self.output_dir is not None or self.recursive,
+        }
+
+    def run(self, options: Options, wanted: Collection[str], extension: str) -> None:
+        """Plan and run; `wanted` are the extensions to look for in folders."""
+        jobs = plan(self.inputs, self.output, self.output_dir, self.recursive, wanted, extension)
+        refuse_report(self.report, jobs)
+        many = self.recursive or len(self.inputs) > 1
+        run_jobs(jobs, options, Manner(self.workers, self.silent, many, self.report, self.force))
 
 
-def conversion(function: Command) -> Command:
-    """Add the arguments that encode and decode share."""
+def conversion(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the arguments of `Conversion`, and hand them to the command as one."""
+
+    @wraps(function)
+    def command(**values: Any) -> None:
+        shared = {field.name: values.pop(field.name) for field in fields(Conversion)}
+        function(Conversion(**shared), **values)
+
     for decorate in (*reversed(CONVERSION), INPUTS):
-        function = decorate(function)
-    return function
+        command = decorate(command)
+    return command
 
 
 @click.command()
@@ -52,54 +110,26 @@ def conversion(function: Command) -> Command:
     help="Packet length, rounded down to frames of 13.3 ms; short ones cost bits.",
 )
 @click.option("--embed", is_flag=True, help="Store codebooks and entropy tables in the file.")
+@click.option("-V", "--verify", is_flag=True, help="Read every packet back as it is written.")
 def encode(
-    inputs: tuple[str, ...],
-    output: str | None,
-    force: bool,
-    silent: bool,
-    model: str | None,
-    bitrate: float | None,
-    packet_ms: int,
-    embed: bool,
+    shared: Conversion, bitrate: float | None, packet_ms: int, embed: bool, verify: bool
 ) -> None:
     """Compress audio: x.wav (FLAC, OGG, AIFF, MP3...) becomes x.nac."""
-    jobs = plan(inputs, output, ".nac")
-    from nacli.codec import load_model
-    from nacli.convert import encode_file
+    from nacli.task import EncodeOptions
 
-    loaded = load_model(model)
-
-    def convert(job: Job, watch: Watch) -> Progress:
-        return encode_file(
-            job.source,
-            job.target,
-            loaded,
-            watch=watch,
-            bitrate=bitrate,
-            packet_frames=int(packet_ms * loaded.config.frame_rate / 1000),
-            embed=embed,
-            force=force,
-        )
-
-    run_jobs(jobs, convert, silent)
+    options = EncodeOptions(
+        bitrate=bitrate, packet_ms=packet_ms, embed=embed, verify=verify, **shared.options()
+    )
+    shared.run(options, AUDIO_EXTENSIONS, ".nac")
 
 
 @click.command()
 @conversion
-def decode(
-    inputs: tuple[str, ...], output: str | None, force: bool, silent: bool, model: str | None
-) -> None:
+def decode(shared: Conversion) -> None:
     """Decompress: x.nac becomes x.wav, or what -o names (.wav .flac .ogg .aiff)."""
-    jobs = plan(inputs, output, ".wav")
-    from nacli.codec import load_model
-    from nacli.convert import decode_file
+    from nacli.task import DecodeOptions
 
-    loaded = load_model(model)
-
-    def convert(job: Job, watch: Watch) -> Progress:
-        return decode_file(job.source, job.target, loaded, watch=watch, force=force)
-
-    run_jobs(jobs, convert, silent)
+    shared.run(DecodeOptions(**shared.options()), (".nac",), ".wav")
 
 
 @click.command()

@@ -1,116 +1,153 @@
-"""Inputs to outputs: which file becomes which, one after another, and what is said about each."""
+"""Inputs to jobs: which file becomes which. All that can be refused is refused here, before any
+work."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from nacli.cli.group import one_line, report
-from nacli.errors import NacliError
+from nacli.cli.group import one_line
+from nacli.errors import NacliError, UnreadableInput
 from nacli.files import input_name
-
-if TYPE_CHECKING:
-    from nacli.convert import Progress, Watch
 
 
 @dataclass(frozen=True)
 class Job:
-    """One input and its output; "-" is stdin or stdout."""
+    """One input and its output; "-" is stdin or stdout. `fault`: a folder that cannot be read."""
 
     source: str
     target: str
+    fault: NacliError | None = None
 
     def __str__(self) -> str:
         target = "standard output" if self.target == "-" else self.target
         return one_line(f"{input_name(self.source)} -> {target}")
 
 
-def plan(sources: Sequence[str], output: str | None, extension: str) -> list[Job]:
-    """Where every input goes; a usage error where that would be nowhere or one place for two."""
-    if output is not None and len(sources) > 1 and not os.path.isdir(output):
-        raise click.UsageError("with several inputs, -o must be an existing folder")
-    jobs = [Job(source, _target(source, output, extension)) for source in sources]
-    [(target, times)] = Counter(job.target for job in jobs).most_common(1)
-    if times > 1:
-        raise click.UsageError(f"{times} inputs would become {target}")
+@dataclass(frozen=True)
+class Found:
+    """An input file and its place under the folder that was named, which is mirrored."""
+
+    path: str
+    place: str
+    fault: NacliError | None = None
+
+
+def plan(
+    sources: Sequence[str],
+    output: str | None,
+    output_dir: str | None,
+    recursive: bool,
+    wanted: Collection[str],
+    extension: str,
+) -> list[Job]:
+    """A job for every input, and with `recursive` for every file with a `wanted` extension in those
+    that are folders. A usage error where an output would be nowhere, or one for two inputs, or
+    itself an input."""
+    folder = _output_folder(sources, output, output_dir, recursive)
+    jobs = []
+    for source in sources:
+        for found in _find(source, recursive, wanted):
+            if found.fault:
+                jobs.append(Job(found.path, "", found.fault))
+            elif folder is None and output is not None:
+                jobs.append(Job(found.path, output))
+            else:
+                jobs.append(Job(found.path, _target(found, folder, extension)))
+    _refuse_clashes([job for job in jobs if not job.fault])
     if sys.stdout.isatty() and any(job.target == "-" for job in jobs):
         raise click.UsageError("stdout is a terminal (-o names a file)")
     return jobs
 
 
-def _target(source: str, output: str | None, extension: str) -> str:
-    if output is None:
-        return "-" if source == "-" else str(_renamed(source, extension))
-    if output == "-" or not os.path.isdir(output):
+def _output_folder(
+    sources: Sequence[str], output: str | None, output_dir: str | None, recursive: bool
+) -> str | None:
+    """The folder that all outputs go to, if one was named."""
+    if output is not None and output_dir is not None:
+        raise click.UsageError("-o or --output-dir, not both")
+    if output_dir is not None and os.path.exists(output_dir) and not os.path.isdir(output_dir):
+        raise click.UsageError(f"--output-dir: {output_dir} is no folder")
+    if output is not None and output != "-" and os.path.isdir(output):
         return output
-    if source == "-":
-        raise click.UsageError("stdin has no name to keep in a folder (-o names a file)")
-    return os.path.join(output, _renamed(source, extension).name)
+    if output is not None and (recursive or len(sources) > 1):
+        message = "with several inputs or -r, -o must be an existing folder (--output-dir makes it)"
+        raise click.UsageError(message)
+    return output_dir
 
 
-def _renamed(source: str, extension: str) -> Path:
-    path = Path(source)
-    if not path.name:  # "", ".", "/"
-        raise click.UsageError(f"{source!r} is not the name of a file")
-    return path.with_suffix(extension)
+def _target(found: Found, folder: str | None, extension: str) -> str:
+    if found.path == "-":
+        if folder is not None:
+            raise click.UsageError("stdin has no name to keep in a folder (-o names a file)")
+        return "-"
+    place = Path(found.path if folder is None else found.place)
+    if not place.name:  # ""
+        raise click.UsageError(f"{found.path!r} is not the name of a file")
+    return os.path.join(folder or "", place.with_suffix(extension))
 
 
-def run_jobs(jobs: list[Job], convert: Callable[[Job, Watch], Progress], silent: bool) -> None:
-    """Run every job, also after one has failed; exit with the code of the first failure."""
-    codes = []
+def _find(source: str, recursive: bool, wanted: Collection[str]) -> Iterator[Found]:
+    if source == "-" or not os.path.isdir(source):
+        yield Found(source, os.path.basename(source))
+    elif not recursive:
+        raise click.UsageError(f"{source} is a folder (-r takes the files in it)")
+    else:
+        yield from _walk(source, wanted)
+
+
+def _walk(top: str, wanted: Collection[str]) -> Iterator[Found]:
+    """Files of a tree in the order of their names. Links to folders are not followed, so there are
+    no loops; pipes and devices are passed over, as they might never end."""
+    faults: list[OSError] = []
+    for folder, below, names in os.walk(top, onerror=faults.append):
+        below.sort()
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if os.path.splitext(name)[1].lower() in wanted and _may_be_file(path):
+                yield Found(path, os.path.relpath(path, top))
+    for fault in faults:
+        path = os.fsdecode(fault.filename)
+        cause = fault.strerror or os.strerror(errno.EIO)
+        yield Found(path, "", UnreadableInput(f"{path}: {cause}"))
+
+
+def _may_be_file(path: str) -> bool:
+    """Whether `path` is a file, or a link to nowhere, which will be reported."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return True
+
+
+def _refuse_clashes(jobs: Sequence[Job]) -> None:
+    """Each output once, and none over the input of another job."""
+    made: dict[str, Job] = {}
     for job in jobs:
-        try:
-            _run(job, convert, silent)
-        except NacliError as error:
-            codes.append(report(error))
-    if codes:
-        sys.exit(codes[0])
+        other = made.setdefault(_identity(job.target), job)
+        if other is not job:
+            both = f"{other.source} and {job.source}"
+            raise click.UsageError(f"{both} would both become {job.target}")
+    for job in jobs:
+        over = made.get(_identity(job.source)) if job.source != "-" else None
+        if over and over is not job:
+            raise click.UsageError(f"{over.source} would become {over.target}, an input itself")
 
 
-def _run(job: Job, convert: Callable[[Job, Watch], Progress], silent: bool) -> None:
-    started = time.monotonic()
-    with Bar(str(job), shown=not silent and sys.stderr.isatty()) as bar:
-        done = convert(job, bar.show)
-    if not silent:
-        speed = done.seconds / (time.monotonic() - started)
-        figures = f"{done.seconds:.2f} s, {done.kbps:.2f} kbps, {speed:.1f}x"
-        click.echo(f"{job}  {figures}", err=True)
+def refuse_report(report: str | None, jobs: Sequence[Job]) -> None:
+    """A usage error where the report would take the place of an input or an output."""
+    if report is not None and report != "-":
+        taken = {_identity(path) for job in jobs for path in (job.source, job.target)}
+        if _identity(report) in taken:
+            raise click.UsageError(f"--report: {report} is an input or output itself")
 
 
-class Bar:
-    """A progress bar in seconds of audio, for work that takes longer than a moment."""
-
-    DELAY = 1.0
-
-    def __init__(self, label: str, shown: bool) -> None:
-        self._label, self._shown = label, shown
-        self._stack, self._bar = ExitStack(), None
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def show(self, progress: Progress) -> None:
-        """Move the bar to where `progress` is."""
-        if self._shown:
-            bar = self._bar = self._bar or self._open(progress)
-            bar.update(round(progress.seconds, 1) - bar.n)
-
-    def _open(self, progress: Progress) -> Any:
-        from tqdm import tqdm
-
-        expected = progress.expected
-        total = None if expected is None else round(expected / progress.sample_rate, 1)
-        bar = tqdm(total=total, desc=self._label, unit="s", leave=False, delay=self.DELAY)
-        return self._stack.enter_context(bar)
+def _identity(path: str) -> str:
+    return path if path == "-" else os.path.realpath(path)
