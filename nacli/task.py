@@ -161,11 +161,11 @@ def _convert(options: Options, record: Record, watch: Watch) -> None:
     source, target = record["source"], record["target"]
     if target != "-":
         _remove_stale_once(os.path.dirname(os.path.realpath(target)))
-    if options.skip_existing and os.path.isfile(target):
-        record["status"] = "skipped"
-        return
-    if options.make_folders:
-        make_folders(os.path.dirname(target))
+        if options.skip_existing and os.path.isfile(target):
+            record["status"] = "skipped"
+            return
+        if options.make_folders:
+            make_folders(os.path.dirname(target))
     done = options.convert(source, target, watch)
     record["status"] = "done"
     record["seconds"], record["kbps"] = round(done.seconds, 6), round(done.kbps, 3)
