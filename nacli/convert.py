@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import BinaryIO
 
@@ -73,8 +73,11 @@ def encode_file(
     force: bool = False,
     verify: bool = False,
     delete_input: bool = False,
+    raw: AudioInfo | None = None,
 ) -> Progress:
     """Compress an audio file to a .nac file, one packet at a time; the file keeps its time.
+
+    `raw` says what the input is where it is samples without a header.
 
     `verify` reads every packet back as it is written; `delete_input` deletes the input when the
     output is on the disk and has been read back from there.
@@ -84,7 +87,7 @@ def encode_file(
     """
     _check_target(source, target, force)
     original = Original(source, target, delete_input)
-    with AudioReader(source) as reader:
+    with AudioReader(source, raw) as reader:
         info = reader.info
         with naming(source):
             encoder = Encoder(
@@ -134,13 +137,16 @@ def decode_file(
     start: float | str = 0,
     stop: float | str | None = None,
     on_gap: Callable[[Gap], None] | None = None,
+    raw: bool = False,
+    sample_format: str | None = None,
 ) -> Progress:
     """Decompress a .nac file to an audio file, whose container follows its extension; the file
     keeps its time. `delete_input` deletes the input when all of it was decoded, and the output is
     on the disk and has been read back from there.
 
-    `start`, `stop` and `on_gap` are those of `Decoder`. Raises its errors, naming the file, and
-    those of `AudioWriter`.
+    `start`, `stop` and `on_gap` are those of `Decoder`. With `raw` the output is samples without a
+    header, in `sample_format` or in that of the original. Raises the errors of `Decoder`, naming
+    the file, and those of `AudioWriter`.
     """
     _check_target(source, target, force)
     original = Original(source, target, delete_input)
@@ -158,12 +164,14 @@ def decode_file(
     progress.sample_rate = decoder.header.stream.sample_rate
     progress.expected = decoder.samples
     info = _audio_info(decoder)
-    with ending_gently(source), AudioWriter(target, info, force) as writer:
+    if sample_format:
+        info = replace(info, sample_format=sample_format)
+    with ending_gently(source), AudioWriter(target, info, force, raw) as writer:
         for pcm in chain([first], blocks):
             writer.write(pcm)
             progress.samples += len(pcm)
             watch(progress)
-    whole = not progress.gaps and start == 0 and stop is None
+    whole = decoder.takes_all and not progress.gaps
     original.settle(lambda: verify_audio(target, writer.info, progress.samples), whole)
     return progress
 

@@ -31,7 +31,7 @@ from nacli.format import (
     StreamInfo,
 )
 from nacli.playout import Playout
-from nacli.position import parse_position
+from nacli.position import START, parse_position
 from nacli.postprocess import PostProcess
 from nacli.quantize import Codebooks
 from nacli.synthesis import Synthesizer
@@ -70,6 +70,11 @@ class Decoder:
         self.first_packet, self.packets_at = 0, 0
         """The packet that decoding begins with, and the offset of packet 0 in the file; both are
         known once the header is."""
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether the whole recording is wanted."""
+        return self._start == START and self._stop is None
 
     @property
     def done(self) -> bool:

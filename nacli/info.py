@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from nacli.errors import DamagedPacket
 from nacli.files import read_bytes_blocks
 from nacli.format import (
     CODED_RATE,
@@ -38,6 +39,8 @@ class FileInfo:
     payload_bytes: int = 0
     damaged_bytes: int = 0
     damages: list[Damage] = field(default_factory=list)
+    in_order: bool = True
+    """Whether every packet is the one after the one before it."""
 
     @property
     def file_bytes(self) -> int:
@@ -60,6 +63,11 @@ class FileInfo:
         if self.end:
             return self.end.samples / stream.sample_rate
         return self.frames * stream.hop / CODED_RATE
+
+    @property
+    def missing_packets(self) -> int | None:
+        """Packets that the end record counts and the file lacks; None without an end record."""
+        return max(0, self.end.packets - self.packets) if self.end else None
 
     @property
     def kbps(self) -> float | None:
@@ -93,6 +101,7 @@ def _count(info: FileInfo, event: Event, size: int) -> None:
     """Add an event that took `size` bytes of the file."""
     match event:
         case Packet():
+            info.in_order &= event.sequence == info.packets & 0xFFFF
             info.packets += 1
             info.frames += event.frames
             info.payload_bytes += len(event.payload)
@@ -103,6 +112,18 @@ def _count(info: FileInfo, event: Event, size: int) -> None:
         case Damage():
             info.damages.append(event)
             info.damaged_bytes += size
+
+
+def check_info(info: FileInfo) -> None:
+    """Raise `DamagedPacket`, with the first thing that is wrong, unless the file is whole."""
+    if info.damages:
+        first, more = info.damages[0], len(info.damages) - 1
+        others = f" (and {more} more places)" if more else ""
+        raise DamagedPacket(f"damaged at byte {first.offset}: {first.reason}{others}")
+    if info.missing_packets:
+        raise DamagedPacket(f"packets are missing: {info.missing_packets}")
+    if not info.in_order or info.missing_packets is None:
+        raise DamagedPacket("packets are out of order")
 
 
 def to_json(info: FileInfo) -> dict[str, Any]:
@@ -128,6 +149,7 @@ def to_json(info: FileInfo) -> dict[str, Any]:
         "tags": list(info.header.tags),
         "picture_bytes": None if picture is None else len(picture),
         "packets": info.packets,
+        "missing_packets": info.missing_packets,
         "frames": info.frames,
         "file_bytes": info.file_bytes,
         "kbps": info.kbps,

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict
 
-from nacli.errors import NacliError, exit_code
-from nacli.files import make_folders
+from nacli.errors import Concealed, NacliError, exit_code
+from nacli.files import input_name, make_folders
 from nacli.partials import remove_stale
 
 if TYPE_CHECKING:
@@ -22,8 +23,16 @@ if TYPE_CHECKING:
     from nacli.convert import Progress, Watch
 
 
+MAX_GAPS = 1000
+"""Gaps that a record keeps; all are counted."""
+
+Tell = Callable[[str], None]
+"""Takes a line about something that was not as it should be, and did not stop the work."""
+
+
 class Record(TypedDict):
-    """What became of one file. `seconds` are of audio; sizes in bytes, of pipes 0."""
+    """What became of one file. `seconds` are of audio; sizes in bytes, of pipes 0. `gaps` are the
+    first places where damage was concealed, `gap_count` is the number of all."""
 
     source: str
     target: str
@@ -35,6 +44,8 @@ class Record(TypedDict):
     bytes_out: int
     kbps: float
     wall_seconds: float
+    gap_count: int
+    gaps: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +65,14 @@ class Options(ABC):
     make_folders: bool = False
 
     @abstractmethod
-    def convert(self, source: str, target: str, watch: Watch) -> Progress:
+    def convert(self, source: str, target: str, watch: Watch, tell: Tell) -> Progress:
         """Convert one file. Raises `NacliError`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeOptions(Options):
-    """Audio to .nac."""
+    """Audio to .nac. `raw_rate` (Hz) makes the input samples without a header, with `raw_channels`
+    in `raw_format` (one of `audio.SHORT_NAMES`)."""
 
     COMMAND = "encode"
 
@@ -68,10 +80,18 @@ class EncodeOptions(Options):
     packet_ms: int = 1000
     embed: bool = False
     verify: bool = False
+    raw_rate: int | None = None
+    raw_channels: int = 1
+    raw_format: str = "s16"
 
-    def convert(self, source: str, target: str, watch: Watch) -> Progress:
+    def convert(self, source: str, target: str, watch: Watch, tell: Tell) -> Progress:
+        from nacli.audio import SHORT_NAMES, AudioInfo
         from nacli.convert import encode_file
 
+        raw = None
+        if self.raw_rate is not None:
+            sample_format = SHORT_NAMES[self.raw_format]
+            raw = AudioInfo(self.raw_rate, self.raw_channels, sample_format, None)
         model = load_model(self.model)
         return encode_file(
             source,
@@ -84,16 +104,26 @@ class EncodeOptions(Options):
             force=self.force,
             verify=self.verify,
             delete_input=self.delete_input,
+            raw=raw,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeOptions(Options):
-    """.nac to audio."""
+    """.nac to audio; `start` and `stop` as `parse_position` takes them. With `strict`, damage is an
+    error; without, it is concealed. `raw` leaves out the header of the output, whose samples are
+    in `raw_format`, or as the original's."""
 
     COMMAND = "decode"
 
-    def convert(self, source: str, target: str, watch: Watch) -> Progress:
+    start: str = "0"
+    stop: str | None = None
+    strict: bool = False
+    raw: bool = False
+    raw_format: str | None = None
+
+    def convert(self, source: str, target: str, watch: Watch, tell: Tell) -> Progress:
+        from nacli.audio import SHORT_NAMES
         from nacli.convert import decode_file
 
         return decode_file(
@@ -103,6 +133,11 @@ class DecodeOptions(Options):
             watch=watch,
             force=self.force,
             delete_input=self.delete_input,
+            start=self.start,
+            stop=self.stop,
+            on_gap=None if self.strict else lambda gap: tell(f"{input_name(source)}: {gap}"),
+            raw=self.raw,
+            sample_format=SHORT_NAMES[self.raw_format] if self.raw_format else None,
         )
 
 
@@ -115,17 +150,22 @@ def load_model(path: str | None) -> Model:
 
 
 def run_task(
-    options: Options, source: str, target: str, watch: Watch = lambda progress: None
+    options: Options,
+    source: str,
+    target: str,
+    watch: Watch = lambda progress: None,
+    tell: Tell = lambda line: None,
 ) -> Record:
     """Convert one file, whatever happens to it: failures are in the record and raise nothing.
 
-    Also deletes what killed processes have left in the target's folder.
+    `watch` is told how far it has come, `tell` of each gap at once. Also deletes what killed
+    processes have left in the target's folder.
     """
     began = time.monotonic()
     record = _record(source, target)
     record["bytes_in"] = _size(source)
     try:
-        _convert(options, record, watch)
+        _convert(options, record, watch, tell)
     except NacliError as error:
         record["error"], record["exit_code"] = str(error), exit_code(error)
     except Exception as error:  # not foreseen, and still no reason to leave thousands undone
@@ -154,10 +194,12 @@ def _record(source: str, target: str) -> Record:
         bytes_out=0,
         kbps=0.0,
         wall_seconds=0.0,
+        gap_count=0,
+        gaps=[],
     )
 
 
-def _convert(options: Options, record: Record, watch: Watch) -> None:
+def _convert(options: Options, record: Record, watch: Watch, tell: Tell) -> None:
     source, target = record["source"], record["target"]
     if target != "-":
         _remove_stale_once(os.path.dirname(os.path.realpath(target)))
@@ -166,8 +208,16 @@ def _convert(options: Options, record: Record, watch: Watch) -> None:
             return
         if options.make_folders:
             make_folders(os.path.dirname(target))
-    done = options.convert(source, target, watch)
+
+    def note(gap: str) -> None:
+        record["gap_count"] += 1
+        if len(record["gaps"]) < MAX_GAPS:
+            record["gaps"].append(gap)
+        tell(gap)
+
+    done = options.convert(source, target, watch, note)
     record["status"] = "done"
+    record["exit_code"] = Concealed.exit_code if record["gap_count"] else 0
     record["seconds"], record["kbps"] = round(done.seconds, 6), round(done.kbps, 3)
     record["bytes_out"] = _size(target)
 

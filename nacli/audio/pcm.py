@@ -22,6 +22,17 @@ SAMPLE_BYTES = {
 }
 """Bytes of one channel's sample, for the formats that this module reads and writes."""
 
+SHORT_NAMES = {
+    "s8": "PCM_S8",
+    "u8": "PCM_U8",
+    "s16": "PCM_16",
+    "s24": "PCM_24",
+    "s32": "PCM_32",
+    "f32": "FLOAT",
+    "f64": "DOUBLE",
+}
+"""What they are called on the command line; all of them little-endian."""
+
 
 @dataclass(frozen=True)
 class AudioInfo:

@@ -25,7 +25,14 @@ from nacli.audio.containers import (
     empty_flac,
     nearest_format,
 )
-from nacli.audio.pcm import AudioInfo, Pcm, encode_samples, sample_size, to_integers
+from nacli.audio.pcm import (
+    SAMPLE_BYTES,
+    AudioInfo,
+    Pcm,
+    encode_samples,
+    sample_size,
+    to_integers,
+)
 from nacli.errors import UnsupportedAudio, WriteFailed
 from nacli.files import Output, atomic_output
 
@@ -40,7 +47,7 @@ class AudioWriter:
     that the container holds (`containers.NEAREST`); tags are kept where the container has a place
     for them. The file appears under its name when all is well, and not at all otherwise (see
     `atomic_output`). Stdout gets WAV as a stream, each block at once; with `info.samples` known the
-    header is exact.
+    header is exact. With `raw`, whatever the extension, there are samples and nothing else.
 
     Raises:
         UnsupportedAudio: an extension that is none of `containers.CONTAINERS`, or audio that the
@@ -48,11 +55,13 @@ class AudioWriter:
         OutputExists, WriteFailed: as `atomic_output`; also a WAV or AIFF file over 4 GiB.
     """
 
-    def __init__(self, path: str, info: AudioInfo, force: bool = False) -> None:
-        self._path = path
-        self._force = force
+    def __init__(self, path: str, info: AudioInfo, force: bool = False, raw: bool = False) -> None:
+        self._path, self._force, self._raw = path, force, raw
         self._container: str | None
-        if path == "-":
+        if raw:
+            self._container = None
+            sample_format = nearest_format(info.sample_format, tuple(SAMPLE_BYTES))
+        elif path == "-":
             self._container = None
             sample_format = nearest_format(info.sample_format, wavstream.WAV_FORMATS)
         else:
@@ -62,7 +71,9 @@ class AudioWriter:
     def __enter__(self) -> AudioWriter:
         with ExitStack() as stack:
             output = stack.enter_context(atomic_output(self._path, self._force))
-            if self._container is None:
+            if self._raw:
+                sink = _raw_sink(output, self.info)
+            elif self._container is None:
                 sink = _stream_sink(output, self.info)
             else:
                 sink = _file_sink(output, self.info, self._container)
@@ -84,13 +95,18 @@ class AudioWriter:
 
 
 @contextmanager
-def _stream_sink(output: Output, info: AudioInfo) -> Iterator[Callable[[Pcm], None]]:
-    output.write(wavstream.write_header(info))
-
+def _raw_sink(output: Output, info: AudioInfo) -> Iterator[Callable[[Pcm], None]]:
     def write(pcm: Pcm) -> None:
         output.write(encode_samples(pcm, info.sample_format))
 
     yield write
+
+
+@contextmanager
+def _stream_sink(output: Output, info: AudioInfo) -> Iterator[Callable[[Pcm], None]]:
+    output.write(wavstream.write_header(info))
+    with _raw_sink(output, info) as write:
+        yield write
     if (info.samples or 0) * sample_size(info) % 2:
         output.write(b"\0")
 

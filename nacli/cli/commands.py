@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nacli.cli.group import report
+from nacli.cli.group import one_line, report
 from nacli.cli.jobs import plan, refuse_report
 from nacli.cli.running import Manner, run_jobs
 from nacli.errors import NacliError
-from nacli.files import AUDIO_EXTENSIONS, naming
+from nacli.files import AUDIO_EXTENSIONS, input_name, naming
 
 if TYPE_CHECKING:
     from nacli.task import Options
@@ -44,6 +44,8 @@ CONVERSION = (
     click.option("--silent", is_flag=True, help="Say nothing but errors."),
     click.option("--model", metavar="PATH", help="Another checkpoint (.safetensors)."),
 )
+
+RAW_FORMAT = click.Choice(["s8", "u8", "s16", "s24", "s32", "f32", "f64"])  # little-endian
 
 
 @dataclass(frozen=True)
@@ -111,47 +113,107 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--embed", is_flag=True, help="Store codebooks and entropy tables in the file.")
 @click.option("-V", "--verify", is_flag=True, help="Read every packet back as it is written.")
+@click.option("--raw", is_flag=True, help="The input is samples without a header.")
+@click.option("--rate", type=int, metavar="HZ", help="Sample rate of --raw.")
+@click.option("--channels", type=int, metavar="N", help="Channels of --raw.  [default: 1]")
+@click.option("--format", "raw_format", type=RAW_FORMAT, help="Of --raw.  [default: s16]")
 def encode(
-    shared: Conversion, bitrate: float | None, packet_ms: int, embed: bool, verify: bool
+    shared: Conversion,
+    bitrate: float | None,
+    packet_ms: int,
+    embed: bool,
+    verify: bool,
+    raw: bool,
+    rate: int | None,
+    channels: int | None,
+    raw_format: str | None,
 ) -> None:
     """Compress audio: x.wav (FLAC, OGG, AIFF, MP3...) becomes x.nac."""
+    if raw != (rate is not None) or (not raw and (channels or raw_format)):
+        raise click.UsageError("--raw needs --rate, and may have --channels and --format")
     from nacli.task import EncodeOptions
 
     options = EncodeOptions(
-        bitrate=bitrate, packet_ms=packet_ms, embed=embed, verify=verify, **shared.options()
+        bitrate=bitrate,
+        packet_ms=packet_ms,
+        embed=embed,
+        verify=verify,
+        raw_rate=rate,
+        raw_channels=channels or 1,
+        raw_format=raw_format or "s16",
+        **shared.options(),
     )
     shared.run(options, AUDIO_EXTENSIONS, ".nac")
 
 
 @click.command()
 @conversion
-def decode(shared: Conversion) -> None:
+@click.option("--start", default="0", metavar="TIME", help="83.5, 1:23.5, 1:02:03 or 48000smp.")
+@click.option("--end", "stop", metavar="TIME", help="Likewise.  [default: the end]")
+@click.option("--strict", is_flag=True, help="Stop at damage instead of concealing it.")
+@click.option("--raw", is_flag=True, help="Write samples without a header.")
+@click.option(
+    "--format", "raw_format", type=RAW_FORMAT, help="Of --raw.  [default: the original's]"
+)
+def decode(
+    shared: Conversion,
+    start: str,
+    stop: str | None,
+    strict: bool,
+    raw: bool,
+    raw_format: str | None,
+) -> None:
     """Decompress: x.nac becomes x.wav, or what -o names (.wav .flac .ogg .aiff)."""
+    check_part(start, stop)
+    if raw_format and not raw:
+        raise click.UsageError("--format is for --raw")
+    if shared.delete_input and (raw or (start, stop) != ("0", None)):
+        raise click.UsageError("--delete-input is for whole files, with their header")
     from nacli.task import DecodeOptions
 
-    shared.run(DecodeOptions(**shared.options()), (".nac",), ".wav")
+    options = DecodeOptions(
+        start=start, stop=stop, strict=strict, raw=raw, raw_format=raw_format, **shared.options()
+    )
+    shared.run(options, (".nac",), ".raw" if raw else ".wav")
+
+
+def check_part(start: str, stop: str | None) -> None:
+    """A usage error for positions that are none."""
+    from nacli.position import parse_position
+
+    for option, text in (("--start", start), ("--end", stop or "0")):
+        try:
+            parse_position(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint=option) from error
 
 
 @click.command()
 @INPUTS
 @click.option("--json", "as_json", is_flag=True, help="One object, or a list for several files.")
-def info(inputs: tuple[str, ...], as_json: bool) -> None:
+@click.option("--check", is_flag=True, help="Say only whether each file is whole (exit code 7).")
+def info(inputs: tuple[str, ...], as_json: bool, check: bool) -> None:
     """Show what .nac files hold; damage is reported, not repaired."""
     from nacli.cli.table import table
-    from nacli.info import read_info, to_json
+    from nacli.info import check_info, read_info, to_json
 
+    if check and as_json:
+        raise click.UsageError("--check or --json, not both")
     found, codes = [], []
     for path in inputs:
         try:
             with naming(path):
                 found.append((path, read_info(path)))
+                if check:
+                    check_info(found[-1][1])
+                    click.echo(f"{one_line(input_name(path))}: whole")
         except NacliError as error:
             codes.append(report(error))
     if as_json:
         values = [{"file": path, **to_json(file)} for path, file in found]
         for value in [values] if len(inputs) > 1 else values:
             click.echo(json.dumps(value, indent=2))
-    elif found:
+    elif found and not check:
         click.echo("\n\n".join(table(path, file) for path, file in found))
     if codes:
         sys.exit(codes[0])

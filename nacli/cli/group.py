@@ -52,7 +52,7 @@ def report(error: NacliError) -> int:
     return code
 
 
-def complain(message: str, code: int) -> None:
+def complain(message: str, code: int = 1) -> None:
     """One line on stderr, unless it is only a reader of our output that has gone away."""
     if code != PIPE_CLOSED:
         click.echo(f"nacli: {one_line(message)}", err=True)

@@ -104,6 +104,10 @@ def _records(
     from nacli.batch import Pool, cores
     from nacli.task import failed, run_task
 
+    def tell(line: str) -> None:
+        with above_bars(manner.shows_bars):
+            complain(line)
+
     for number, job in enumerate(jobs):
         if job.fault:
             yield number, failed(job.source, job.target, job.fault)
@@ -117,11 +121,13 @@ def _records(
         with Pool(options, workers) as pool, Bar("files", manner.shows_bars, "file") as bar:
             for count, (index, record) in enumerate(pool.run(tasks), 1):
                 bar.move(count, len(able))
+                for gap in record["gaps"]:
+                    tell(gap)
                 yield numbers[index], record
         return
     for number, job in able.items():
         with Bar(str(job), manner.shows_bars) as bar:
-            record = run_task(options, job.source, job.target, bar.show)
+            record = run_task(options, job.source, job.target, bar.show, tell)
         yield number, record
 
 
@@ -155,7 +161,10 @@ def _line(job: Job, record: Record) -> str:
     if record["status"] == "skipped":
         return f"{job}  exists, skipped"
     seconds, speed = record["seconds"], record["seconds"] / max(record["wall_seconds"], 1e-3)
-    return f"{job}  {seconds:.2f} s, {record['kbps']:.2f} kbps, {speed:.1f}x"
+    line = f"{job}  {seconds:.2f} s, {record['kbps']:.2f} kbps, {speed:.1f}x"
+    if count := record["gap_count"]:
+        line += f", damaged in {count} place{'s' if count > 1 else ''}"
+    return line
 
 
 def _summary(sums: dict[str, Any]) -> str:

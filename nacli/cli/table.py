@@ -29,7 +29,8 @@ def _rows(info: FileInfo) -> Iterator[tuple[str, str]]:
     yield "bitrate", _bitrate(info)
     yield "model", info.model[:16]
     packet_ms = 1000 * stream.frames_per_packet * stream.hop / CODED_RATE
-    yield "packets", f"{info.packets} of {packet_ms:.0f} ms, {info.frames} frames"
+    missing = f", {info.missing_packets} missing" if info.missing_packets else ""
+    yield "packets", f"{info.packets} of {packet_ms:.0f} ms, {info.frames} frames{missing}"
     yield "codebooks", _table(info.header.codebooks)
     kind = EntropyKind(info.header.entropy.kind).name.lower()
     yield "entropy", f"{kind}, {_table(info.header.entropy)}"
