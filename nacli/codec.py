@@ -51,6 +51,7 @@ def encode(
     packet_frames: int = 75,
     sample_format: str = "PCM_16",
     tags: Iterable[str] = (),
+    picture: bytes | None = None,
     embed: bool = False,
 ) -> bytes:
     """Compress a recording to the bytes of a .nac file.
@@ -63,12 +64,14 @@ def encode(
         model: from `load_model`; the shipped one by default.
         packet_frames: frames of 1/75 s in a packet. Short packets cost bits for their framing.
         sample_format: what the recording was stored as (libsndfile's name), for the header.
-        tags: "NAME=value" each, for the header.
+        tags: "NAME=value" each, for the header; at most 1 MiB together.
+        picture: the body of a FLAC picture block (type, MIME type, image...); at most 16 MiB.
         embed: store codebooks and entropy tables in the file instead of their digests.
 
     Raises:
         UnsupportedAudio: a sample rate, channel count or bitrate out of range, or pcm that is not
             of floats, not of one or two dimensions, or not finite.
+        ValueError: a tag or picture is not what it should be, or too large.
         BadCheckpoint: the shipped model cannot be loaded.
     """
     pcm = checked(pcm)
@@ -81,6 +84,7 @@ def encode(
         samples=len(pcm),
         sample_format=sample_format,
         tags=tags,
+        picture=picture,
         embed=embed,
     )
     starts = range(0, len(pcm), sample_rate)  # by the second: the resampler's copies stay small

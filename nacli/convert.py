@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import BinaryIO
@@ -26,7 +26,7 @@ from nacli.files import (
     open_input,
     reading,
 )
-from nacli.format import find_packet
+from nacli.format import MAX_PICTURE_BYTES, edit_tags, find_packet, fit_tags, unpack_picture
 from nacli.live import ending_gently
 from nacli.originals import Original
 from nacli.timeline import Gap
@@ -37,12 +37,14 @@ Pcm = NDArray[np.float32]
 
 @dataclass
 class Progress:
-    """How far a conversion has come. `expected` is the length in samples where it is known."""
+    """How far a conversion has come. `expected` is the length in samples where it is known,
+    `dropped` names tags and pictures that the output has no place for."""
 
     sample_rate: int
     expected: int | None
     samples: int = 0
     nac_bytes: int = 0
+    dropped: tuple[str, ...] = ()
     gaps: int = 0
     """Places where damage was concealed."""
 
@@ -70,6 +72,8 @@ def encode_file(
     bitrate: float | None = None,
     packet_frames: int = 75,
     embed: bool = False,
+    tags: Iterable[str] = (),
+    keep_tags: bool = True,
     force: bool = False,
     verify: bool = False,
     delete_input: bool = False,
@@ -77,18 +81,18 @@ def encode_file(
 ) -> Progress:
     """Compress an audio file to a .nac file, one packet at a time; the file keeps its time.
 
-    `raw` says what the input is where it is samples without a header.
-
-    `verify` reads every packet back as it is written; `delete_input` deletes the input when the
-    output is on the disk and has been read back from there.
+    `tags` are added, in place of those of their names (see `edit_tags`); `keep_tags` false leaves
+    out the file's own, and its picture. `raw` says what the input is where it is samples without a
+    header. `verify` reads every packet back as it is written; `delete_input` deletes the input when
+    the output is on the disk and has been read back from there.
 
     Raises the errors of `AudioReader`, `Encoder` and `atomic_output`; `Mismatch` where what is read
     back is not what was encoded, and then there is no output.
     """
     _check_target(source, target, force)
     original = Original(source, target, delete_input)
-    with AudioReader(source, raw) as reader:
-        info = reader.info
+    with AudioReader(source, raw, keep_tags) as reader:
+        info = _with_tags(reader.info, tags)
         with naming(source):
             encoder = Encoder(
                 model,
@@ -99,9 +103,10 @@ def encode_file(
                 samples=info.samples,
                 sample_format=info.sample_format,
                 tags=info.tags,
+                picture=info.picture,
                 embed=embed,
             )
-        progress = Progress(info.sample_rate, info.samples)
+        progress = Progress(info.sample_rate, info.samples, dropped=info.dropped)
         packet_samples = round(packet_frames / model.config.frame_rate * info.sample_rate)
         verifier = Verifier(model, encoder) if verify else None
         with ending_gently(source), atomic_output(target, force) as output:
@@ -132,6 +137,7 @@ def decode_file(
     model: Model,
     *,
     watch: Watch,
+    keep_tags: bool = True,
     force: bool = False,
     delete_input: bool = False,
     start: float | str = 0,
@@ -141,8 +147,9 @@ def decode_file(
     sample_format: str | None = None,
 ) -> Progress:
     """Decompress a .nac file to an audio file, whose container follows its extension; the file
-    keeps its time. `delete_input` deletes the input when all of it was decoded, and the output is
-    on the disk and has been read back from there.
+    keeps its time, and tags and picture go along where `keep_tags` is true. `delete_input` deletes
+    the input when all of it was decoded, and the output is on the disk and has been read back from
+    there.
 
     `start`, `stop` and `on_gap` are those of `Decoder`. With `raw` the output is samples without a
     header, in `sample_format` or in that of the original. Raises the errors of `Decoder`, naming
@@ -163,10 +170,11 @@ def decode_file(
     assert decoder.header is not None, "there are no samples before the header"
     progress.sample_rate = decoder.header.stream.sample_rate
     progress.expected = decoder.samples
-    info = _audio_info(decoder)
+    info = _audio_info(decoder, keep_tags and not raw)
     if sample_format:
         info = replace(info, sample_format=sample_format)
     with ending_gently(source), AudioWriter(target, info, force, raw) as writer:
+        progress.dropped = writer.dropped
         for pcm in chain([first], blocks):
             writer.write(pcm)
             progress.samples += len(pcm)
@@ -210,11 +218,26 @@ def _jump(stream: BinaryIO, decoder: Decoder) -> None:
         decoder.jump(packet)
 
 
-def _audio_info(decoder: Decoder) -> AudioInfo:
-    assert decoder.header is not None
-    stream, tags = decoder.header.stream, decoder.header.tags
-    sample_format = stream.sample_format.name
-    return AudioInfo(stream.sample_rate, stream.channels, sample_format, decoder.samples, tags)
+def _audio_info(decoder: Decoder, keep_tags: bool) -> AudioInfo:
+    header = decoder.header
+    assert header is not None
+    info = AudioInfo(
+        header.stream.sample_rate,
+        header.stream.channels,
+        header.stream.sample_format.name,
+        decoder.samples,
+    )
+    return replace(info, tags=header.tags, picture=header.picture) if keep_tags else info
+
+
+def _with_tags(info: AudioInfo, edits: Iterable[str]) -> AudioInfo:
+    """`info` with edited tags, and without what a .nac file has no room for."""
+    tags, dropped = fit_tags(edit_tags(info.tags, edits))
+    picture = info.picture
+    if picture and len(picture) > MAX_PICTURE_BYTES:
+        dropped += (str(unpack_picture(picture)),)
+        picture = None
+    return replace(info, tags=tags, picture=picture, dropped=info.dropped + dropped)
 
 
 def _check_target(source: str, target: str, force: bool) -> None:

@@ -61,14 +61,16 @@ class Encoder:
         samples: int | None = None,
         sample_format: str = "PCM_16",
         tags: Iterable[str] = (),
+        picture: bytes | None = None,
         embed: bool = False,
         beam: int = 4,
     ) -> None:
         """`bitrate` is in kbps for the whole file, all channels and the container included.
 
-        `samples` goes into the header when it is known; `embed` puts codebooks and entropy tables
-        into the file. Raises `UnsupportedAudio` for a rate, channel count or bitrate out of range,
-        `ValueError` for `packet_frames` outside 1 to 4096.
+        `samples` goes into the header when it is known; `tags` are "NAME=value" each, `picture` is
+        the body of a FLAC picture block; `embed` puts codebooks and entropy tables into the file.
+        Raises `UnsupportedAudio` for a rate, channel count or bitrate out of range, `ValueError`
+        for `packet_frames` outside 1 to 4096 and for unsound tags or pictures.
         """
         check_supported(sample_rate, channels)
         if not 1 <= packet_frames <= MAX_PACKET_FRAMES:
@@ -91,6 +93,7 @@ class Encoder:
                 model.codebooks.stages,
             ),
             tuple(tags),
+            picture,
             embed,
         )
         self._resampler = Resampler(sample_rate, model.config.sample_rate, channels)
@@ -259,13 +262,19 @@ def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Inte
     return np.stack([stage_counts(row, level, stages, peak) for row, level in rows])
 
 
-def make_header(model: Model, stream: StreamInfo, tags: tuple[str, ...], embed: bool) -> Header:
+def make_header(
+    model: Model,
+    stream: StreamInfo,
+    tags: tuple[str, ...],
+    picture: bytes | None,
+    embed: bool,
+) -> Header:
     """The header of a file made with `model`; tables by digest, or also inline."""
     codebooks, entropy = (
         TableSection(table.digest, table.to_bytes() if embed else None, kind)
         for table, kind in ((model.codebooks, 0), (model.entropy, model.entropy.KIND))
     )
-    return Header(stream, model.digest, codebooks, entropy, tags)
+    return Header(stream, model.digest, codebooks, entropy, tags, picture)
 
 
 def update_check(check: hashlib._Hash, coded: list[ChannelCodes]) -> None:

@@ -106,6 +106,20 @@ class Output:
                 rest = rest[taken:]
         return len(data)
 
+    def read(self, size: int = -1) -> bytes:
+        """What has been written; of a file only, see `editable`."""
+        with _writing(self.name):
+            return self._stream.read(size)
+
+    def truncate(self, size: int) -> int:
+        with _writing(self.name):
+            return self._stream.truncate(size)
+
+    @property
+    def editable(self) -> bool:
+        """Whether this is a file, which can be read and changed, and no pipe or device."""
+        return self._stream.readable() and self._stream.seekable()
+
     def flush(self) -> None:
         with _writing(self.name):
             self._stream.flush()

@@ -18,7 +18,9 @@ from nacli.format import (
     Header,
     Packet,
     Parser,
+    Picture,
     TableSection,
+    unpack_picture,
 )
 
 
@@ -147,7 +149,7 @@ def to_json(info: FileInfo) -> dict[str, Any]:
             "kind": EntropyKind(info.header.entropy.kind).name.lower(),
         },
         "tags": list(info.header.tags),
-        "picture_bytes": None if picture is None else len(picture),
+        "picture": picture and _picture_json(unpack_picture(picture)),
         "packets": info.packets,
         "missing_packets": info.missing_packets,
         "frames": info.frames,
@@ -165,6 +167,17 @@ def to_json(info: FileInfo) -> dict[str, Any]:
 def _table_json(table: TableSection) -> dict[str, Any]:
     inline = None if table.inline is None else len(table.inline)
     return {"digest": table.digest.hex(), "inline_bytes": inline}
+
+
+def _picture_json(picture: Picture) -> dict[str, Any]:
+    return {
+        "type": picture.kind,
+        "mime": picture.mime,
+        "description": picture.description,
+        "width": picture.width,
+        "height": picture.height,
+        "bytes": len(picture.data),
+    }
 
 
 def _end_json(end: EndRecord) -> dict[str, Any]:

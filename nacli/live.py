@@ -102,7 +102,7 @@ def ending_gently(path: str) -> Iterator[None]:
     """Within the body, a signal ends live input; after the body, it ends the process as it would
     have. Input that is a file can be read again: there a signal stops the work at once."""
     global _stop
-    if not is_live(path) or threading.current_thread() is not threading.main_thread():
+    if not is_live(path) or not _has_the_signals():
         yield
         return
     try:
@@ -113,6 +113,13 @@ def ending_gently(path: str) -> Iterator[None]:
         _stop = None
     if asked is not None:
         leave(asked)
+
+
+def _has_the_signals() -> bool:
+    """Whether signals are ours to take: not in threads, nor in the workers of a batch."""
+    from multiprocessing import parent_process
+
+    return threading.current_thread() is threading.main_thread() and parent_process() is None
 
 
 def leave(number: int) -> None:

@@ -40,7 +40,7 @@ def open_partial(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
     while True:
         path = folder / f".nacli-{_host()}-{secrets.token_hex(8)}.part"
         try:
-            with _closing_quietly(open(path, "xb")) as stream:
+            with _closing_quietly(open(path, "x+b")) as stream:
                 if _lock(stream.fileno(), otherwise=True) and path.exists():
                     yield stream, path
                     stream.close()  # where this fails, the output has

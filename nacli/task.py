@@ -32,7 +32,8 @@ Tell = Callable[[str], None]
 
 class Record(TypedDict):
     """What became of one file. `seconds` are of audio; sizes in bytes, of pipes 0. `gaps` are the
-    first places where damage was concealed, `gap_count` is the number of all."""
+    first places where damage was concealed, `gap_count` is the number of all; `dropped` names tags
+    and pictures that the output has no place for."""
 
     source: str
     target: str
@@ -46,6 +47,7 @@ class Record(TypedDict):
     wall_seconds: float
     gap_count: int
     gaps: list[str]
+    dropped: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,8 @@ class EncodeOptions(Options):
     bitrate: float | None = None
     packet_ms: int = 1000
     embed: bool = False
+    tags: tuple[str, ...] = ()
+    keep_tags: bool = True
     verify: bool = False
     raw_rate: int | None = None
     raw_channels: int = 1
@@ -101,6 +105,8 @@ class EncodeOptions(Options):
             bitrate=self.bitrate,
             packet_frames=int(self.packet_ms * model.config.frame_rate / 1000),
             embed=self.embed,
+            tags=self.tags,
+            keep_tags=self.keep_tags,
             force=self.force,
             verify=self.verify,
             delete_input=self.delete_input,
@@ -119,6 +125,7 @@ class DecodeOptions(Options):
     start: str = "0"
     stop: str | None = None
     strict: bool = False
+    keep_tags: bool = True
     raw: bool = False
     raw_format: str | None = None
 
@@ -133,6 +140,7 @@ class DecodeOptions(Options):
             watch=watch,
             force=self.force,
             delete_input=self.delete_input,
+            keep_tags=self.keep_tags,
             start=self.start,
             stop=self.stop,
             on_gap=None if self.strict else lambda gap: tell(f"{input_name(source)}: {gap}"),
@@ -196,6 +204,7 @@ def _record(source: str, target: str) -> Record:
         wall_seconds=0.0,
         gap_count=0,
         gaps=[],
+        dropped=[],
     )
 
 
@@ -216,7 +225,7 @@ def _convert(options: Options, record: Record, watch: Watch, tell: Tell) -> None
         tell(gap)
 
     done = options.convert(source, target, watch, note)
-    record["status"] = "done"
+    record["status"], record["dropped"] = "done", list(done.dropped)
     record["exit_code"] = Concealed.exit_code if record["gap_count"] else 0
     record["seconds"], record["kbps"] = round(done.seconds, 6), round(done.kbps, 3)
     record["bytes_out"] = _size(target)

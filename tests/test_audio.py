@@ -91,13 +91,8 @@ def test_round_trip_of_every_container_and_format(
     info = AudioInfo(48_000, 2, sample_format, len(pcm), TAGS)
     write(tmp_path / f"x{extension}", pcm, info)
     back, result = read(tmp_path / f"x{extension}")
-    kept = (
-        TAGS
-        if not extension.startswith(".aif")
-        else tuple(t for t in TAGS if t[:3] in "TITARTCOMCOP")
-    )
     assert replace(back, tags=()) == replace(info, tags=())
-    assert set(back.tags) == set(kept)
+    assert set(back.tags) == set(TAGS)
     assert result.shape == pcm.shape
     if sample_format in STEP:
         assert np.abs(result - pcm).max() <= STEP[sample_format] / 2
@@ -445,24 +440,6 @@ def test_files_over_4_gib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert read(tmp_path / "known.wav")[0].samples == 501
     with pytest.raises(WriteFailed, match="4 GiB"):
         write(tmp_path / "live.wav", noise(501), AudioInfo(48_000, 1, "PCM_16", None))
-
-
-@pytest.mark.parametrize("extension", CONTAINERS)
-def test_too_long_tags_are_dropped(tmp_path: Path, extension: str) -> None:
-    tags = (
-        "COMMENT=" + "c" * 40_000,
-        "TITLE=t",
-        "=",
-        "NAMELESS",
-        "OTHER=x",
-        "title=again",
-        "ARTIST=",
-    )
-    info = AudioInfo(48_000, 1, "OPUS", 10, (*tags, "COPYRIGHT=" + "c" * 1900))
-    write(tmp_path / f"x{extension}", noise(10), info)
-    back = read(tmp_path / f"x{extension}")[0]
-    assert [tag[:9] for tag in back.tags] == ["TITLE=aga", "COPYRIGHT"]
-    assert len(back.tags[1]) == 1910
 
 
 RATES = (8000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000)

@@ -21,6 +21,7 @@ from nacli.format import (
     Header,
     Packet,
     Parser,
+    Picture,
     SampleFormat,
     SeekTable,
     StreamInfo,
@@ -29,7 +30,9 @@ from nacli.format import (
     pack_end,
     pack_header,
     pack_packet,
+    pack_picture,
     packet_cost,
+    unpack_picture,
 )
 from nacli.format.header import MAGIC, MAX_SECTION_BYTES, Tag, pack_section
 from nacli.format.records import MAX_FRAMES, MAX_PAYLOAD_BYTES, MAX_SAMPLES, MAX_SEEK_ENTRIES
@@ -43,6 +46,7 @@ PACKETS = [
     Packet(2, 2, (9,), bytes(range(100, 140))),
     Packet(3, 1, (5,), b"\xac\xe0\x00\x00\x00\x00"),
 ]
+COVER = Picture(3, "image/png", "Ü", 8, 9, 24, 0, b"data")
 END = EndRecord(1000, len(PACKETS), b"checksum")
 
 
@@ -99,14 +103,19 @@ def tables(kinds: int) -> st.SearchStrategy[TableSection]:
     )
 
 
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
+PLAIN = st.text("ABC abc/[]}", min_size=1, max_size=9)
+U32 = st.integers(0, 2**32 - 1)
+PICTURES = st.builds(Picture, U32, PLAIN, TEXTS, U32, U32, U32, U32, st.binary(max_size=40))
+
 HEADERS = st.builds(
     Header,
     streams(),
     st.binary(min_size=32, max_size=32),
     tables(1),
     tables(2),
-    st.lists(st.text(st.characters(codec="utf-8"), max_size=20), max_size=3).map(tuple),
-    st.none() | st.binary(max_size=40),
+    st.lists(st.builds("{}={}".format, PLAIN, TEXTS), max_size=3).map(tuple),
+    st.none() | PICTURES.map(pack_picture),
 )
 
 
@@ -177,6 +186,7 @@ def test_packet_cost_is_the_size_of_the_packet(channels: int, size: int, frames:
 
 def test_fixed_costs_are_low() -> None:
     rich = replace(HEADER, codebooks=TableSection(b"codebook", b"inline"), tags=("A=1",))
+    rich = replace(rich, picture=pack_picture(COVER))
     assert fixed_bytes(rich) == fixed_bytes(HEADER) <= 160
     assert fixed_bytes(HEADER) == len(pack_file(HEADER, [], EndRecord(0, 0, bytes(8))))
     assert packet_cost(1, 127, 75, 75) - 127 == 10
@@ -314,7 +324,15 @@ def test_required_sections_come_once(tag: Tag) -> None:
     [
         (Tag.TAGS, b"\x02\x01A"),  # fewer tags than it counts
         (Tag.TAGS, b"\x01\x01AB"),  # more bytes than tags
-        (Tag.TAGS, b"\x01\x01\xff"),  # no UTF-8
+        (Tag.TAGS, b"\x01\x04A=\xff\xff"),  # no UTF-8
+        (Tag.TAGS, b"\x01\x01A"),  # no value
+        (Tag.TAGS, b"\x01\x02=A"),  # no name
+        (Tag.TAGS, b"\x01\x03\x1f=A"),  # no letter
+        (Tag.TAGS, b"\x01\x03~=A"),
+        (Tag.PICTURE, b"picture"),
+        (Tag.PICTURE, pack_picture(COVER)[:-1]),
+        (Tag.PICTURE, pack_picture(COVER) + b"?"),
+        (Tag.PICTURE, pack_picture(COVER).replace(b"image", b"im\xe4ge")),
         (Tag.STREAM, b"\x01"),
     ],
 )
@@ -375,7 +393,15 @@ def test_what_is_too_long_cannot_be_written() -> None:
     with pytest.raises(ValueError, match="payload length"):
         Packet(0, 1, (0,), bytes(MAX_PAYLOAD_BYTES + 1))
     with pytest.raises(ValueError, match="section 5"):
-        pack_header(replace(HEADER, tags=("x" * (1 << 20),)))
+        pack_header(replace(HEADER, tags=("x=" * (1 << 19),)))
+
+
+@settings(deadline=None)
+@given(PICTURES)
+def test_a_picture_comes_back(picture: Picture) -> None:
+    assert unpack_picture(pack_picture(picture)) == picture
+    with pytest.raises(ValueError, match="mime"):
+        pack_picture(replace(picture, mime="\u00e4"))
 
 
 # FORMAT.md.

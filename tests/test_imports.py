@@ -43,6 +43,7 @@ DOORS = {
     "safetensors": {"checkpoint"},
     "soundfile": {"audio"},
     "soxr": {"audio"},
+    "mutagen": {"audio"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }

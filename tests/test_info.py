@@ -14,18 +14,21 @@ from nacli.format import (
     EndRecord,
     Header,
     Packet,
+    Picture,
     SampleFormat,
     StreamInfo,
     TableSection,
     pack_end,
     pack_header,
     pack_packet,
+    pack_picture,
 )
 from nacli.info import FileInfo, read_info, to_json
 
 STREAM = StreamInfo(48_000, 2, ChannelMode.MID_SIDE, SampleFormat.PCM_24, 96_000, 320, 75, 16)
 CODEBOOKS, ENTROPY = TableSection(b"codebook", b"inline"), TableSection(b"entropy.")
-HEADER = Header(STREAM, bytes(range(32)), CODEBOOKS, ENTROPY, ("A=1",), b"picture")
+COVER = Picture(3, "image/png", "front", 8, 9, 24, 0, b"data")
+HEADER = Header(STREAM, bytes(range(32)), CODEBOOKS, ENTROPY, ("A=1",), pack_picture(COVER))
 PACKETS = [pack_packet(Packet(i, 75, (1, 2), bytes(100)), 75) for i in range(2)]
 END = pack_end(EndRecord(96_000, 2, b"checksum"))
 
@@ -80,11 +83,15 @@ def test_json_has_stable_names(path: Path) -> None:
     assert values["entropy"]["kind"] == "static"
     assert values["damages"][0]["length"] == 1
     assert values["end"]["check"] == b"checksum".hex()
+    assert values["tags"] == ["A=1"]
+    assert values["picture"] == {
+        "type": 3, "mime": "image/png", "description": "front", "width": 8, "height": 9, "bytes": 4,
+    }  # fmt: skip
     assert (values["channel_mode"], values["sample_format"]) == ("mid_side", "PCM_24")
     assert list(values) == [
         "version", "sample_rate", "channels", "channel_mode", "sample_format", "samples",
         "seconds", "hop", "frames_per_packet", "stages", "model", "codebooks", "entropy", "tags",
-        "picture_bytes", "packets", "frames", "file_bytes", "kbps", "header_bits", "framing_bits",
+        "picture", "packets", "frames", "file_bytes", "kbps", "header_bits", "framing_bits",
         "payload_bits", "damaged_bits", "damages", "end",
     ]  # fmt: skip
 

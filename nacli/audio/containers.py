@@ -1,11 +1,11 @@
-"""What each output container holds: which sample formats, how many bytes, how much text."""
+"""What each output container holds: which sample formats, and how many bytes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from nacli.audio.pcm import AudioInfo
-from nacli.audio.wavstream import INFO_TAGS, WAV_FORMATS
+from nacli.audio.wavstream import WAV_FORMATS
 from nacli.errors import UnsupportedAudio
 
 TELEPHONE = ("ULAW", "ALAW")
@@ -30,18 +30,11 @@ NEAREST = {
 """What stands in for a sample format that a container cannot hold; after these come PCM_16 and, in
 Ogg, VORBIS."""
 
-TAG_NAMES = (*INFO_TAGS, "LICENSE")
-"""Vorbis comment names that libsndfile carries. Not its "software": that is the tool that wrote the
-file which was read, and would be wrong in any other."""
-
 INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 INTEGER_BITS |= dict.fromkeys(TELEPHONE, 16)
 
 MAX_BYTES = {"WAV": 0xFFFF0000, "AIFF": 0xFFFF0000}
 """Audio bytes in containers whose lengths have 32 bits."""
-
-TAG_BYTES = {"WAV": 2000, "RF64": 2000, "AIFF": 4096, "FLAC": 16384, "OGG": 16384}
-"""Bytes of all tags together: with more, libsndfile 1.2 loses them or writes broken files."""
 
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 

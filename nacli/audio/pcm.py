@@ -39,7 +39,8 @@ class AudioInfo:
     """What an audio file says of itself.
 
     sample_rate in Hz; sample_format is a libsndfile subtype such as "PCM_16"; samples is the length
-    per channel, None if unknown; tags are "NAME=value" as in Vorbis comments.
+    per channel, None if unknown; tags are "NAME=value" as in Vorbis comments, picture is the body
+    of a FLAC picture block; dropped names what the file has beside these that is not kept.
     """
 
     sample_rate: int
@@ -47,6 +48,8 @@ class AudioInfo:
     sample_format: str
     samples: int | None
     tags: tuple[str, ...] = ()
+    picture: bytes | None = None
+    dropped: tuple[str, ...] = ()
 
 
 class ByteStream(Protocol):

@@ -14,14 +14,17 @@ import numpy as np
 import soundfile
 
 from nacli.audio import wavstream
-from nacli.audio.containers import TAG_NAMES
 from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pcm, PcmStream, Pushback, sample_size
+from nacli.audio.tags import read_tags
 from nacli.errors import UnreadableInput, UnsupportedAudio
 from nacli.files import BLOCK_BYTES, Output, input_name, open_input, reading
 from nacli.live import LiveStream
 
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 8
+
+_STRINGS = (*wavstream.INFO_TAGS, "LICENSE")
+"""Names of tags that libsndfile knows; they stand in where nothing else is found."""
 
 
 class AudioReader:
@@ -30,7 +33,8 @@ class AudioReader:
     WAV with plain samples from a pipe is read as a stream, as it comes; there `info.samples` is
     what the header promises, and a pipe that ends early just ends. Anything else from a pipe is
     first copied to a temporary file. `raw` reads headerless PCM with that rate, channels and
-    sample format.
+    sample format. Without `tags` neither tags nor pictures are looked for. Damaged ones are no
+    error: `info.dropped` names what could not be kept.
 
     Raises:
         UnreadableInput: no such file, no audio that libsndfile knows, damaged (also in `blocks`).
@@ -39,8 +43,8 @@ class AudioReader:
 
     info: AudioInfo
 
-    def __init__(self, path: str, raw: AudioInfo | None = None) -> None:
-        self._name = input_name(path)
+    def __init__(self, path: str, raw: AudioInfo | None = None, tags: bool = True) -> None:
+        self._name, self._tags = input_name(path), tags
         with ExitStack() as stack:
             stream = stack.enter_context(open_input(path))
             with _decoding(self._name):
@@ -69,13 +73,15 @@ class AudioReader:
             _copy(source, Output(spool, "temporary file"))
             self._open_file(spool, stack)
         else:
-            self.info = info
+            self.info = info if self._tags else replace(info, tags=(), dropped=())
             self._read = PcmStream(source, info).read
 
     def _open_file(self, stream: BinaryIO, stack: ExitStack) -> None:
         file = _SequentialFile(stream.fileno(), closefd=False)
         stack.callback(file.close)
         self.info = _file_info(file)
+        if self._tags:
+            self.info = _with_tags(self.info, file, stream.fileno())
         self._read = lambda samples: file.read(samples, dtype="float32", always_2d=True)
 
     def blocks(self, samples: int) -> Iterator[Pcm]:
@@ -135,8 +141,15 @@ def _copy(source: Pushback, output: Output) -> None:
 def _file_info(file: soundfile.SoundFile) -> AudioInfo:
     # MP3 lengths may be estimates; for FLAC of unknown length libsndfile says 2^63 - 1.
     unknown = file.format == "MP3" or file.frames >= 2**62
-    metadata = file.copy_metadata()
-    values = ((name, metadata.get(name.lower())) for name in TAG_NAMES)
-    tags = tuple(f"{name}={value}" for name, value in values if value)
     samples = None if unknown else file.frames
-    return AudioInfo(file.samplerate, file.channels, file.subtype, samples, tags)
+    return AudioInfo(file.samplerate, file.channels, file.subtype, samples)
+
+
+def _with_tags(info: AudioInfo, file: soundfile.SoundFile, descriptor: int) -> AudioInfo:
+    found = read_tags(descriptor)
+    if not found.tags:
+        metadata = file.copy_metadata()
+        values = ((name, metadata.get(name.lower())) for name in _STRINGS)
+        found.tags += [f"{name}={value}" for name, value in values if value]
+    picture = found.picture()
+    return replace(info, tags=tuple(found.tags), picture=picture, dropped=tuple(found.dropped))

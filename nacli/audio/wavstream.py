@@ -24,6 +24,11 @@ INFO_TAGS = {
 }
 """Vorbis comment names and the WAV INFO chunks that hold the same, in the order of tags."""
 
+_SOFTWARE = b"ISFT"
+"""What wrote the file which is read; it would be wrong in any other."""
+_INFO_OVERHEAD = 10
+"""Most bytes of an INFO chunk beside its text: name, length, zero byte, padding."""
+
 _PCM, _IEEE_FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _FORMATS = {
     (_PCM, 1): "PCM_U8",
@@ -36,8 +41,9 @@ _FORMATS = {
 _GUID_TAIL = bytes.fromhex("0000000010008000 00aa00389b71")
 _UNKNOWN = 0xFFFFFFFF
 _MAX_KEPT = 1 << 20
-_MAX_TAGS = 1 << 16
-"""Bytes of tags that are read; the text of a damaged one may be three times as long in UTF-8."""
+MAX_INFO_BYTES = 1 << 16
+"""Bytes of tags that are read or written; the text of a damaged one may be three times as long in
+UTF-8."""
 _SKIP = 1 << 16
 
 
@@ -75,7 +81,7 @@ def read_header(source: Pushback) -> AudioInfo | None:
     if layout is None:
         source.unread(bytes(taken))
         return None
-    size, tags = _find_data(source)
+    size, tags, dropped = _find_data(source)
     if size == _UNKNOWN and long_size is not None:
         size = long_size
     first = source.read(1)
@@ -85,7 +91,7 @@ def read_header(source: Pushback) -> AudioInfo | None:
         samples = 0
     elif _is_placeholder(size):
         samples = None
-    return AudioInfo(*layout, samples, tags)
+    return AudioInfo(*layout, samples, tags, dropped=dropped)
 
 
 def _find_format(source: Pushback, taken: bytearray) -> tuple[bytes, int | None]:
@@ -136,19 +142,19 @@ def _parse_format(body: bytes) -> tuple[int, int, str] | None:
     return (rate, channels, sample_format) if sample_format else None
 
 
-def _find_data(source: Pushback) -> tuple[int, tuple[str, ...]]:
-    """Skip to the samples: the data length and the tags on the way."""
+def _find_data(source: Pushback) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    """Skip to the samples: the data length, and what `parse_info` finds on the way."""
     tags: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     while True:
         name, size = _chunk_head(source.read(8))
         if not name:
             raise EOFError("the WAV header is cut short")
         if name == b"data":
-            return size, tags
-        if name == b"LIST" and size <= _MAX_TAGS:
-            tags = _parse_tags(source.read(size + size % 2)) or tags
-        else:
-            _skip(source, size + size % 2)
+            return size, tags, dropped
+        body = source.read(min(size, MAX_INFO_BYTES)) if name == b"LIST" else b""
+        tags, dropped = parse_info(body, size) or (tags, dropped)
+        _skip(source, size + size % 2 - len(body))
 
 
 def _skip(source: Pushback, size: int) -> None:
@@ -160,22 +166,48 @@ def _chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack("<4sI", name, len(body)) + body + bytes(len(body) % 2)
 
 
-def _pack_tags(tags: tuple[str, ...]) -> bytes:
-    chunks = b""
+def fit_info(
+    tags: tuple[str, ...], room: int = MAX_INFO_BYTES - 4
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tags that INFO chunks of `room` bytes hold, and the names of the others."""
+    kept: dict[str, str] = {}
+    dropped = []
     for tag in tags:
         name, _, value = tag.partition("=")
-        if (info := INFO_TAGS.get(name.upper())) and value:
-            chunks += _chunk(info, value.encode() + b"\0")
+        upper, size = name.upper(), len(value.encode()) + _INFO_OVERHEAD
+        if upper in kept:
+            dropped.append(f"another {name}")
+        elif upper not in INFO_TAGS or not value or "\0" in value or size > room:
+            dropped.append(name)
+        else:
+            kept[upper] = f"{upper}={value}"
+            room -= size
+    return tuple(kept.values()), tuple(dropped)
+
+
+def _pack_tags(tags: tuple[str, ...]) -> bytes:
+    chunks = b""
+    for tag in fit_info(tags)[0]:
+        name, _, value = tag.partition("=")
+        chunks += _chunk(INFO_TAGS[name], value.encode() + b"\0")
     return _chunk(b"LIST", b"INFO" + chunks) if chunks else b""
 
 
-def _parse_tags(body: bytes) -> tuple[str, ...]:
+def parse_info(body: bytes, size: int) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The tags of a LIST chunk of `size` bytes, of which `body` are the first `MAX_INFO_BYTES`, and
+    the names of those that have no like among Vorbis comments; None for lists of other things."""
+    if body[:4] != b"INFO":
+        return None
+    if size > MAX_INFO_BYTES:
+        return (), (f"INFO tags of {size} bytes",)
     values: dict[bytes, str] = {}
-    at = 4 if body[:4] == b"INFO" else len(body)
+    at = 4
     while at < len(body):
         name, size = _chunk_head(body[at : at + 8])
         text = body[at + 8 : at + 8 + size].split(b"\0")[0].decode("utf-8", "replace")
         if text:
             values[name] = text
         at += 8 + size + size % 2
-    return tuple(f"{tag}={values[info]}" for tag, info in INFO_TAGS.items() if info in values)
+    tags = tuple(f"{tag}={values.pop(name)}" for tag, name in INFO_TAGS.items() if name in values)
+    values.pop(_SOFTWARE, None)
+    return tags, tuple(f"INFO {name.decode('latin-1')}" for name in values)

@@ -17,8 +17,6 @@ from nacli.audio import wavstream
 from nacli.audio.containers import (
     INTEGER_BITS,
     MAX_BYTES,
-    TAG_BYTES,
-    TAG_NAMES,
     TELEPHONE,
     audio_bytes,
     choose_container,
@@ -33,6 +31,7 @@ from nacli.audio.pcm import (
     sample_size,
     to_integers,
 )
+from nacli.audio.tags import fit_tags_of, tag_bytes, write_tags
 from nacli.errors import UnsupportedAudio, WriteFailed
 from nacli.files import Output, atomic_output
 
@@ -44,10 +43,11 @@ class AudioWriter:
     """Audio to a file, or to stdout for "-". A context manager that opens on entry.
 
     A file's container follows its extension, its sample format is that of `info` or the nearest
-    that the container holds (`containers.NEAREST`); tags are kept where the container has a place
-    for them. The file appears under its name when all is well, and not at all otherwise (see
-    `atomic_output`). Stdout gets WAV as a stream, each block at once; with `info.samples` known the
-    header is exact. With `raw`, whatever the extension, there are samples and nothing else.
+    that the container holds (`containers.NEAREST`); `dropped` names the tags and the picture that
+    it has no place for. The file appears under its name when all is well, and not at all otherwise
+    (see `atomic_output`). Stdout gets WAV as a stream, each block at once; with `info.samples`
+    known the header is exact. With `raw`, whatever the extension, there are samples and nothing
+    else.
 
     Raises:
         UnsupportedAudio: an extension that is none of `containers.CONTAINERS`, or audio that the
@@ -66,7 +66,8 @@ class AudioWriter:
             sample_format = nearest_format(info.sample_format, wavstream.WAV_FORMATS)
         else:
             self._container, sample_format = choose_container(path, info)
-        self.info = replace(info, sample_format=sample_format)
+        info = replace(info, sample_format=sample_format)
+        self.info, self.dropped = fit_tags_of(self._container, info)
 
     def __enter__(self) -> AudioWriter:
         with ExitStack() as stack:
@@ -115,13 +116,13 @@ def _stream_sink(output: Output, info: AudioInfo) -> Iterator[Callable[[Pcm], No
 def _file_sink(output: Output, info: AudioInfo, container: str) -> Iterator[Callable[[Pcm], None]]:
     door = _Door(output)
     file = _create(door, info, container)
-    limit = MAX_BYTES.get(container)
+    limit, tags = MAX_BYTES.get(container), tag_bytes(info)
     samples = 0
 
     def write(pcm: Pcm) -> None:
         nonlocal samples
         samples += len(pcm)
-        if limit and audio_bytes(samples, info, info.sample_format) > limit:
+        if limit and tags + audio_bytes(samples, info, info.sample_format) > limit:
             raise WriteFailed(f"{output.name}: {container} holds 4 GiB at most (.flac holds more)")
         for start in range(0, len(pcm), _WRITE_SAMPLES):
             with door.guarded():
@@ -137,6 +138,8 @@ def _file_sink(output: Output, info: AudioInfo, container: str) -> Iterator[Call
         file.close()
     if container == "FLAC" and not samples:
         output.write(empty_flac(info))
+    if output.editable:  # a device named like a file is not
+        write_tags(output, container, info)
 
 
 class _Door:
@@ -186,14 +189,10 @@ def _create(door: _Door, info: AudioInfo, container: str) -> soundfile.SoundFile
             layout = f"{info.channels} channels at {info.sample_rate} Hz"
             cause = f"{container} cannot hold {layout}: {error.error_string}"
             raise UnsupportedAudio(cause) from error
-    room = TAG_BYTES[container]
-    for tag in info.tags:
-        name, _, value = tag.partition("=")
-        size = len(tag.encode())
-        if name.upper() in TAG_NAMES and value and size <= room:
-            room -= size
-            with suppress(soundfile.LibsndfileError):  # one that this container has no place for
-                setattr(file, name.lower(), value)
+    if container in ("WAV", "RF64"):
+        for tag in info.tags:
+            name, _, value = tag.partition("=")
+            setattr(file, name.lower(), value)
     return file
 
 

@@ -76,7 +76,7 @@ def read_clip(path: Path, seconds: float | None = None, mono: bool = False) -> C
 
 def read_pcm(path: Path, seconds: float | None = None) -> tuple[Pcm, int]:
     """Samples [T, C] of an audio file, or of its first `seconds`, and their rate."""
-    with AudioReader(str(path)) as reader:
+    with AudioReader(str(path), tags=False) as reader:
         rate, left = reader.info.sample_rate, float("inf")
         if seconds is not None:
             left = round(seconds * rate)

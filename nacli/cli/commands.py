@@ -14,6 +14,7 @@ import click
 from nacli.cli.group import one_line, report
 from nacli.cli.jobs import plan, refuse_report
 from nacli.cli.running import Manner, run_jobs
+from nacli.cli.tags import check_tags
 from nacli.errors import NacliError
 from nacli.files import AUDIO_EXTENSIONS, input_name, naming
 
@@ -117,6 +118,15 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--rate", type=int, metavar="HZ", help="Sample rate of --raw.")
 @click.option("--channels", type=int, metavar="N", help="Channels of --raw.  [default: 1]")
 @click.option("--format", "raw_format", type=RAW_FORMAT, help="Of --raw.  [default: s16]")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    callback=check_tags,
+    metavar="NAME=VALUE",
+    help="Set a tag in place of the input's; repeat it for more. NAME= removes one.",
+)
+@click.option("--no-tags", is_flag=True, help="Leave out the input's tags and picture.")
 def encode(
     shared: Conversion,
     bitrate: float | None,
@@ -127,6 +137,8 @@ def encode(
     rate: int | None,
     channels: int | None,
     raw_format: str | None,
+    tags: tuple[str, ...],
+    no_tags: bool,
 ) -> None:
     """Compress audio: x.wav (FLAC, OGG, AIFF, MP3...) becomes x.nac."""
     if raw != (rate is not None) or (not raw and (channels or raw_format)):
@@ -137,6 +149,8 @@ def encode(
         bitrate=bitrate,
         packet_ms=packet_ms,
         embed=embed,
+        tags=tags,
+        keep_tags=not no_tags,
         verify=verify,
         raw_rate=rate,
         raw_channels=channels or 1,
@@ -151,6 +165,7 @@ def encode(
 @click.option("--start", default="0", metavar="TIME", help="83.5, 1:23.5, 1:02:03 or 48000smp.")
 @click.option("--end", "stop", metavar="TIME", help="Likewise.  [default: the end]")
 @click.option("--strict", is_flag=True, help="Stop at damage instead of concealing it.")
+@click.option("--no-tags", is_flag=True, help="Write neither tags nor picture.")
 @click.option("--raw", is_flag=True, help="Write samples without a header.")
 @click.option(
     "--format", "raw_format", type=RAW_FORMAT, help="Of --raw.  [default: the original's]"
@@ -160,6 +175,7 @@ def decode(
     start: str,
     stop: str | None,
     strict: bool,
+    no_tags: bool,
     raw: bool,
     raw_format: str | None,
 ) -> None:
@@ -172,7 +188,13 @@ def decode(
     from nacli.task import DecodeOptions
 
     options = DecodeOptions(
-        start=start, stop=stop, strict=strict, raw=raw, raw_format=raw_format, **shared.options()
+        start=start,
+        stop=stop,
+        strict=strict,
+        keep_tags=not no_tags,
+        raw=raw,
+        raw_format=raw_format,
+        **shared.options(),
     )
     shared.run(options, (".nac",), ".raw" if raw else ".wav")
 

@@ -17,6 +17,7 @@ from nacli import __version__
 from nacli.cli.bar import Bar, above_bars
 from nacli.cli.group import complain, report
 from nacli.cli.jobs import Job
+from nacli.cli.tags import dropped_line
 from nacli.errors import NacliError
 from nacli.files import atomic_output, check_output
 
@@ -155,6 +156,8 @@ def _say(job: Job, record: Record, manner: Manner) -> None:
         complain(record["error"] or "", record["exit_code"])
     elif not manner.silent:
         click.echo(_line(job, record), err=True)
+        if record["dropped"]:
+            click.echo(dropped_line(str(job), record["dropped"]), err=True)
 
 
 def _line(job: Job, record: Record) -> str:

@@ -6,11 +6,20 @@ from collections.abc import Iterator
 
 from nacli.cli.group import one_line
 from nacli.files import input_name
-from nacli.format import CODED_RATE, EntropyKind, TableSection
+from nacli.format import (
+    CODED_RATE,
+    FRONT_COVER,
+    EntropyKind,
+    Picture,
+    TableSection,
+    unpack_picture,
+)
 from nacli.info import FileInfo
 
 MAX_DAMAGES = 10
 """Lines of damage; a file of noise would have thousands."""
+MAX_TAG = 300
+"""Characters of a tag that are shown: some hold a song's lyrics, or much more."""
 
 
 def table(path: str, info: FileInfo) -> str:
@@ -35,10 +44,17 @@ def _rows(info: FileInfo) -> Iterator[tuple[str, str]]:
     kind = EntropyKind(info.header.entropy.kind).name.lower()
     yield "entropy", f"{kind}, {_table(info.header.entropy)}"
     for tag in info.header.tags:
-        yield "tag", tag
+        yield "tag", tag if len(tag) <= MAX_TAG else f"{tag[:MAX_TAG]}... ({len(tag)} characters)"
     if info.header.picture is not None:
-        yield "picture", f"{len(info.header.picture)} bytes"
+        yield "picture", _picture(unpack_picture(info.header.picture))
     yield from _damages(info)
+
+
+def _picture(picture: Picture) -> str:
+    kind = {FRONT_COVER: "front cover"}.get(picture.kind, f"type {picture.kind}")
+    size = f"{picture.width} x {picture.height}, " if picture.width and picture.height else ""
+    mime = picture.mime or "unknown kind"
+    return f"{kind}, {mime}, {size}{len(picture.data)} bytes"
 
 
 def _bitrate(info: FileInfo) -> str:

@@ -1,9 +1,10 @@
 """The .nac format, version 1, as a stream of bytes; FORMAT.md describes it in the same order.
 
-`records` holds the values and their limits, `wire` the primitives, `header` and `packets` turn the
-values to bytes and back, `parser` reads whole files and finds its way after damage, `seek` finds a
-packet by its number. What a value cannot hold is a `ValueError`. Payloads and digests are opaque
-here, and the standard library is all that is needed.
+`records` holds the values and their limits, `tags` and `picture` what goes along with the sound,
+`wire` the primitives, `header` and `packets` turn the values to bytes and back, `parser` reads
+whole files and finds its way after damage, `seek` finds a packet by its number. What a value cannot
+hold is a `ValueError`. Payloads and digests are opaque here, and the standard library is all that
+is needed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ from __future__ import annotations
 from nacli.format.header import VERSION, pack_header
 from nacli.format.packets import SeekTable, fixed_bytes, pack_end, pack_packet, packet_cost
 from nacli.format.parser import Event, Parser
+from nacli.format.picture import (
+    FRONT_COVER,
+    MAX_PICTURE_BYTES,
+    Picture,
+    pack_picture,
+    unpack_picture,
+)
 from nacli.format.records import (
     CODED_RATE,
     DIGEST_BYTES,
@@ -26,10 +34,14 @@ from nacli.format.records import (
     TableSection,
 )
 from nacli.format.seek import find_packet
+from nacli.format.tags import MAX_TAGS_BYTES, check_tag, edit_tags, fit_tags
 
 __all__ = [
     "CODED_RATE",
     "DIGEST_BYTES",
+    "FRONT_COVER",
+    "MAX_PICTURE_BYTES",
+    "MAX_TAGS_BYTES",
     "MODEL_BYTES",
     "VERSION",
     "ChannelMode",
@@ -40,14 +52,20 @@ __all__ = [
     "Header",
     "Packet",
     "Parser",
+    "Picture",
     "SampleFormat",
     "SeekTable",
     "StreamInfo",
     "TableSection",
+    "check_tag",
+    "edit_tags",
     "find_packet",
+    "fit_tags",
     "fixed_bytes",
     "pack_end",
     "pack_header",
     "pack_packet",
+    "pack_picture",
     "packet_cost",
+    "unpack_picture",
 ]

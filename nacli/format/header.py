@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping
 from enum import IntEnum
 
+from nacli.format.picture import MAX_PICTURE_BYTES
 from nacli.format.records import (
     DIGEST_BYTES,
     MODEL_BYTES,
@@ -15,6 +16,7 @@ from nacli.format.records import (
     StreamInfo,
     TableSection,
 )
+from nacli.format.tags import MAX_TAGS_BYTES
 from nacli.format.wire import CRC_BYTES, MAX_U64, Reader, pack_varint, seal, unseal
 
 MAGIC = b"\x8fnac"
@@ -43,8 +45,8 @@ SECTION_LIMITS: Mapping[int, int] = {
     Tag.END: 0,
     Tag.STREAM: _STREAM.size,
     Tag.MODEL: MODEL_BYTES,
-    Tag.TAGS: 1 << 20,
-    Tag.PICTURE: 16 << 20,
+    Tag.TAGS: MAX_TAGS_BYTES,
+    Tag.PICTURE: MAX_PICTURE_BYTES,
 }
 """Most bytes of a section's body; `MAX_SECTION_BYTES` where nothing is said."""
 

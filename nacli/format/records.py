@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 
+from nacli.format.picture import unpack_picture
+from nacli.format.tags import check_tag
+
 CODED_RATE = 24_000
 """Samples a second of the coded signal in version 1; `hop` counts these."""
 
@@ -118,7 +121,8 @@ class TableSection:
 
 @dataclass(frozen=True)
 class Header:
-    """All that stands before the first packet. `model` is a SHA-256, `tags` are NAME=value."""
+    """All that stands before the first packet. `model` is a SHA-256, `tags` are NAME=value,
+    `picture` is the body of a FLAC picture block."""
 
     stream: StreamInfo
     model: bytes
@@ -131,6 +135,10 @@ class Header:
         _require_length("model digest", self.model, MODEL_BYTES)
         _require("codebook kind", self.codebooks.kind, 0, 0)
         EntropyKind(self.entropy.kind)
+        for tag in self.tags:
+            check_tag(tag)
+        if self.picture is not None:
+            unpack_picture(self.picture)
 
 
 @dataclass(frozen=True)
