@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from fake_model import make_model
+
+settings.register_profile("nacli", deadline=None)  # a busy machine is no failure
+settings.load_profile("nacli")
 
 
 @pytest.fixture(scope="session")

@@ -21,11 +21,11 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "config", "partials", "signals"},
+    {"errors", "config", "live", "partials", "position", "signals"},
     {"files", "format", "originals", "quantize", "model"},
-    {"info", "audio", "channels", "postprocess", "entropy", "metrics"},
-    {"allocate", "checkpoint"},
-    {"encoder"},
+    {"info", "audio", "channels", "postprocess", "entropy", "metrics", "timeline"},
+    {"allocate", "checkpoint", "playout"},
+    {"encoder", "synthesis"},
     {"decoder", "verify"},
     {"codec", "convert"},
     {"task"},
@@ -51,7 +51,18 @@ HEAVY = (*DOORS, "numpy", "scipy")
 """No third-party library but click is needed for help and info."""
 
 LIGHT = (
-    *("__init__", "errors", "config", "signals", "partials", "files", "format", "info"),
+    *(
+        "__init__",
+        "errors",
+        "config",
+        "signals",
+        "partials",
+        "live",
+        "position",
+        "files",
+        "format",
+        "info",
+    ),
     *("originals", "task", "batch", "cli"),
 )
 """Units that import the standard library, each other and click when they are imported."""
