@@ -91,8 +91,8 @@ def test_json_has_stable_names(path: Path) -> None:
     assert list(values) == [
         "version", "sample_rate", "channels", "channel_mode", "sample_format", "samples",
         "seconds", "hop", "frames_per_packet", "stages", "model", "codebooks", "entropy", "tags",
-        "picture", "packets", "missing_packets", "frames", "file_bytes", "kbps", "header_bits", "framing_bits",
-        "payload_bits", "damaged_bits", "damages", "end",
+        "picture", "packets", "missing_packets", "frames", "file_bytes", "kbps", "header_bits",
+        "framing_bits", "payload_bits", "damaged_bits", "damages", "end",
     ]  # fmt: skip
 
 
