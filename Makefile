@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CORPUS ?= ../shared/corpus
 CLIPS ?= tests/data
 
-.PHONY: venv demo test check fuzz bench baseline model clean
+.PHONY: venv demo test check fuzz bench baseline model entropy clean
 
 venv: $(VENV)/.done
 
@@ -43,7 +43,7 @@ baseline: venv
 	$(BIN)/nacli bench tests/data --seconds 3 --bitrate 3 --metrics mel,stft,si_sdr,level \
 		--save tests/data/baseline.json -f
 
-# The shipped checkpoint from nothing: corpus, training, probability tables, export.
+# The shipped checkpoint from nothing: corpus, training, probability tables, export, entropy model.
 model: venv
 	$(BIN)/python scripts/corpus.py --part-one $(CORPUS) --out data/corpus
 	$(BIN)/python scripts/train.py --run runs/decoder --steps 400 --batch 6 --workers 2 \
@@ -51,8 +51,14 @@ model: venv
 	$(BIN)/python scripts/train.py --run runs/main --init runs/decoder/state.pt --steps 1300 \
 		--batch 6 --workers 2 --rate 4e-4 --encoder-rate 0.25
 	$(BIN)/python scripts/export.py
+	$(MAKE) entropy
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline
+
+# The learned entropy model of the present checkpoint; half an hour of one core.
+entropy: venv
+	$(BIN)/python scripts/train_entropy.py --out runs/entropy
+	$(BIN)/python scripts/attach_entropy.py --entropy runs/entropy/entropy.safetensors
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

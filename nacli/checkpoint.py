@@ -1,8 +1,8 @@
 """The pretrained model: found, checked, loaded, and its identity.
 
 A checkpoint is two files of one name: `<name>.json` (the configuration) and `<name>.safetensors`
-(weights as float16, codebooks as int8 with scales, integer probability tables). Weights are read
-without pickle. Torch is imported when a network first runs, not before.
+(weights as float16, codebooks as int8 with scales, the integers of the entropy model). Weights are
+read without pickle. Torch is imported when a network first runs, not before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from nacli.config import ModelConfig
-from nacli.entropy import StaticTables
+from nacli.entropy import EntropyModel, LearnedModel, StaticTables
 from nacli.errors import BadCheckpoint
 from nacli.quantize import Codebooks
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 NAME = "nacli-24k"
 Tensors = dict[str, NDArray[Any]]
+LEARNED = "entropy.learned."
+"""Before the names of the learned entropy model's tensors."""
 
 
 def default_path() -> Path:
@@ -48,11 +50,23 @@ class Model:
         try:
             self.codebooks = Codebooks(tensors["codebooks.entries"], tensors["codebooks.scales"])
             tables = (tensors["entropy.gains"], tensors["entropy.codes"])
-            self.entropy = StaticTables(*(table.astype(np.int64) for table in tables))
+            self.tables = StaticTables(*(table.astype(np.int64) for table in tables))
+            self.entropy: EntropyModel = self._learned() or self.tables
         except (KeyError, ValueError) as error:
             raise BadCheckpoint(
                 f"the checkpoint has no valid quantiser or tables: {error}"
             ) from error
+
+    def _learned(self) -> LearnedModel | None:
+        """The learned entropy model, where the checkpoint has one; it shares the gain table."""
+        found = {
+            name.removeprefix(LEARNED): tensor
+            for name, tensor in self.tensors.items()
+            if name.startswith(LEARNED)
+        }
+        if not found:
+            return None
+        return LearnedModel(found | {"gains": self.tables.gain_table}, self.codebooks.entries)
 
     @cached_property
     def digest(self) -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nacli.audio import check_supported
 from nacli.checkpoint import Model
 from nacli.encoder import MAX_PACKET_FRAMES, frame_count, packet_counts, update_check
-from nacli.entropy import ChannelCodes, StaticTables
+from nacli.entropy import ChannelCodes
 from nacli.errors import (
     DamagedHeader,
     DamagedPacket,
@@ -20,21 +20,12 @@ from nacli.errors import (
     UnsupportedAudio,
     WrongModel,
 )
-from nacli.format import (
-    Damage,
-    EndRecord,
-    EntropyKind,
-    Event,
-    Header,
-    Packet,
-    Parser,
-    StreamInfo,
-)
+from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser, StreamInfo
 from nacli.playout import Playout
 from nacli.position import START, parse_position
 from nacli.postprocess import PostProcess
-from nacli.quantize import Codebooks
 from nacli.synthesis import Synthesizer
+from nacli.tables import read_tables
 from nacli.timeline import Gap, Timeline
 
 Floats = NDArray[np.float32]
@@ -164,33 +155,11 @@ class Decoder:
         if stream.hop != config.hop or stream.frames_per_packet > MAX_PACKET_FRAMES:
             raise DamagedHeader("the header's frame sizes do not fit the model")
         self.header, self.packets_at = header, self._parser.offset
-        codebooks, self._entropy = self._tables(header)
+        codebooks, self._entropy = read_tables(header, self._model)
         self._stages = codebooks.stages
         self._synthesizer = Synthesizer(self._model, codebooks, stream.channels)
         self._timeline = Timeline(stream)
         self._select(stream)
-
-    def _tables(self, header: Header) -> tuple[Codebooks, StaticTables]:
-        """The tables that the file names: its own where it carries them, else the model's."""
-        if header.entropy.kind != EntropyKind.STATIC:
-            raise WrongModel("the file's entropy model is of a kind that this nacli does not know")
-        codebooks, entropy = self._model.codebooks, self._model.entropy
-        try:
-            if header.codebooks.inline is not None:
-                codebooks = Codebooks.from_bytes(header.codebooks.inline)
-            if header.entropy.inline is not None:
-                entropy = StaticTables.from_bytes(header.entropy.inline)
-        except ValueError as error:
-            raise DamagedHeader(str(error)) from error
-        for section, table in ((header.codebooks, codebooks), (header.entropy, entropy)):
-            if section.digest != table.digest:
-                raise WrongModel("the file names other codebooks or entropy tables")
-        shape = (codebooks.stages, codebooks.vectors.shape[2])
-        if shape != (header.stream.stages, self._model.config.latent_dim):
-            raise DamagedHeader("the codebooks do not fit the model")
-        if entropy.code_table.shape != codebooks.vectors.shape[:2]:
-            raise DamagedHeader("the entropy tables do not fit the codebooks")
-        return codebooks, entropy
 
     def _select(self, stream: StreamInfo) -> None:
         """Find the packet from which everything must be decoded for the part that is wanted."""
@@ -240,7 +209,7 @@ class Decoder:
         gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
         counts = packet_counts(gains, packet.levels, self._stages)
         rows = zip(gains, counts, strict=True)
-        return [ChannelCodes(gain, reader.codes(count), count) for gain, count in rows]
+        return [ChannelCodes(gain, reader.codes(gain, count), count) for gain, count in rows]
 
     def _pass(self, until: int) -> None:
         """Leave out what lies before the part that is wanted."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from bisect import bisect_left
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from nacli.allocate import RateControl, check_bitrate, default_bitrate, highest_
 from nacli.audio import Resampler, check_supported
 from nacli.checkpoint import Model
 from nacli.config import ModelConfig
-from nacli.entropy import CODER_BYTES, ChannelCodes
+from nacli.entropy import ChannelCodes
 from nacli.errors import UnsupportedAudio
 from nacli.format import (
     EndRecord,
@@ -175,8 +175,7 @@ class Encoder:
         self._coded_hops += gains.shape[1]
         seconds = self._seconds(last)
         budget = self._rate.budget(seconds, last)
-        levels, coded = self._fit(latents, gains, budget)
-        payload = self._model.entropy.compress(coded)
+        levels, coded, payload = self._fit(latents, gains, budget)
         packet = Packet(self._seek.packets & 0xFFFF, gains.shape[1], levels, payload)
         data = pack_packet(packet, self._header.stream.frames_per_packet)
         self._rate.spend(seconds, len(data))
@@ -193,29 +192,53 @@ class Encoder:
 
     def _fit(
         self, latents: Floats, gains: Integers, budget: int
-    ) -> tuple[tuple[int, ...], list[ChannelCodes]]:
-        """The highest level whose packet fits the budget, and the codes at that level."""
-        stages = self._model.codebooks.stages
-        deepest = min(highest_level(stages), self._estimate(gains, 1.1 * budget) + 6)
+    ) -> tuple[tuple[int, ...], list[ChannelCodes], bytes]:
+        """The highest level whose packet should fit the budget, or a lower one that does; with the
+        codes and the payload at that level.
+
+        Only the deepest level that may be needed is scored code by code: what is left of it at a
+        lower level tells closely enough what that will take.
+        """
+        most = highest_level(self._model.codebooks.stages)
+        typical = self._bisect(gains, self._typical_bits, 8 * 1.1 * budget, most)
+        deepest = min(most, typical + 6)
         depth = max(1, int(self._counts(gains, deepest).max()))
         paths = [search(rows, self._model.codebooks, depth, self._beam) for rows in latents]
-        low, high = 0, deepest
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._size(self._code(paths, gains, middle)) <= budget:
-                low = middle
-            else:
-                high = middle - 1
-        return self._levels(gains, low), self._code(paths, gains, low)
+        bits = [self._model.entropy.code_bits(c) for c in self._code(paths, gains, deepest)]
+        sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
+        gain_bits = sum(self._model.entropy.gains.bits(row) for row in gains)
 
-    def _estimate(self, gains: Integers, budget: float) -> int:
-        """The level at which codes of average size would pass the budget."""
+        def size(counts: Integers) -> float:
+            rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
+            return self._packet_size(sum(float(row.sum()) for row in rows) + gain_bits, counts)
+
+        wanted = float(budget)
+        while True:
+            level = self._bisect(gains, size, wanted, deepest)
+            coded = self._code(paths, gains, level)
+            payload = self._model.entropy.compress(coded)
+            over = self._packet_size(8 * len(payload), gains) - budget
+            if over <= 0 or level == 0:
+                return self._levels(gains, level), coded, payload
+            deepest, wanted = level - 1, wanted - over
+
+    def _bisect(
+        self, gains: Integers, size: Callable[[Integers], float], limit: float, most: int
+    ) -> int:
+        """The highest level to `most` whose stage counts have at most this `size`; else 0."""
+        return bisect_right(
+            range(1, most + 1), limit, key=lambda level: size(self._counts(gains, level))
+        )
+
+    def _typical_bits(self, counts: Integers) -> float:
+        """What codes of average size would take."""
         total = np.concatenate([[0.0], np.cumsum(self._model.entropy.mean_code_bits)])
+        return float(total[counts].sum())
 
-        def too_much(level: int) -> bool:
-            return bool(total[self._counts(gains, level)].sum() > 8 * budget)
-
-        return bisect_left(range(highest_level(self._model.codebooks.stages)), True, key=too_much)
+    def _packet_size(self, payload_bits: float, rows: Integers) -> float:
+        """Bytes of a packet of `rows` [C, F] with such a payload."""
+        nominal = self._header.stream.frames_per_packet
+        return packet_cost(len(rows), math.ceil(payload_bits / 8), rows.shape[1], nominal)
 
     def _levels(self, gains: Integers, level: int) -> tuple[int, ...]:
         """One level per coded channel; the side of a stereo pair gets less."""
@@ -232,12 +255,6 @@ class Encoder:
             ChannelCodes(row, select(path, count), count)
             for row, path, count in zip(gains, paths, counts, strict=True)
         ]
-
-    def _size(self, coded: list[ChannelCodes]) -> int:
-        """Bytes of the packet at most, as the tables tell without coding it."""
-        payload = math.ceil(self._model.entropy.cost_bits(coded) / 8) + CODER_BYTES
-        frames = len(coded[0].gains)
-        return packet_cost(len(coded), payload, frames, self._header.stream.frames_per_packet)
 
 
 def checked(pcm: NDArray[Any]) -> Floats:

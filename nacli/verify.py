@@ -83,7 +83,7 @@ class Verifier:
         gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
         counts = packet_counts(gains, packet.levels, self._model.codebooks.stages)
         rows = zip(gains, counts, strict=True)
-        coded = [ChannelCodes(gain, reader.codes(count), count) for gain, count in rows]
+        coded = [ChannelCodes(gain, reader.codes(gain, count), count) for gain, count in rows]
         update_check(self._check, coded)
 
 

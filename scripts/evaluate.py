@@ -4,7 +4,9 @@
 
 Each sub-folder is a group; clips under `speech` also get PESQ-WB and ESTOI. Every figure comes from
 whole .nac files made and read back by the Python API; kbps leaves out the fixed cost of a file, as
-`--bitrate` promises. Clips are mixed to mono first, as the figures of the peers were.
+`--bitrate` promises. "payload" is what payloads take of their codes' plain size (10 bits each) in
+per cent; "codes" leaves out what the gains take. Clips are mixed to mono first, as the figures of
+the peers were.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ import numpy as np
 
 from nacli import metrics
 from nacli.bench.clips import Clip, read_clip, resample
+from nacli.breakdown import CodeCounter
 from nacli.checkpoint import Model, load_checkpoint
 from nacli.decoder import Decoder
 from nacli.encoder import Encoder
-from nacli.format import fixed_bytes
+from nacli.format import Packet, Parser, fixed_bytes
 
-COLUMNS = ("kbps", "mel", "SI-SDR", "PESQ-WB", "ESTOI", "enc x", "dec x")
+COLUMNS = ("kbps", "payload", "codes", "mel", "SI-SDR", "PESQ-WB", "ESTOI", "enc x", "dec x")
 
 
 def measure(model: Model, clip: Clip, bitrate: float) -> dict[str, float]:
@@ -38,7 +41,10 @@ def measure(model: Model, clip: Clip, bitrate: float) -> dict[str, float]:
     finished = time.perf_counter()
     assert decoder.header is not None and len(decoded) == len(pcm)
     seconds = len(pcm) / rate
+    payload, codes = shares(model, data)
     row = {
+        "payload": payload,
+        "codes": codes,
         "kbps": (len(data) - fixed_bytes(decoder.header)) * 8 / seconds / 1000,
         "mel": metrics.log_mel_distance(pcm, decoded, rate),
         "SI-SDR": metrics.si_sdr(pcm, decoded),
@@ -50,6 +56,18 @@ def measure(model: Model, clip: Clip, bitrate: float) -> dict[str, float]:
         pair = [resample(x[:, None], rate, speech_rate)[:, 0] for x in (pcm, decoded)]
         row |= {"PESQ-WB": metrics.pesq_wb(*pair), "ESTOI": metrics.estoi(*pair)}
     return row
+
+
+def shares(model: Model, data: bytes) -> tuple[float, float]:
+    """Per cent of the codes' plain size that payloads take, with their gains and without."""
+    parser, counter = Parser(), CodeCounter(model)
+    payload_bits = 0
+    for event in [*parser.feed(data), *parser.finish()]:
+        counter.take(event)
+        payload_bits += 8 * len(event.payload) if isinstance(event, Packet) else 0
+    counts = counter.result()
+    raw = max(1, int(counts.codes.sum()) * counts.code_bits)
+    return 100 * payload_bits / raw, 100 * (payload_bits - counts.gain_bits) / raw
 
 
 def groups(clips: Path) -> Iterator[tuple[str, list[Path]]]:
@@ -71,9 +89,12 @@ def print_row(name: str, bitrate: float, rows: list[dict[str, float]]) -> None:
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Default: the shipped one.")
 @click.option("--bitrate", default="1.5,3,6,12", help="kbps, separated by commas.")
 @click.option("--seconds", default=0.0, help="Use only the start of each clip; 0 uses all.")
-def main(clips: Path, checkpoint: Path | None, bitrate: str, seconds: float) -> None:
+@click.option("--tables", is_flag=True, help="Code by the fixed tables, learned model or not.")
+def main(clips: Path, checkpoint: Path | None, bitrate: str, seconds: float, tables: bool) -> None:
     """Print a table of means, one row for each group and bitrate."""
     model = load_checkpoint(checkpoint)
+    if tables:
+        model.entropy = model.tables
     print(f"{'group':8} {'asked':>5} " + " ".join(f"{column:>8}" for column in COLUMNS))
     for name, paths in groups(clips):
         found = [read_clip(path, seconds or None, mono=True) for path in paths]

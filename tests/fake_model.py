@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from learned_model import make_tensors
 from nacli.config import GAIN_LEVELS, ModelConfig
-from nacli.entropy import StaticTables, frequencies
+from nacli.entropy import EntropyModel, LearnedModel, StaticTables, frequencies
 from nacli.quantize import Codebooks
 
 CONFIG = ModelConfig(latent_dim=8, stages=4, codebook_size=16)
@@ -51,7 +52,7 @@ def _amplitude(gains: NDArray[np.int32]) -> NDArray[np.float64]:
     return np.where(gains > 0, level, 0.0)[..., None]
 
 
-def make_model(seed: int = 0, digest: bytes = b"fake") -> Any:
+def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) -> Any:
     """What `load_checkpoint` returns, as far as the Encoder and Decoder know."""
     random = np.random.default_rng(seed)
     shape = (CONFIG.stages, CONFIG.codebook_size, CONFIG.latent_dim)
@@ -63,10 +64,15 @@ def make_model(seed: int = 0, digest: bytes = b"fake") -> Any:
     first = np.ones((1, GAIN_LEVELS), dtype=np.int64)
     codes = 20 + random.integers(0, 20, size=shape[:2])
     tables = StaticTables(frequencies(np.concatenate([nearness, first])), frequencies(codes))
+    entropy: EntropyModel = tables
+    if learned:
+        tensors = make_tensors(seed, CONFIG.stages, CONFIG.codebook_size, CONFIG.latent_dim)
+        entropy = LearnedModel(tensors | {"gains": tables.gain_table}, codebooks.entries)
     return SimpleNamespace(
         config=CONFIG,
         codebooks=codebooks,
-        entropy=tables,
+        tables=tables,
+        entropy=entropy,
         digest=hashlib.sha256(digest).digest(),
         networks=FakeNetworks(),
     )

@@ -35,11 +35,13 @@ from nacli.format import (
     Parser,
     fixed_bytes,
     pack_end,
+    pack_header,
     pack_packet,
 )
 
 Pcm = NDArray[np.float32]
 MODEL = make_model()
+LEARNED = make_model(learned=True)
 HOP = MODEL.config.hop
 SIZES = [0, 1, 2, 319, 320, 321, 24_000, 24_001, 50_503]
 
@@ -139,19 +141,23 @@ def test_packets_come_while_the_input_still_runs() -> None:
     assert heard > 40 * 1920
 
 
+@pytest.mark.parametrize("model", [MODEL, LEARNED], ids=["tables", "learned"])
 @pytest.mark.parametrize(
     ("channels", "bitrate"), [(1, 1.5), (2, 1.5), (2, 2), (2, None), (4, 3), (8, 6), (8, 24)]
 )
 @pytest.mark.parametrize("seconds", [1.1, 2.0, 7.3])
-def test_the_bitrate_is_a_promise(channels: int, bitrate: float | None, seconds: float) -> None:
+def test_the_bitrate_is_a_promise(
+    channels: int, bitrate: float | None, seconds: float, model: Any
+) -> None:
     pcm = sound(int(seconds * 24_000), channels)
-    data = encode(pcm, 24_000, bitrate=bitrate, model=MODEL)
+    data = encode(pcm, 24_000, bitrate=bitrate, model=model)
     variable = len(data) - fixed_bytes(header_of(data))
     assert variable * 8 / 1000 / seconds <= (bitrate or 10)
 
 
-def test_bits_are_used_where_they_are_allowed() -> None:
-    sizes = [len(encode(sound(96_000, 2), 24_000, bitrate=k, model=MODEL)) for k in (1.5, 2, 2.5)]
+@pytest.mark.parametrize("model", [MODEL, LEARNED], ids=["tables", "learned"])
+def test_bits_are_used_where_they_are_allowed(model: Any) -> None:
+    sizes = [len(encode(sound(96_000, 2), 24_000, bitrate=k, model=model)) for k in (1.5, 2, 2.5)]
     assert sizes[0] > 0.9 * 1.5 * 500
     assert sizes[0] < sizes[1] < sizes[2]
 
@@ -321,6 +327,39 @@ def test_a_decoder_needs_no_shape_but_its_own() -> None:
     data = encode(sound(1000), 24_000, embed=True, model=other)
     with pytest.raises(DamagedHeader):
         decode(data, model=MODEL)
+
+
+@pytest.mark.parametrize("packet_frames", [7, 75, 600])
+def test_a_file_with_a_learned_model(packet_frames: int) -> None:
+    pcm = sound(50_503, 2)
+    data = encode(pcm, 24_000, model=LEARNED, packet_frames=packet_frames)
+    assert header_of(data).entropy.kind == LEARNED.entropy.KIND == 1
+    found, _ = decode(data, model=LEARNED)  # the end record's digest says whether all codes fit
+    assert found.shape == pcm.shape
+    by_tables, _ = decode(encode(pcm, 24_000, model=MODEL, bitrate=24), model=MODEL)
+    learned, _ = decode(encode(pcm, 24_000, model=LEARNED, bitrate=24), model=LEARNED)
+    np.testing.assert_array_equal(learned, by_tables)  # every stage of every frame
+
+
+@pytest.mark.parametrize(("made", "played"), [(MODEL, LEARNED), (LEARNED, MODEL)])
+def test_a_file_plays_with_the_entropy_model_it_carries(made: Any, played: Any) -> None:
+    pcm = sound(30_000)
+    data = encode(pcm, 24_000, model=made, embed=True)
+    found, _ = decode(data, model=played)
+    np.testing.assert_array_equal(found, decode(data, model=made)[0])
+    with pytest.raises(WrongModel, match="entropy"):
+        decode(encode(pcm, 24_000, model=made), model=played)
+
+
+def test_a_learned_model_that_is_not_sound_is_refused() -> None:
+    data = encode(sound(1000), 24_000, model=LEARNED, embed=True)
+    header = header_of(data)
+    blob = header.entropy.inline
+    assert blob is not None
+    for broken in (blob[:-1], blob + b"\0", b"", bytes(len(blob))):
+        section = replace(header.entropy, inline=broken)
+        with pytest.raises(DamagedHeader, match=r"entropy|table"):
+            Decoder(LEARNED).decode(pack_header(replace(header, entropy=section)))
 
 
 def test_stage_counts_follow_from_gains_and_levels() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nacli.bench.subject import events
 from nacli.checkpoint import Model
 from nacli.encoder import packet_counts
-from nacli.entropy import PRECISION_BITS
+from nacli.entropy import ChannelCodes
 from nacli.format import Packet
 
 
@@ -25,10 +25,7 @@ def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
 def _packet(packet: Packet, model: Model) -> NDArray[np.float64]:
     reader = model.entropy.open(packet.payload)
     gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
-    bits = PRECISION_BITS - np.log2(model.entropy.code_table)
-    stages = np.arange(len(bits))
-    total = np.zeros((packet.frames, len(bits)))
-    for count in packet_counts(gains, packet.levels, len(bits)):
-        codes = reader.codes(count)
-        total += np.where(stages < count[:, None], bits[stages, codes], 0)
-    return total
+    counts = packet_counts(gains, packet.levels, model.codebooks.stages)
+    rows = zip(gains, counts, strict=True)
+    channels = [ChannelCodes(gain, reader.codes(gain, count), count) for gain, count in rows]
+    return np.sum([model.entropy.code_bits(channel) for channel in channels], axis=0)

@@ -59,7 +59,7 @@ class SampleFormat(IntEnum):
 
 
 class EntropyKind(IntEnum):
-    """What predicts the codes: tables, or (reserved) a learned model."""
+    """What predicts the codes: fixed tables, or a learned model."""
 
     STATIC = 0
     LEARNED = 1

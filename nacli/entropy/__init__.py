@@ -1,0 +1,44 @@
+"""Codes to payload and back: range ANS (`constriction`) under integer probabilities.
+
+`tables` predicts codes by fixed tables, `learned` by a small network in integers, whose exact
+arithmetic is `network` and whose view of the codes is `context`. `coder` is what both share.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from nacli.entropy.coder import (
+    CODER_BYTES,
+    PRECISION_BITS,
+    ChannelCodes,
+    EntropyModel,
+    PayloadReader,
+    frequencies,
+)
+from nacli.entropy.learned import LearnedModel
+from nacli.entropy.tables import StaticTables
+
+__all__ = [
+    "CODER_BYTES",
+    "PRECISION_BITS",
+    "ChannelCodes",
+    "EntropyModel",
+    "LearnedModel",
+    "PayloadReader",
+    "StaticTables",
+    "frequencies",
+    "read_entropy_model",
+]
+
+
+def read_entropy_model(kind: int, blob: bytes, entries: NDArray[Any]) -> EntropyModel:
+    """The model of this kind from its inline bytes, for codebooks of `entries` [N, size, D].
+
+    `ValueError` where the bytes do not fit.
+    """
+    if kind == LearnedModel.KIND:
+        return LearnedModel.from_bytes(blob, entries)
+    return StaticTables.from_bytes(blob)

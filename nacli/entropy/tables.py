@@ -1,0 +1,69 @@
+"""ENTROPY kind 0: one fixed table of code probabilities for each stage."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nacli.entropy.coder import (
+    ChannelCodes,
+    Coder,
+    EntropyModel,
+    Floats,
+    Frequencies,
+    GainTable,
+    Integers,
+    check_table,
+    coder_model,
+    symbol_bits,
+)
+
+
+class StaticTables(EntropyModel):
+    """Codes by stage [N, size], whatever stands around them."""
+
+    KIND = 0
+
+    def __init__(self, gain_table: Frequencies, code_table: Frequencies) -> None:
+        super().__init__(gain_table)
+        check_table(code_table)
+        self.gain_table, self.code_table = gain_table, code_table
+        self.shape = (code_table.shape[0], code_table.shape[1])
+        self._bits = symbol_bits(code_table)
+        self.mean_code_bits = (self._bits * 2.0**-self._bits).sum(-1)
+        self._models = [coder_model(row) for row in code_table]
+
+    def code_bits(self, channel: ChannelCodes) -> Floats:
+        stages = np.arange(channel.codes.shape[1])
+        used = stages < channel.counts[:, None]
+        return np.where(used, self._bits[stages, channel.codes], 0.0)
+
+    def push_codes(self, coder: Coder, channel: ChannelCodes) -> None:
+        for stage in reversed(range(int(channel.counts.max(initial=0)))):
+            used = channel.codes[channel.counts > stage, stage]
+            coder.encode_reverse(used.astype(np.int32), self._models[stage])
+
+    def pop_codes(self, coder: Coder, gains: Integers, counts: Integers) -> Integers:
+        codes = np.zeros((len(counts), self.shape[0]), dtype=np.int32)
+        for stage in range(int(counts.max(initial=0))):
+            used = np.flatnonzero(counts > stage)
+            codes[used, stage] = coder.decode(self._models[stage], len(used))
+        return codes
+
+    def to_bytes(self) -> bytes:
+        """Stages and codebook size as uint16, then both tables as uint32; little-endian."""
+        shape = np.array(self.shape, dtype="<u2").tobytes()
+        tables = (self.gain_table, self.code_table)
+        return shape + b"".join(table.astype("<u4").tobytes() for table in tables)
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> StaticTables:
+        """Read what `to_bytes` wrote; `ValueError` when it does not fit."""
+        if len(blob) < 4:
+            raise ValueError("entropy tables are cut short")
+        stages, size = (int(n) for n in np.frombuffer(blob[:4], dtype="<u2"))
+        split = 4 + 4 * GainTable.SHAPE[0] * GainTable.SHAPE[1]
+        if not stages or size < 2 or len(blob) != split + 4 * stages * size:
+            raise ValueError("entropy tables do not have the length that their shape says")
+        gains = np.frombuffer(blob[4:split], dtype="<u4").astype(np.int64)
+        codes = np.frombuffer(blob[split:], dtype="<u4").astype(np.int64)
+        return cls(gains.reshape(GainTable.SHAPE), codes.reshape(stages, size))
