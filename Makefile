@@ -48,9 +48,11 @@ model: venv
 	$(BIN)/python scripts/corpus.py --part-one $(CORPUS) --out data/corpus
 	$(BIN)/python scripts/train.py --run runs/decoder --steps 400 --batch 6 --workers 2 \
 		--encoder-rate 0
-	$(BIN)/python scripts/train.py --run runs/main --init runs/decoder/state.pt --steps 1300 \
+	$(BIN)/python scripts/train.py --run runs/main --init runs/decoder/state.pt --steps 5300 \
 		--batch 6 --workers 2 --rate 4e-4 --encoder-rate 0.25
-	$(BIN)/python scripts/export.py
+	$(BIN)/python scripts/train.py --run runs/finish --init runs/main/state.pt --steps 900 \
+		--batch 4 --workers 2 --rate 2e-4 --encoder-rate 0
+	$(BIN)/python scripts/export.py --state runs/finish/state.pt
 	$(MAKE) entropy
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline

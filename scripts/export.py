@@ -12,7 +12,7 @@ import click
 import numpy as np
 import torch
 
-from nacli.checkpoint import Tensors, save_checkpoint
+from nacli.checkpoint import Tensors, load_checkpoint, save_checkpoint
 from nacli.config import ModelConfig
 from nacli.model import Networks
 from nacli.quantize import Codebooks
@@ -32,8 +32,24 @@ def read_state(path: Path) -> tuple[ModelConfig, Tensors, Codebooks, dict[str, A
         if name.startswith(("encoder.", "decoder."))
     }
     codebooks = Codebooks.from_vectors(state["codec"]["quantizer.codebooks"].numpy())
-    hours = round(state.get("seconds", 0.0) / 3600, 2)
-    return config, weights, codebooks, {"steps": state.get("step", 0), "hours": hours}
+    past = state.get("past", {"steps": 0, "seconds": 0.0})
+    steps = past["steps"] + state.get("step", 0)
+    hours = round((past["seconds"] + state.get("seconds", 0.0)) / 3600, 2)
+    return config, weights, codebooks, {"steps": steps, "hours": hours}
+
+
+def with_decoder(tensors: Tensors, weights: Tensors, codebooks: Codebooks) -> Tensors:
+    """The tensors of a checkpoint with the Decoder of `weights`.
+
+    Raises `click.ClickException` where Encoder or codebooks are others: codes would mean another
+    sound, and the entropy model would no longer fit.
+    """
+    kept = {name: weight for name, weight in weights.items() if name.startswith("encoder.")}
+    kept |= {"codebooks.entries": codebooks.entries, "codebooks.scales": codebooks.scales}
+    for name, tensor in kept.items():
+        if not np.array_equal(tensors[name], tensor):
+            raise click.ClickException(f"the checkpoint has another {name}")
+    return tensors | {name: weight for name, weight in weights.items() if name not in kept}
 
 
 @click.command()
@@ -43,19 +59,26 @@ def read_state(path: Path) -> tuple[ModelConfig, Tensors, Codebooks, dict[str, A
     "--out", type=click.Path(path_type=Path), default=Path("models/nacli-24k.safetensors")
 )
 @click.option("--packets", default=4000, help="Seconds of corpus to count the tables over.")
-def main(state: Path, corpus: Path, out: Path, packets: int) -> None:
+@click.option(
+    "--decoder-for",
+    type=click.Path(path_type=Path),
+    help="Take all but the Decoder from this checkpoint, whose Encoder and codebooks were kept.",
+)
+def main(state: Path, corpus: Path, out: Path, packets: int, decoder_for: Path | None) -> None:
     """Export a checkpoint and print its size and digest."""
     config, weights, codebooks, training = read_state(state)
-    networks = Networks(config, weights)
-    sampler = Sampler(read_corpus(corpus), 75 * config.hop, seed=5)
-    tables = fit_tables(config, networks, codebooks, sampler, packets)
-    tensors: Tensors = {
-        **weights,
-        "codebooks.entries": codebooks.entries,
-        "codebooks.scales": codebooks.scales,
-        "entropy.gains": tables.gain_table.astype(np.uint32),
-        "entropy.codes": tables.code_table.astype(np.uint32),
-    }
+    if decoder_for is not None:
+        tensors = with_decoder(load_checkpoint(decoder_for).tensors, weights, codebooks)
+    else:
+        sampler = Sampler(read_corpus(corpus), 75 * config.hop, seed=5)
+        tables = fit_tables(config, Networks(config, weights), codebooks, sampler, packets)
+        tensors = {
+            **weights,
+            "codebooks.entries": codebooks.entries,
+            "codebooks.scales": codebooks.scales,
+            "entropy.gains": tables.gain_table.astype(np.uint32),
+            "entropy.codes": tables.code_table.astype(np.uint32),
+        }
     save_checkpoint(out, config, tensors, {"training": training})
     size = out.stat().st_size
     if size > MAX_BYTES:

@@ -161,6 +161,7 @@ class Trainer:
         groups = parameter_groups(codec, options["encoder_rate"])
         self.optimizer = torch.optim.AdamW(groups, betas=(0.8, 0.99), weight_decay=0.01)
         self.step, self.seconds = 0, 0.0
+        self.past = {"steps": 0, "seconds": 0.0}
         self.random = np.random.default_rng(options["seed"])
 
     def state(self) -> dict[str, Any]:
@@ -169,12 +170,21 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
+            "past": self.past,
             "config": self.codec.config.to_json(),
         }
 
     def restore(self, state: dict[str, Any], weights_only: bool = False) -> None:
+        """Go on from a state, or, with `weights_only`, start anew from its weights."""
         self.codec.load_state_dict(state["codec"])
-        if not weights_only:
+        self.past = state.get("past", self.past)
+        if weights_only:
+            steps, seconds = (state.get(name, 0) for name in ("step", "seconds"))
+            self.past = {
+                "steps": self.past["steps"] + steps,
+                "seconds": self.past["seconds"] + seconds,
+            }
+        else:
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.seconds = state["step"], state["seconds"]
 
