@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import click
 import numpy as np
 import pytest
 import torch
 
+from export import with_decoder
+from nacli.quantize import Codebooks
 from training.corpus import Sampler, Source
 from training.losses import CompressedLoss, LogMelLoss
 from training.quantizer import ResidualQuantizer
@@ -56,3 +59,15 @@ def test_the_sampler_never_reads_what_is_held_out() -> None:
     batch = Sampler([source], segment=4800, seed=0).batch(64)
     assert batch.shape == (64, 4800)
     assert (batch > 0).all() and (batch <= 1).all()
+
+
+def test_a_newer_decoder_is_taken_for_the_same_codes_only() -> None:
+    codebooks = Codebooks.from_vectors(np.ones((1, 2, 3), np.float32))
+    weights = {"encoder.a": np.ones(2, np.float16), "decoder.b": np.ones(3, np.float16)}
+    kept = {"codebooks.entries": codebooks.entries, "codebooks.scales": codebooks.scales}
+    shipped = {**weights, **kept, "entropy.x": np.ones(1)}
+    newer = {**weights, "decoder.b": np.zeros(3, np.float16)}
+    made = with_decoder(shipped, newer, codebooks)
+    assert made.keys() == shipped.keys() and not made["decoder.b"].any()
+    with pytest.raises(click.ClickException, match=r"another encoder\.a"):
+        with_decoder(shipped, {**newer, "encoder.a": np.zeros(2, np.float16)}, codebooks)
