@@ -104,7 +104,8 @@ def _activate(x: Floats, low: int) -> Floats:
     Exact, since the sum before the shift is below 2**24.
     """
     np.floor(x, out=x)
-    return np.clip(x, low, LIMIT, out=x)
+    np.maximum(x, low, out=x)  # np.clip takes twice as long over small arrays
+    return np.minimum(x, LIMIT, out=x)
 
 
 def _check_tensors(tensors: Tensors, shifts: list[int]) -> None:
