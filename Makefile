@@ -50,16 +50,14 @@ model: venv
 		--encoder-rate 0
 	$(BIN)/python scripts/train.py --run runs/main --init runs/decoder/state.pt --steps 5300 \
 		--batch 6 --workers 2 --rate 4e-4 --encoder-rate 0.25
-	$(BIN)/python scripts/train.py --run runs/finish --init runs/main/state.pt --steps 900 \
-		--batch 4 --workers 2 --rate 2e-4 --encoder-rate 0
-	$(BIN)/python scripts/export.py --state runs/finish/state.pt
+	$(BIN)/python scripts/export.py
 	$(MAKE) entropy
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline
 
-# The learned entropy model of the present checkpoint; half an hour of one core.
+# The learned entropy model of the present checkpoint; twelve minutes of one core.
 entropy: venv
-	$(BIN)/python scripts/train_entropy.py --out runs/entropy
+	$(BIN)/python scripts/train_entropy.py --out runs/entropy --hours 1.5 --steps 12000
 	$(BIN)/python scripts/attach_entropy.py --entropy runs/entropy/entropy.safetensors
 
 clean:
