@@ -31,7 +31,7 @@ LAYERS = (
     {"task"},
     {"batch", "bench"},
     {"cli"},
-    {"__main__"},
+    {"__main__", "raybatch"},
 )
 """From the bottom up; what stands together in a layer does not import each other."""
 
@@ -44,8 +44,9 @@ DOORS = {
     "soundfile": {"audio"},
     "soxr": {"audio"},
     "mutagen": {"audio"},
-    "click": {"cli"},
+    "click": {"cli", "raybatch"},
     "tqdm": {"cli"},
+    "ray": {"raybatch"},
 }
 HEAVY = (*DOORS, "numpy", "scipy")
 """No third-party library but click is needed for help and info."""
