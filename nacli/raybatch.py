@@ -19,7 +19,7 @@ import click
 
 from nacli.cli.group import Nacli, complain
 from nacli.cli.jobs import Job, plan, refuse_report
-from nacli.cli.running import Manner, Tally, _save_report
+from nacli.cli.running import Manner, Tally, save_report
 from nacli.errors import NacliError
 from nacli.files import AUDIO_EXTENSIONS, check_output
 from nacli.signals import exit_on_signals
@@ -103,7 +103,7 @@ def batch(
     finally:
         code = tally.exit_code()
         if report is not None:
-            saved = _save_report(Manner(report=report, force=force), options, tally, not finished)
+            saved = save_report(Manner(report=report, force=force), options, tally, not finished)
             code = code or saved
     click.echo("{done} done, {skipped} skipped, {failed} failed".format(**tally.sums()), err=True)
     sys.exit(code)

@@ -90,7 +90,7 @@ def run_jobs(jobs: list[Job], options: Options, manner: Manner) -> None:
     finally:
         code = tally.exit_code()
         if manner.report is not None:
-            saved = _save_report(manner, options, tally, interrupted=not finished)
+            saved = save_report(manner, options, tally, interrupted=not finished)
             code = code or saved
     if manner.summary and not manner.silent:
         click.echo(_summary(tally.sums()), err=True)
@@ -132,7 +132,7 @@ def _records(
         yield number, record
 
 
-def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bool) -> int:
+def save_report(manner: Manner, options: Options, tally: Tally, interrupted: bool) -> int:
     """Write the report, whole or not at all; return 0 or the exit code of the failure."""
     assert manner.report is not None
     content = {
