@@ -19,9 +19,10 @@ import soundfile
 from click.testing import CliRunner
 
 import nacli.cli
-from nacli import raybatch
+from nacli import raybatch, task
 from nacli.cli.jobs import Job
 from nacli.convert import Progress
+from nacli.signals import ENDING
 from nacli.task import Options
 
 RATE = 16_000
@@ -42,9 +43,13 @@ def cluster() -> Iterator[str]:
         patch.delenv("OMP_NUM_THREADS", raising=False)  # Ray sets it, to the CPUs of a task
         ray = pytest.importorskip("ray")
         pytest.importorskip("ray.data")
+        handlers = {number: signal.getsignal(number) for number in ENDING}
         context = ray.init(num_cpus=2, include_dashboard=False)
         yield context.address_info["address"]
         ray.shutdown()
+        task.load_model.cache_clear()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
