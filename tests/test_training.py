@@ -65,7 +65,7 @@ def test_the_sampler_never_reads_what_is_held_out() -> None:
 def test_a_newer_decoder_is_taken_for_the_same_codes_only() -> None:
     codebooks = Codebooks.from_vectors(np.ones((1, 2, 3), np.float32))
     weights: Tensors = {"encoder.a": np.ones(2, np.float16), "decoder.b": np.ones(3, np.float16)}
-    kept = {"codebooks.entries": codebooks.entries, "codebooks.scales": codebooks.scales}
+    kept: Tensors = {"codebooks.entries": codebooks.entries, "codebooks.scales": codebooks.scales}
     shipped: Tensors = {**weights, **kept, "entropy.x": np.ones(1)}
     newer: Tensors = {**weights, "decoder.b": np.zeros(3, np.float16)}
     made = with_decoder(shipped, newer, codebooks)
