@@ -24,6 +24,8 @@ GAIN_KBPS = 0.3
 STEPS_PER_STAGE = 8
 """Levels are eighths of a stage; where a level falls between two counts, frames alternate."""
 DITHER = np.array([0, 4, 2, 6, 1, 5, 3, 7], dtype=np.int32)
+SIDE_LEVEL = -8
+"""Levels that the side channel gets less than the mid channel: one stage."""
 QUIET = 24
 """Gain steps under the loudest frame from which a frame may get no stage at all."""
 
@@ -59,21 +61,67 @@ def stage_counts(gains: Integers, level: int, stages: int, peak: int) -> Integer
     return np.where(gains > 0, np.clip(counts, least, stages), 0).astype(np.int32)
 
 
+def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Integers:
+    """Stage counts [C, F] of a packet from its gains [C, F] and levels."""
+    peak = int(gains.max(initial=0))
+    rows = zip(gains, levels, strict=True)
+    return np.stack([stage_counts(row, level, stages, peak) for row, level in rows])
+
+
+def packet_levels(level: int, channels: int) -> tuple[int, ...]:
+    """One level per coded channel; the side of a stereo pair gets less."""
+    if channels == 2:
+        return level, max(0, level + SIDE_LEVEL)
+    return (level,) * channels
+
+
 def highest_level(stages: int) -> int:
     """The level at which even the quietest frame keeps every stage; it must fit a byte."""
     return min(255, stages * STEPS_PER_STAGE + 80)
+
+
+class QualityControl:
+    """One allocation level for a whole stream: packets that are quieter than those before get as
+    many stages as quiet frames of one packet would."""
+
+    ENOUGH_DB = 5.0
+    """At quality 0; each step of quality asks for one more."""
+    FALL = 1.0
+    """Gain steps (1.5 dB) a second that the ear forgets of what was loud."""
+
+    def __init__(self, quality: float) -> None:
+        """`quality` is 0 to 10, else `ValueError`; about 5 gives speech what 6 kbps do."""
+        if not 0 <= quality <= 10:
+            raise ValueError(f"quality {quality:g} is not within 0 to 10")
+        self._level = round(STEPS_PER_STAGE * (1 + 2 * quality))
+        self.enough_db = self.ENOUGH_DB + quality
+        self._loudest = 0.0
+
+    def level(self, gains: Integers, seconds: float) -> int:
+        """The level of the next packet, from its gains [C, F] and playing time."""
+        peak = int(gains.max(initial=0))
+        self._loudest = max(peak, self._loudest - self.FALL * seconds)
+        below = int(1.5 * (self._loudest - peak))
+        return max(STEPS_PER_STAGE, self._level - below)
 
 
 class RateControl:
     """Keeps the bytes of all packets at or under the bitrate, on average since the start.
 
     Bytes that quiet packets leave over are spent over the next few, never ahead of time, so the
-    promise holds for every prefix of the stream. A few bytes are held back for the last packet,
-    which may be short and pays for its framing all the same.
+    promise holds for every prefix of the stream. What a long silence saves stays saved, since what
+    comes after it is no harder than what came before. A few bytes are held back for the last
+    packet, which may be short and pays for its framing all the same.
     """
 
     SPREAD = 4
-    """Packets over which a saving is spent."""
+    """Packets over which a saving is spent, none of them more than doubled by it."""
+    CREDIT_SECONDS = 4.0
+    """Of the bitrate that are kept as a saving at most, or SPREAD packets if these are longer."""
+
+    enough_db = 13.0
+    """More stages than give the latents of a packet this signal-to-noise ratio are wasted on it.
+    Speech and music need more than there are; plain tones need three."""
 
     def __init__(self, bitrate: float, reserve: int) -> None:
         """`bitrate` in kbps, `reserve` in bytes."""
@@ -86,8 +134,10 @@ class RateControl:
         share = self._bytes_per_second * seconds
         if last:
             return int(share + self._saved + self._reserve)
-        return int(share + (self._saved / self.SPREAD if self._saved > 0 else self._saved / 2))
+        more = min(share, self._saved / self.SPREAD) if self._saved > 0 else self._saved / 2
+        return int(share + more)
 
     def spend(self, seconds: float, size: int) -> None:
         """Record that a packet of `seconds` took `size` bytes."""
-        self._saved += self._bytes_per_second * seconds - size
+        credit = self._bytes_per_second * max(self.CREDIT_SECONDS, self.SPREAD * seconds)
+        self._saved = min(credit, self._saved + self._bytes_per_second * seconds - size)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nacli.allocate import packet_counts
 from nacli.checkpoint import Model
-from nacli.encoder import MAX_PACKET_FRAMES, packet_counts
+from nacli.encoder import MAX_PACKET_FRAMES
 from nacli.entropy import EntropyModel
 from nacli.errors import DamagedPacket, WrongModel
 from nacli.files import naming, read_bytes_blocks

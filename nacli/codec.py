@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.checkpoint import Model, load_checkpoint
+from nacli.choice import DEFAULT_EFFORT
 from nacli.decoder import Decoder
 from nacli.encoder import Encoder, checked
 from nacli.timeline import Gap
@@ -47,6 +48,8 @@ def encode(
     sample_rate: int,
     *,
     bitrate: float | None = None,
+    quality: float | None = None,
+    effort: int = DEFAULT_EFFORT,
     model: Model | None = None,
     packet_frames: int = 75,
     sample_format: str = "PCM_16",
@@ -61,6 +64,8 @@ def encode(
         sample_rate: in Hz, 8000 to 192000. `decode` returns the same rate and length.
         bitrate: kbps of the whole file, all channels and the container included; by default 6 for
             mono, 10 for stereo.
+        quality: 0 to 10 instead of a bitrate: bytes go where they are needed.
+        effort: 0 (fast) to 3 (slow, better at the same size).
         model: from `load_model`; the shipped one by default.
         packet_frames: frames of 1/75 s in a packet. Short packets cost bits for their framing.
         sample_format: what the recording was stored as (libsndfile's name), for the header.
@@ -71,7 +76,8 @@ def encode(
     Raises:
         UnsupportedAudio: a sample rate, channel count or bitrate out of range, or pcm that is not
             of floats, not of one or two dimensions, or not finite.
-        ValueError: a tag or picture is not what it should be, or too large.
+        ValueError: a tag or picture is not what it should be, or too large; quality or effort out
+            of range, or a quality beside a bitrate.
         BadCheckpoint: the shipped model cannot be loaded.
     """
     pcm = checked(pcm)
@@ -80,6 +86,8 @@ def encode(
         sample_rate,
         pcm.shape[1],
         bitrate=bitrate,
+        quality=quality,
+        effort=effort,
         packet_frames=packet_frames,
         samples=len(pcm),
         sample_format=sample_format,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nacli.audio import AudioInfo, AudioReader, AudioWriter
 from nacli.checkpoint import Model
+from nacli.choice import DEFAULT_EFFORT
 from nacli.decoder import Decoder
 from nacli.encoder import Encoder
 from nacli.errors import OutputExists
@@ -70,6 +71,8 @@ def encode_file(
     *,
     watch: Watch,
     bitrate: float | None = None,
+    quality: float | None = None,
+    effort: int = DEFAULT_EFFORT,
     packet_frames: int = 75,
     embed: bool = False,
     tags: Iterable[str] = (),
@@ -99,6 +102,8 @@ def encode_file(
                 info.sample_rate,
                 info.channels,
                 bitrate=bitrate,
+                quality=quality,
+                effort=effort,
                 packet_frames=packet_frames,
                 samples=info.samples,
                 sample_format=info.sample_format,

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from nacli.allocate import packet_counts
 from nacli.audio import check_supported
 from nacli.checkpoint import Model
-from nacli.encoder import MAX_PACKET_FRAMES, frame_count, packet_counts, update_check
+from nacli.encoder import MAX_PACKET_FRAMES, frame_count, update_check
 from nacli.entropy import ChannelCodes
 from nacli.errors import (
     DamagedHeader,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nacli import channels as channel_modes
-from nacli.allocate import RateControl, check_bitrate, default_bitrate, highest_level, stage_counts
+from nacli.allocate import QualityControl, RateControl, check_bitrate, default_bitrate
 from nacli.audio import Resampler, check_supported
 from nacli.checkpoint import Model
+from nacli.choice import DEFAULT_EFFORT, Chooser, Chosen
 from nacli.config import ModelConfig
 from nacli.entropy import ChannelCodes
 from nacli.errors import UnsupportedAudio
@@ -29,15 +28,11 @@ from nacli.format import (
     pack_end,
     pack_header,
     pack_packet,
-    packet_cost,
 )
-from nacli.quantize import search, select
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
-SIDE_LEVEL = -8
-"""Levels that the side channel gets less than the mid channel: one stage."""
 TAIL_RESERVE = 18
 """Bytes held back for a short last packet: its framing, and a frame or two."""
 MAX_PACKET_FRAMES = 4096
@@ -57,28 +52,35 @@ class Encoder:
         channels: int,
         *,
         bitrate: float | None = None,
+        quality: float | None = None,
+        effort: int = DEFAULT_EFFORT,
         packet_frames: int = 75,
         samples: int | None = None,
         sample_format: str = "PCM_16",
         tags: Iterable[str] = (),
         picture: bytes | None = None,
         embed: bool = False,
-        beam: int = 4,
     ) -> None:
-        """`bitrate` is in kbps for the whole file, all channels and the container included.
+        """`bitrate` is in kbps for the whole file, all channels and the container included;
+        `quality`, 0 to 10, takes its place; `effort` is 0 (fast) to 3 (slow and better).
 
         `samples` goes into the header when it is known; `tags` are "NAME=value" each, `picture` is
         the body of a FLAC picture block; `embed` puts codebooks and entropy tables into the file.
         Raises `UnsupportedAudio` for a rate, channel count or bitrate out of range, `ValueError`
-        for `packet_frames` outside 1 to 4096 and for unsound tags or pictures.
+        for `packet_frames` outside 1 to 4096, an effort or quality out of range, bitrate and
+        quality together, and unsound tags or pictures.
         """
         check_supported(sample_rate, channels)
         if not 1 <= packet_frames <= MAX_PACKET_FRAMES:
             raise ValueError(f"packet_frames {packet_frames} is not within 1..{MAX_PACKET_FRAMES}")
-        if bitrate is None:
-            bitrate = default_bitrate(channels)
-        check_bitrate(bitrate, channels, packet_frames, model.config.frame_rate)
-        self._model, self._beam = model, beam
+        if quality is None:
+            bitrate = default_bitrate(channels) if bitrate is None else bitrate
+            check_bitrate(bitrate, channels, packet_frames, model.config.frame_rate)
+        elif bitrate is not None:
+            raise ValueError("a bitrate or a quality, not both")
+        self._rate = None if bitrate is None else RateControl(bitrate, TAIL_RESERVE)
+        self._quality = QualityControl(quality or 0.0)
+        self._model, self._chooser = model, Chooser(model, packet_frames, effort)
         self._mode = channel_modes.mode_for(channels)
         self._header = make_header(
             model,
@@ -98,7 +100,6 @@ class Encoder:
         )
         self._resampler = Resampler(sample_rate, model.config.sample_rate, channels)
         self._histories = model.networks.new_history()
-        self._rate = RateControl(bitrate, TAIL_RESERVE)
         self._pending: Floats = np.zeros((0, channels), dtype=np.float32)
         self._samples, self._coded_hops = 0, 0
         self._seconds_paid = 0.0
@@ -174,14 +175,21 @@ class Encoder:
         latents, gains = self._model.networks.analyze(block.T, self._histories)
         self._coded_hops += gains.shape[1]
         seconds = self._seconds(last)
-        budget = self._rate.budget(seconds, last)
-        levels, coded, payload = self._fit(latents, gains, budget)
-        packet = Packet(self._seek.packets & 0xFFFF, gains.shape[1], levels, payload)
+        chosen = self._choose(latents, gains, seconds, last)
+        packet = Packet(self._seek.packets & 0xFFFF, gains.shape[1], chosen.levels, chosen.payload)
         data = pack_packet(packet, self._header.stream.frames_per_packet)
-        self._rate.spend(seconds, len(data))
+        if self._rate:
+            self._rate.spend(seconds, len(data))
         self._seek.add(len(data))
-        update_check(self._check, coded)
+        update_check(self._check, chosen.channels)
         return data
+
+    def _choose(self, latents: Floats, gains: Integers, seconds: float, last: bool) -> Chosen:
+        if self._rate:
+            budget = self._rate.budget(seconds, last)
+            return self._chooser.fit(latents, gains, budget, self._rate.enough_db)
+        level = self._quality.level(gains, seconds)
+        return self._chooser.at_level(latents, gains, level, self._quality.enough_db)
 
     def _seconds(self, last: bool) -> float:
         """Playing time that this packet completes; frame f completes hop f - 1."""
@@ -189,72 +197,6 @@ class Encoder:
         until = total if last else (self._coded_hops - 1) / config.frame_rate
         seconds, self._seconds_paid = until - self._seconds_paid, until
         return seconds
-
-    def _fit(
-        self, latents: Floats, gains: Integers, budget: int
-    ) -> tuple[tuple[int, ...], list[ChannelCodes], bytes]:
-        """The highest level whose packet should fit the budget, or a lower one that does; with the
-        codes and the payload at that level.
-
-        Only the deepest level that may be needed is scored code by code: what is left of it at a
-        lower level tells closely enough what that will take.
-        """
-        most = highest_level(self._model.codebooks.stages)
-        typical = self._bisect(gains, self._typical_bits, 8 * 1.1 * budget, most)
-        deepest = min(most, typical + 6)
-        depth = max(1, int(self._counts(gains, deepest).max()))
-        paths = [search(rows, self._model.codebooks, depth, self._beam) for rows in latents]
-        bits = [self._model.entropy.code_bits(c) for c in self._code(paths, gains, deepest)]
-        sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
-        gain_bits = sum(self._model.entropy.gains.bits(row) for row in gains)
-
-        def size(counts: Integers) -> float:
-            rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
-            return self._packet_size(sum(float(row.sum()) for row in rows) + gain_bits, counts)
-
-        wanted = float(budget)
-        while True:
-            level = self._bisect(gains, size, wanted, deepest)
-            coded = self._code(paths, gains, level)
-            payload = self._model.entropy.compress(coded)
-            over = self._packet_size(8 * len(payload), gains) - budget
-            if over <= 0 or level == 0:
-                return self._levels(gains, level), coded, payload
-            deepest, wanted = level - 1, wanted - over
-
-    def _bisect(
-        self, gains: Integers, size: Callable[[Integers], float], limit: float, most: int
-    ) -> int:
-        """The highest level to `most` whose stage counts have at most this `size`; else 0."""
-        return bisect_right(
-            range(1, most + 1), limit, key=lambda level: size(self._counts(gains, level))
-        )
-
-    def _typical_bits(self, counts: Integers) -> float:
-        """What codes of average size would take."""
-        total = np.concatenate([[0.0], np.cumsum(self._model.entropy.mean_code_bits)])
-        return float(total[counts].sum())
-
-    def _packet_size(self, payload_bits: float, rows: Integers) -> float:
-        """Bytes of a packet of `rows` [C, F] with such a payload."""
-        nominal = self._header.stream.frames_per_packet
-        return packet_cost(len(rows), math.ceil(payload_bits / 8), rows.shape[1], nominal)
-
-    def _levels(self, gains: Integers, level: int) -> tuple[int, ...]:
-        """One level per coded channel; the side of a stereo pair gets less."""
-        if len(gains) == 2:
-            return level, max(0, level + SIDE_LEVEL)
-        return (level,) * len(gains)
-
-    def _counts(self, gains: Integers, level: int) -> Integers:
-        return packet_counts(gains, self._levels(gains, level), self._model.codebooks.stages)
-
-    def _code(self, paths: list[Integers], gains: Integers, level: int) -> list[ChannelCodes]:
-        counts = self._counts(gains, level)
-        return [
-            ChannelCodes(row, select(path, count), count)
-            for row, path, count in zip(gains, paths, counts, strict=True)
-        ]
 
 
 def checked(pcm: NDArray[Any]) -> Floats:
@@ -270,13 +212,6 @@ def frame_count(samples: int, sample_rate: int, config: ModelConfig) -> int:
     """Frames of a recording: one per hop, and one that completes the last; none if it is empty."""
     hops = -(-samples * config.sample_rate // (sample_rate * config.hop))
     return hops + 1 if samples else 0
-
-
-def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Integers:
-    """Stage counts [C, F] of a packet from its gains [C, F] and levels."""
-    peak = int(gains.max(initial=0))
-    rows = zip(gains, levels, strict=True)
-    return np.stack([stage_counts(row, level, stages, peak) for row, level in rows])
 
 
 def make_header(

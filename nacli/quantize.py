@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,8 +72,16 @@ class Codebooks:
         return cls(np.frombuffer(blob[start:], dtype=np.int8).reshape(stages, size, dim), scales)
 
 
-def search(latents: Floats, codebooks: Codebooks, depth: int, beam: int = 4) -> Codes:
-    """Best paths [depth, F, depth] of latents [F, D]: row k - 1 holds each frame's best k codes.
+class Found(NamedTuple):
+    """What a search found: `paths` [depth, F, depth], whose row k - 1 holds each frame's best k
+    codes, and `errors` [depth + 1, F], the squared errors that k of them leave."""
+
+    paths: Codes
+    errors: Floats
+
+
+def search(latents: Floats, codebooks: Codebooks, depth: int, beam: int = 4) -> Found:
+    """The best codes of latents [F, D] for every number of stages to `depth`.
 
     The search keeps the `beam` best sums of every frame from stage to stage, so a path is not
     always the start of the next longer one.
@@ -81,7 +90,7 @@ def search(latents: Floats, codebooks: Codebooks, depth: int, beam: int = 4) -> 
         partial(_search, codebooks=codebooks, depth=depth, beam=beam),
         np.array_split(latents, min(SEARCHERS, len(latents))),
     )
-    return np.concatenate(list(parts), axis=1)
+    return Found(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
 
 
 @cache
@@ -89,14 +98,17 @@ def _searchers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(SEARCHERS)
 
 
-def _search(latents: Floats, codebooks: Codebooks, depth: int, beam: int) -> Codes:
+def _search(latents: Floats, codebooks: Codebooks, depth: int, beam: int) -> Found:
     best = np.zeros((depth, len(latents), depth), dtype=np.int32)
+    errors = np.empty((depth + 1, len(latents)), dtype=np.float32)
     residual = latents[:, None, :]
+    errors[0] = np.square(latents).sum(1)
     paths = np.zeros((len(latents), 1, 0), dtype=np.int32)
     for stage in range(depth):
         residual, paths = _extend(residual, paths, codebooks, stage, beam)
         best[stage, :, : stage + 1] = paths[:, 0]
-    return best
+        errors[stage + 1] = np.square(residual[:, 0]).sum(1)
+    return Found(best, errors)
 
 
 def select(paths: Codes, counts: Codes) -> Codes:
@@ -115,21 +127,23 @@ def _extend(
     cost = (residual.reshape(-1, dim) @ codebooks.doubled[stage]).reshape(frames, width, size)
     cost += codebooks.energies[stage]
     cost += np.einsum("fwd,fwd->fw", residual, residual)[:, :, None]
-    chosen = _smallest(cost.reshape(frames, width * size), beam)
+    chosen, _ = smallest(cost.reshape(frames, width * size), beam)
     parent, code = np.divmod(chosen, size)
     row = np.arange(frames)[:, None]
     paths = np.concatenate([paths[row, parent], code[:, :, None].astype(np.int32)], axis=2)
     return residual[row, parent] - vectors[code], paths
 
 
-def _smallest(cost: Floats, count: int) -> NDArray[np.intp]:
-    """Indices [F, count] of the smallest values of each row, ascending; ties to the first."""
-    row, found = np.arange(len(cost)), []
-    for _ in range(count):
+def smallest(cost: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
+    """Indices [F, count] of the smallest values of each row, and these, ascending; ties to the
+    first. `cost` is spoilt."""
+    row, found, values = np.arange(len(cost)), [], []
+    for _ in range(min(count, cost.shape[1])):
         best = cost.argmin(1)
+        values.append(cost[row, best])
         cost[row, best] = np.inf
         found.append(best)
-    return np.stack(found, axis=1)
+    return np.stack(found, axis=1), np.stack(values, axis=1)
 
 
 def dequantize(codes: Codes, counts: Codes, codebooks: Codebooks) -> Floats:

@@ -79,6 +79,8 @@ class EncodeOptions(Options):
     COMMAND = "encode"
 
     bitrate: float | None = None
+    quality: float | None = None
+    effort: int = 1
     packet_ms: int = 1000
     embed: bool = False
     tags: tuple[str, ...] = ()
@@ -103,6 +105,8 @@ class EncodeOptions(Options):
             model,
             watch=watch,
             bitrate=self.bitrate,
+            quality=self.quality,
+            effort=self.effort,
             packet_frames=int(self.packet_ms * model.config.frame_rate / 1000),
             embed=self.embed,
             tags=self.tags,

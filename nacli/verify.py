@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nacli.allocate import packet_counts
 from nacli.audio import AudioInfo, AudioReader
 from nacli.checkpoint import Model
-from nacli.encoder import Encoder, packet_counts, update_check
+from nacli.encoder import Encoder, update_check
 from nacli.entropy import ChannelCodes
 from nacli.errors import Mismatch, NacliError, WriteFailed
 from nacli.files import naming, read_bytes_blocks

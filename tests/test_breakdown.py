@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from fake_model import CONFIG, make_model
+from nacli.allocate import packet_counts
 from nacli.breakdown import count_codes
 from nacli.codec import encode
-from nacli.encoder import packet_counts
 from nacli.errors import WrongModel
 from nacli.format import Packet, Parser
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fake_model import make_model
+from nacli.allocate import packet_counts
 from nacli.codec import decode, encode
 from nacli.decoder import Decoder
-from nacli.encoder import Encoder, packet_counts
+from nacli.encoder import Encoder
 from nacli.entropy import StaticTables, frequencies
 from nacli.errors import (
     DamagedHeader,

@@ -17,7 +17,7 @@ def codebooks() -> Codebooks:
 
 def error(codebooks: Codebooks, latents: np.ndarray, beam: int, count: int) -> float:
     counts = np.full(len(latents), count, dtype=np.int32)
-    codes = select(search(latents, codebooks, count, beam), counts)
+    codes = select(search(latents, codebooks, count, beam).paths, counts)
     return float(np.square(latents - dequantize(codes, counts, codebooks)).mean())
 
 
@@ -39,7 +39,7 @@ def test_wider_search_and_more_stages_lower_the_error(codebooks: Codebooks) -> N
 
 def test_greedy_search_takes_the_nearest_vector_of_every_stage(codebooks: Codebooks) -> None:
     residual = np.random.default_rng(2).normal(size=(50, 8)).astype(np.float32)
-    path = search(residual, codebooks, 3, beam=1)[2]
+    path = search(residual, codebooks, 3, beam=1).paths[2]
     for stage in range(3):
         distance = np.square(residual[:, None] - codebooks.vectors[stage]).sum(-1)
         np.testing.assert_array_equal(path[:, stage], distance.argmin(1))
@@ -48,7 +48,7 @@ def test_greedy_search_takes_the_nearest_vector_of_every_stage(codebooks: Codebo
 
 def test_select_takes_each_frames_own_depth(codebooks: Codebooks) -> None:
     latents = np.random.default_rng(3).normal(size=(3, 8)).astype(np.float32)
-    paths = search(latents, codebooks, 4, beam=4)
+    paths = search(latents, codebooks, 4, beam=4).paths
     codes = select(paths, np.array([0, 2, 4], dtype=np.int32))
     np.testing.assert_array_equal(codes[0], [0, 0, 0, 0])
     np.testing.assert_array_equal(codes[1], paths[1, 1])

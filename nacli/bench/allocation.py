@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nacli.allocate import packet_counts
 from nacli.bench.subject import events
 from nacli.checkpoint import Model
-from nacli.encoder import packet_counts
 from nacli.entropy import ChannelCodes
 from nacli.format import Packet
 

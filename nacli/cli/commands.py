@@ -105,6 +105,20 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     help="Of the whole file, all channels: 1.5 to 24.  [default: 6 mono, 10 stereo]",
 )
 @click.option(
+    "--quality",
+    type=click.FloatRange(0, 10),
+    metavar="Q",
+    help="0 to 10 instead of a bitrate: bytes go where they are needed.",
+)
+@click.option(
+    "--effort",
+    type=click.IntRange(0, 3),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="0 (fast) to 3 (slow, better at the same size).",
+)
+@click.option(
     "--packet-ms",
     type=click.IntRange(20, 10_000),
     default=1000,
@@ -130,6 +144,8 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 def encode(
     shared: Conversion,
     bitrate: float | None,
+    quality: float | None,
+    effort: int,
     packet_ms: int,
     embed: bool,
     verify: bool,
@@ -143,10 +159,14 @@ def encode(
     """Compress audio: x.wav (FLAC, OGG, AIFF, MP3...) becomes x.nac."""
     if raw != (rate is not None) or (not raw and (channels or raw_format)):
         raise click.UsageError("--raw needs --rate, and may have --channels and --format")
+    if bitrate is not None and quality is not None:
+        raise click.UsageError("--bitrate or --quality, not both")
     from nacli.task import EncodeOptions
 
     options = EncodeOptions(
         bitrate=bitrate,
+        quality=quality,
+        effort=effort,
         packet_ms=packet_ms,
         embed=embed,
         tags=tags,

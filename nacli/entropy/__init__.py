@@ -18,6 +18,7 @@ from nacli.entropy.coder import (
     PayloadReader,
     frequencies,
 )
+from nacli.entropy.forecast import Forecast
 from nacli.entropy.learned import LearnedModel
 from nacli.entropy.tables import StaticTables
 
@@ -26,6 +27,7 @@ __all__ = [
     "PRECISION_BITS",
     "ChannelCodes",
     "EntropyModel",
+    "Forecast",
     "LearnedModel",
     "PayloadReader",
     "StaticTables",

@@ -11,13 +11,16 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import constriction
 import numpy as np
 from numpy.typing import NDArray
 
 from nacli.config import GAIN_LEVELS
+
+if TYPE_CHECKING:
+    from nacli.entropy.forecast import Forecast
 
 Integers = NDArray[np.int32]
 Frequencies = NDArray[np.int64]
@@ -156,6 +159,10 @@ class EntropyModel(ABC):
     @abstractmethod
     def pop_codes(self, coder: Coder, gains: Integers, counts: Integers) -> Integers:
         """Codes [F, N] of a channel, 0 where a frame has fewer stages."""
+
+    @abstractmethod
+    def forecast(self, gains: Integers, counts: Integers) -> Forecast:
+        """What codes of a channel with these gains and stage counts would take."""
 
     @cached_property
     def digest(self) -> bytes:

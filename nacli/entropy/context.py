@@ -75,7 +75,7 @@ class Context:
     integers within +-127."""
 
     def __init__(self, vectors: Vectors, order: Order, gains: Integers, counts: Integers) -> None:
-        self._vectors, self._counts = vectors, counts
+        self.vectors, self._counts = vectors, counts
         self._offsets = np.array(order.offsets, dtype=np.intp)
         self._visible = order.known.astype(np.float32)[:, :, None]
         # before the first frame and after the last there is nothing, which is zero
@@ -98,9 +98,13 @@ class Context:
         left = np.minimum(4 * (self._counts[frames] - stage), LIMIT).astype(np.float32)
         return np.concatenate([self._inputs[frames + self._margin], left[:, None]], axis=1)
 
+    def nothing(self, frames: Frames) -> Integers:
+        """The sums [M, D] of no codes."""
+        return np.zeros((len(frames), self._sums.shape[1]), dtype=np.int32)
+
     def add(self, frames: Frames, stage: int, codes: Integers) -> None:
         """Take what the codes [M] of a stage turned out to be."""
-        sums = self._sums[frames] + self._vectors(stage, codes)
+        sums = self._sums[frames] + self.vectors(stage, codes)
         self._sums[frames] = sums
         self._inputs[frames + self._margin] = quantize_sums(sums)
 

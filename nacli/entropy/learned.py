@@ -24,6 +24,7 @@ from nacli.entropy.coder import (
     push_places,
 )
 from nacli.entropy.context import PLAIN_INPUTS, Context, Frames, Order, Vectors
+from nacli.entropy.forecast import LearnedForecast
 from nacli.entropy.network import Network, Tensors
 
 Logits = NDArray[np.float32]
@@ -151,6 +152,10 @@ class LearnedModel(EntropyModel):
                     codes[group[part], stage] = coder.decode(ROW_MODELS, table)
                 context.add(group[used], stage, codes[group[used], stage])
         return codes
+
+    def forecast(self, gains: Integers, counts: Integers) -> LearnedForecast:
+        context = self._context(gains, counts)
+        return LearnedForecast(self._network, self._order, context, counts)
 
     def _context(self, gains: Integers, counts: Integers) -> Context:
         return Context(self._vectors, self._order, gains, counts)

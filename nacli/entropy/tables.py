@@ -16,6 +16,7 @@ from nacli.entropy.coder import (
     coder_model,
     symbol_bits,
 )
+from nacli.entropy.forecast import StaticForecast
 
 
 class StaticTables(EntropyModel):
@@ -29,7 +30,8 @@ class StaticTables(EntropyModel):
         self.gain_table, self.code_table = gain_table, code_table
         self.shape = (code_table.shape[0], code_table.shape[1])
         self._bits = symbol_bits(code_table)
-        self.mean_code_bits = (self._bits * 2.0**-self._bits).sum(-1)
+        self.shares = 2.0**-self._bits
+        self.mean_code_bits = (self._bits * self.shares).sum(-1)
         self._models = [coder_model(row) for row in code_table]
 
     def code_bits(self, channel: ChannelCodes) -> Floats:
@@ -48,6 +50,9 @@ class StaticTables(EntropyModel):
             used = np.flatnonzero(counts > stage)
             codes[used, stage] = coder.decode(self._models[stage], len(used))
         return codes
+
+    def forecast(self, gains: Integers, counts: Integers) -> StaticForecast:
+        return StaticForecast(self._bits.astype(np.float32), len(counts))
 
     def to_bytes(self) -> bytes:
         """Stages and codebook size as uint16, then both tables as uint32; little-endian."""

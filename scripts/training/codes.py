@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from nacli.allocate import highest_level
+from nacli.allocate import highest_level, packet_counts
 from nacli.checkpoint import Model
-from nacli.encoder import packet_counts
 from nacli.entropy import ChannelCodes
 from nacli.quantize import search, select
 from training.corpus import Sampler, read_corpus, validation_clips
@@ -71,7 +70,7 @@ def analyze(model: Model, pcm: NDArray[np.float32]) -> Segment:
     hop = model.config.hop
     pcm = pcm[: len(pcm) // hop * hop]
     latents, gains = model.networks.analyze(pcm[None], model.networks.new_history())
-    paths = search(latents[0], model.codebooks, model.codebooks.stages)
+    paths = search(latents[0], model.codebooks, model.codebooks.stages).paths
     return Segment(gains[0], paths.astype(np.int16))
 
 

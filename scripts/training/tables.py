@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.allocate import highest_level
+from nacli.allocate import highest_level, packet_counts
 from nacli.config import GAIN_LEVELS, ModelConfig
-from nacli.encoder import packet_counts
 from nacli.entropy import StaticTables, frequencies
 from nacli.model import Networks
 from nacli.quantize import Codebooks, search, select
@@ -33,7 +32,7 @@ def fit_tables(
         level = int(random.integers(8, highest_level(config.stages)))
         counts = packet_counts(gains, (level,), config.stages)[0]
         depth = max(1, int(counts.max()))
-        codes = select(search(latents[0], codebooks, depth), counts)
+        codes = select(search(latents[0], codebooks, depth).paths, counts)
         for stage in range(depth):
             np.add.at(code_counts[stage], codes[counts > stage, stage], 1)
     return StaticTables(

@@ -1,0 +1,210 @@
+"""Which codes a packet gets: as many stages as fit a budget, or as a quality asks for."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.allocate import highest_level, packet_counts, packet_levels
+from nacli.checkpoint import Model
+from nacli.entropy import ChannelCodes
+from nacli.format import packet_cost
+from nacli.quantize import Found, search, select
+from nacli.refine import exchange_rates, refine
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int32]
+
+DEFAULT_EFFORT = 1
+"""The highest at which two cores encode at 15 times real time."""
+TRIES = 3
+"""Times that codes are weighed against their bits before a packet does without."""
+AUDIBLE = 24
+"""Gain steps under a packet's peak, 36 dB, within which frames count for what is close enough."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How codes are searched: `beam` sums of every frame are kept. With `refined`, so many are kept
+    in a second pass, which weighs errors against bits: those of the model or, with `by_tables`, of
+    its fixed tables. `eagerness` is the share of what a bit buys that is paid for it."""
+
+    beam: int
+    refined: int = 0
+    by_tables: bool = False
+    eagerness: float = 0.0
+
+
+EFFORTS = (
+    Effort(1),
+    Effort(4),
+    Effort(1, refined=8, by_tables=True, eagerness=0.5),
+    Effort(1, refined=8, eagerness=0.25),
+)
+"""By number, as `--effort` takes it."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A packet's levels by channel, its codes, and the payload that holds them."""
+
+    levels: tuple[int, ...]
+    channels: list[ChannelCodes]
+    payload: bytes
+
+
+class Chooser:
+    """Chooses levels and codes of the packets of a stream."""
+
+    def __init__(self, model: Model, packet_frames: int, effort: int) -> None:
+        """`packet_frames` is what the header says; `effort` an index of EFFORTS, else
+        `ValueError`."""
+        if not 0 <= effort < len(EFFORTS):
+            raise ValueError(f"effort {effort} is not within 0..{len(EFFORTS) - 1}")
+        self._model, self._frames, self._effort = model, packet_frames, EFFORTS[effort]
+        rates = exchange_rates(model.codebooks, model.tables, model.entropy.mean_code_bits)
+        self._prices = self._effort.eagerness * rates
+        self._share = 0.95
+        """Of the bits of plain codes that refined ones take, from the packets so far."""
+
+    def at_level(self, latents: Floats, gains: Integers, level: int, enough_db: float) -> Chosen:
+        """Latents [C, F, D] and gains [C, F] at a level, or a lower one at which the latents come
+        back with a signal-to-noise ratio of `enough_db` already."""
+        found = self._search(latents, gains, level)
+        level = self._enough(found, gains, enough_db, level)
+        if self._effort.refined:
+            return self._refine(latents, found, gains, level)
+        return self._code(self._channels(found, gains, level), level)
+
+    def fit(self, latents: Floats, gains: Integers, budget: int, enough_db: float) -> Chosen:
+        """The highest level whose packet should fit a budget in bytes, or a lower one that does or
+        at which `enough_db` is reached.
+
+        Only the deepest level that may be needed is scored code by code: what is left of it at a
+        lower level tells closely enough what that will take.
+        """
+        most = highest_level(self._model.codebooks.stages)
+        typical = self._bisect(gains, self._typical_bits, 8 * 1.1 * budget, most)
+        deepest = min(most, typical + 6)
+        found = self._search(latents, gains, deepest)
+        deepest = self._enough(found, gains, enough_db, deepest)
+        size = self._sizes(found, gains, deepest)
+        if self._effort.refined:
+            refined = self._fit_refined(latents, found, gains, size, budget, deepest)
+            if refined:
+                return refined
+        wanted = float(budget)
+        while True:
+            level = self._bisect(gains, size, wanted, deepest)
+            chosen = self._code(self._channels(found, gains, level), level)
+            over = self._packet_size(8 * len(chosen.payload), gains) - budget
+            if over <= 0 or level == 0:
+                return chosen
+            deepest, wanted = level - 1, wanted - over
+
+    def _fit_refined(
+        self,
+        latents: Floats,
+        found: list[Found],
+        gains: Integers,
+        size: Callable[[Integers, float], float],
+        budget: int,
+        deepest: int,
+    ) -> Chosen | None:
+        """As `fit`, with the bits that refined codes save spent on a higher level."""
+        wanted = float(budget)
+        for _ in range(TRIES):
+            level = self._bisect(gains, partial(size, share=self._share), wanted, deepest)
+            chosen = self._refine(latents, found, gains, level)
+            real = self._packet_size(8 * len(chosen.payload), gains)
+            plain = size(self._counts(gains, level), 1.0)
+            self._share += (min(1.0, real / plain) - self._share) / 2
+            if real <= budget:
+                return chosen
+            wanted, deepest = wanted - (real - budget), max(0, level - 1)
+        return None
+
+    def _refine(self, latents: Floats, found: list[Found], gains: Integers, level: int) -> Chosen:
+        entropy = self._model.tables if self._effort.by_tables else self._model.entropy
+        channels = []
+        for i, count in enumerate(self._counts(gains, level)):
+            errors = found[i].errors[count, np.arange(len(count))]
+            codes = refine(
+                latents[i],
+                count,
+                errors,
+                self._prices[count],
+                entropy.forecast(gains[i], count),
+                self._model.codebooks,
+                self._effort.refined,
+            )
+            channels.append(ChannelCodes(gains[i], codes, count))
+        return self._code(channels, level)
+
+    def _search(self, latents: Floats, gains: Integers, level: int) -> list[Found]:
+        depth = max(1, int(self._counts(gains, level).max()))
+        return [search(rows, self._model.codebooks, depth, self._effort.beam) for rows in latents]
+
+    def _enough(self, found: list[Found], gains: Integers, decibels: float, most: int) -> int:
+        """The lowest level at which what is lost of the latents is small; `most` if none below."""
+        audible = gains > max(0, int(gains.max()) - AUDIBLE)
+        whole = sum(float(f.errors[0, row].sum()) for f, row in zip(found, audible, strict=True))
+
+        def kept(level: int) -> float:
+            rows = zip(found, audible, self._counts(gains, level), strict=True)
+            lost = sum(float(f.errors[c[row], row.nonzero()[0]].sum()) for f, row, c in rows)
+            return 10 * math.log10(whole / lost) if lost > 0 else math.inf
+
+        return bisect_left(range(most), decibels, key=kept)
+
+    def _sizes(
+        self, found: list[Found], gains: Integers, deepest: int
+    ) -> Callable[[Integers, float], float]:
+        """A function from stage counts, of levels to `deepest`, and the share of their codes' bits
+        that is needed, to the size of their packet."""
+        entropy = self._model.entropy
+        bits = [entropy.code_bits(c) for c in self._channels(found, gains, deepest)]
+        sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
+        gain_bits = sum(entropy.gains.bits(row) for row in gains)
+
+        def size(counts: Integers, share: float = 1.0) -> float:
+            rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
+            code_bits = sum(float(row.sum()) for row in rows)
+            return self._packet_size(share * code_bits + gain_bits, counts)
+
+        return size
+
+    def _bisect(
+        self, gains: Integers, size: Callable[[Integers], float], limit: float, most: int
+    ) -> int:
+        """The highest level to `most` whose stage counts have at most this `size`; else 0."""
+        return bisect_right(
+            range(1, most + 1), limit, key=lambda level: size(self._counts(gains, level))
+        )
+
+    def _typical_bits(self, counts: Integers) -> float:
+        """What codes of average size would take."""
+        total = np.concatenate([[0.0], np.cumsum(self._model.entropy.mean_code_bits)])
+        return float(total[counts].sum())
+
+    def _packet_size(self, payload_bits: float, rows: Integers) -> float:
+        """Bytes of a packet of `rows` [C, F] with such a payload."""
+        return packet_cost(len(rows), math.ceil(payload_bits / 8), rows.shape[1], self._frames)
+
+    def _counts(self, gains: Integers, level: int) -> Integers:
+        levels = packet_levels(level, len(gains))
+        return packet_counts(gains, levels, self._model.codebooks.stages)
+
+    def _channels(self, found: list[Found], gains: Integers, level: int) -> list[ChannelCodes]:
+        rows = zip(found, gains, self._counts(gains, level), strict=True)
+        return [ChannelCodes(row, select(f.paths, count), count) for f, row, count in rows]
+
+    def _code(self, channels: list[ChannelCodes], level: int) -> Chosen:
+        payload = self._model.entropy.compress(channels)
+        return Chosen(packet_levels(level, len(channels)), channels, payload)

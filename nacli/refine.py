@@ -1,0 +1,106 @@
+"""Rate-distortion choice of codes: squared error + price x bits, in the order of coding.
+
+The search of `quantize` takes the nearest sums. Here a candidate also pays for the bits that the
+entropy model asks, given the frames coded before and the candidate's own earlier stages (entropy-
+constrained quantisation: Chou, Lookabaugh and Gray, 1989). What a code does to the predictions of
+later frames is left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.entropy import Forecast, StaticTables
+from nacli.quantize import Codebooks, Codes, Floats, smallest
+
+Frames = NDArray[np.intp]
+Bits = NDArray[np.float64]
+
+LIFT = 0.35
+"""Codes that are cheap are also small, and quantised latents lack the energy of their error as it
+is; so latents are made larger by this share of their relative error first."""
+
+
+def exchange_rates(codebooks: Codebooks, tables: StaticTables, code_bits: Bits) -> Floats:
+    """Squared error that a bit buys at the last of 0 to N stages [N + 1].
+
+    What a stage of trained vectors takes from the error is, on average, their own energy; a code of
+    it takes `code_bits` [N] on average.
+    """
+    gained = (tables.shares * codebooks.energies).sum(1)
+    return np.concatenate([[0.0], gained / code_bits]).astype(np.float32)
+
+
+def refine(
+    latents: Floats,
+    counts: Codes,
+    errors: Floats,
+    prices: Floats,
+    forecast: Forecast,
+    codebooks: Codebooks,
+    beam: int,
+) -> Codes:
+    """Codes [F, depth] of latents [F, D] with stage counts [F], 0 where a frame has fewer stages.
+
+    `errors` [F] are the squared errors that so many stages leave, roughly; `prices` [F] those that
+    a bit is worth. The `beam` best candidates of a frame are kept from stage to stage.
+    """
+    energies = np.square(latents).sum(1)
+    lift = 1 + LIFT * np.minimum(1, errors / np.maximum(energies, 1e-9))
+    latents = latents * lift[:, None].astype(np.float32)
+    codes = np.zeros((len(counts), int(counts.max(initial=0))), dtype=np.int32)
+    for group in forecast.groups():
+        frames = group[counts[group] > 0]
+        if len(frames):
+            state = forecast.begin(frames)
+            candidates = _Candidates(latents[frames], state, codes.shape[1])
+            for stage in range(int(counts[frames].max())):
+                candidates.leave(counts[frames] > stage)
+                candidates.extend(stage, forecast, codebooks, prices[frames], beam)
+            codes[frames] = candidates.best()
+            forecast.settle(codes[frames])
+    return codes
+
+
+class _Candidates:
+    """The best sums of each frame of a group so far, the cheapest first; and the codes of the
+    frames that have all their stages."""
+
+    def __init__(self, latents: Floats, state: Codes, depth: int) -> None:
+        self._rows = np.arange(len(latents))
+        self._residual, self._state = latents[:, None], state
+        self._cost = np.zeros((len(latents), 1), dtype=np.float32)
+        self._paths = np.zeros((len(latents), 1, depth), dtype=np.int32)
+        self._done = np.zeros((len(latents), depth), dtype=np.int32)
+
+    def leave(self, going_on: NDArray[np.bool_]) -> None:
+        """Set aside the frames that have no further stage."""
+        on = going_on[self._rows]
+        if not on.all():
+            self._done[self._rows[~on]] = self._paths[~on, 0]
+            self._rows, self._paths, self._cost = self._rows[on], self._paths[on], self._cost[on]
+            self._residual, self._state = self._residual[on], self._state[on]
+
+    def extend(
+        self, stage: int, forecast: Forecast, codebooks: Codebooks, prices: Floats, beam: int
+    ) -> None:
+        """Add a code of a stage to each, and keep the best."""
+        rows, width, dim = self._residual.shape
+        vectors, size = codebooks.vectors[stage], codebooks.vectors.shape[1]
+        cost = forecast.bits(self._rows, stage, self._state) * prices[self._rows, None, None]
+        cost += (self._residual.reshape(-1, dim) @ codebooks.doubled[stage]).reshape(cost.shape)
+        cost += codebooks.energies[stage]
+        cost += self._cost[:, :, None]  # less the latents' energy, which all candidates share
+        chosen, self._cost = smallest(cost.reshape(rows, width * size), beam)
+        parent, code = np.divmod(chosen, size)
+        code, row = code.astype(np.int32), np.arange(rows)[:, None]
+        self._residual = self._residual[row, parent] - vectors[code]
+        self._state = forecast.extend(self._state[row, parent], stage, code)
+        self._paths = self._paths[row, parent]
+        self._paths[:, :, stage] = code
+
+    def best(self) -> Codes:
+        """Codes [M, depth] of all frames of the group."""
+        self._done[self._rows] = self._paths[:, 0]
+        return self._done
