@@ -1,6 +1,7 @@
-"""How many codes a .nac file holds, stage by stage: what they would take as plain numbers.
+"""Where the bits of a .nac file's payloads went, stage by stage, and what its codes would take as
+plain numbers.
 
-Stage counts follow from the gains, so these are decoded, and nothing else: no code, no network.
+Gains and codes are decoded, and no sound is made of them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from nacli.allocate import packet_counts
 from nacli.checkpoint import Model
 from nacli.encoder import MAX_PACKET_FRAMES
-from nacli.entropy import EntropyModel
+from nacli.entropy import ChannelCodes, EntropyModel
 from nacli.errors import DamagedPacket, WrongModel
 from nacli.files import naming, read_bytes_blocks
 from nacli.format import Event, Header, Packet, Parser
@@ -23,18 +24,22 @@ from nacli.tables import read_tables
 
 @dataclass(frozen=True)
 class CodeCounts:
-    """Codes by stage [N], the bits of one as a plain number, and what the gains take, coded."""
+    """Codes by stage [N] and what they take, coded [N]; the bits of one as a plain number; and what
+    the gains take, coded."""
 
     codes: NDArray[np.int64]
-    code_bits: int
+    stage_bits: NDArray[np.float64]
+    plain_bits: int
     gain_bits: float
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, to stand beside what `nacli.info.to_json` gives."""
         return {
             "codes": int(self.codes.sum()),
-            "raw_code_bits": int(self.codes.sum()) * self.code_bits,
-            "raw_stage_bits": (self.codes * self.code_bits).tolist(),
+            "raw_code_bits": int(self.codes.sum()) * self.plain_bits,
+            "raw_stage_bits": (self.codes * self.plain_bits).tolist(),
+            "code_bits": round(float(self.stage_bits.sum())),
+            "stage_bits": np.rint(self.stage_bits).astype(int).tolist(),
             "gain_bits": round(self.gain_bits),
         }
 
@@ -60,17 +65,20 @@ class CodeCounter:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._entropy: EntropyModel = model.entropy
-        self._codes = np.zeros(self._entropy.shape[0], dtype=np.int64)
+        self._start(model.entropy)
         self._gain_bits = 0.0
+
+    def _start(self, entropy: EntropyModel) -> None:
+        self._entropy = entropy
+        self._codes = np.zeros(entropy.shape[0], dtype=np.int64)
+        self._stage_bits = np.zeros(entropy.shape[0])
 
     def take(self, event: Event) -> None:
         """Add an event; the errors are those of `count_codes`."""
         if isinstance(event, Header):
             if event.model != self._model.digest:
                 raise WrongModel("made with another model, whose gains cannot be read")
-            _, self._entropy = read_tables(event, self._model)
-            self._codes = np.zeros(self._entropy.shape[0], dtype=np.int64)
+            self._start(read_tables(event, self._model)[1])
         elif isinstance(event, Packet):
             self._add(event)
 
@@ -80,12 +88,17 @@ class CodeCounter:
         try:
             reader = self._entropy.open(packet.payload)
             gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
+            counts = packet_counts(gains, packet.levels, len(self._codes))
+            codes = [reader.codes(*rows) for rows in zip(gains, counts, strict=True)]
         except ValueError as error:
             raise DamagedPacket(f"packet {packet.sequence}: {error}") from error
-        counts = packet_counts(gains, packet.levels, len(self._codes))
         self._codes += (counts.ravel()[:, None] > np.arange(len(self._codes))).sum(0)
-        self._gain_bits += sum(self._entropy.gains.bits(row) for row in gains)
+        for rows in zip(gains, codes, counts, strict=True):
+            channel = ChannelCodes(*rows)
+            self._stage_bits += self._entropy.code_bits(channel).sum(0)
+            self._gain_bits += self._entropy.gains.bits(channel.gains)
 
     def result(self) -> CodeCounts:
         size = self._entropy.shape[1]
-        return CodeCounts(self._codes, (size - 1).bit_length(), self._gain_bits)
+        plain = (size - 1).bit_length()
+        return CodeCounts(self._codes, self._stage_bits, plain, self._gain_bits)

@@ -6,7 +6,6 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,8 @@ DEFAULT_EFFORT = 1
 """The highest at which two cores encode at 15 times real time."""
 TRIES = 3
 """Times that codes are weighed against their bits before a packet does without."""
+MARGIN = 1.01
+"""Of the bits that are expected, since another try costs more than bits that wait a packet."""
 AUDIBLE = 24
 """Gain steps under a packet's peak, 36 dB, within which frames count for what is close enough."""
 
@@ -101,7 +102,7 @@ class Chooser:
                 return refined
         wanted = float(budget)
         while True:
-            level = self._bisect(gains, size, wanted, deepest)
+            level = self._bisect(gains, lambda counts: size(counts, 1.0), wanted, deepest)
             chosen = self._code(self._channels(found, gains, level), level)
             over = self._packet_size(8 * len(chosen.payload), gains) - budget
             if over <= 0 or level == 0:
@@ -118,13 +119,17 @@ class Chooser:
         deepest: int,
     ) -> Chosen | None:
         """As `fit`, with the bits that refined codes save spent on a higher level."""
+
+        def expected(counts: Integers) -> float:
+            return size(counts, MARGIN * self._share)
+
         wanted = float(budget)
         for _ in range(TRIES):
-            level = self._bisect(gains, partial(size, share=self._share), wanted, deepest)
+            level = self._bisect(gains, expected, wanted, deepest)
             chosen = self._refine(latents, found, gains, level)
             real = self._packet_size(8 * len(chosen.payload), gains)
             plain = size(self._counts(gains, level), 1.0)
-            self._share += (min(1.0, real / plain) - self._share) / 2
+            self._share += (real / plain - self._share) / 2
             if real <= budget:
                 return chosen
             wanted, deepest = wanted - (real - budget), max(0, level - 1)
@@ -152,7 +157,8 @@ class Chooser:
         return [search(rows, self._model.codebooks, depth, self._effort.beam) for rows in latents]
 
     def _enough(self, found: list[Found], gains: Integers, decibels: float, most: int) -> int:
-        """The lowest level at which what is lost of the latents is small; `most` if none below."""
+        """The lowest level at which what is lost of the latents is small; `most` if none below. More
+        stages lose less, but for exceptions that do not matter here."""
         audible = gains > max(0, int(gains.max()) - AUDIBLE)
         whole = sum(float(f.errors[0, row].sum()) for f, row in zip(found, audible, strict=True))
 
@@ -173,7 +179,7 @@ class Chooser:
         sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
         gain_bits = sum(entropy.gains.bits(row) for row in gains)
 
-        def size(counts: Integers, share: float = 1.0) -> float:
+        def size(counts: Integers, share: float) -> float:
             rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
             code_bits = sum(float(row.sum()) for row in rows)
             return self._packet_size(share * code_bits + gain_bits, counts)

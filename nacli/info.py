@@ -38,8 +38,12 @@ class FileInfo:
     frames: int = 0
     header_bytes: int = 0
     framing_bytes: int = 0
+    end_bytes: int = 0
+    """Of the framing, those of the end record."""
     payload_bytes: int = 0
     damaged_bytes: int = 0
+    least_packet_bytes: int = 0
+    most_packet_bytes: int = 0
     damages: list[Damage] = field(default_factory=list)
     in_order: bool = True
     """Whether every packet is the one after the one before it."""
@@ -70,6 +74,12 @@ class FileInfo:
     def missing_packets(self) -> int | None:
         """Packets that the end record counts and the file lacks; None without an end record."""
         return max(0, self.end.packets - self.packets) if self.end else None
+
+    @property
+    def mean_packet_bytes(self) -> float:
+        """Of whole packets, framing included; 0 where there are none."""
+        end = self.end_bytes
+        return (self.payload_bytes + self.framing_bytes - end) / max(1, self.packets)
 
     @property
     def kbps(self) -> float | None:
@@ -104,6 +114,8 @@ def _count(info: FileInfo, event: Event, size: int) -> None:
     match event:
         case Packet():
             info.in_order &= event.sequence == info.packets & 0xFFFF
+            info.least_packet_bytes = min(info.least_packet_bytes or size, size)
+            info.most_packet_bytes = max(info.most_packet_bytes, size)
             info.packets += 1
             info.frames += event.frames
             info.payload_bytes += len(event.payload)
@@ -111,6 +123,7 @@ def _count(info: FileInfo, event: Event, size: int) -> None:
         case EndRecord():
             info.end = event
             info.framing_bytes += size
+            info.end_bytes += size
         case Damage():
             info.damages.append(event)
             info.damaged_bytes += size
@@ -159,6 +172,11 @@ def to_json(info: FileInfo) -> dict[str, Any]:
         "framing_bits": 8 * info.framing_bytes,
         "payload_bits": 8 * info.payload_bytes,
         "damaged_bits": 8 * info.damaged_bytes,
+        "packet_bits": {
+            "min": 8 * info.least_packet_bytes,
+            "mean": 8 * info.mean_packet_bytes,
+            "max": 8 * info.most_packet_bytes,
+        },
         "damages": [asdict(damage) for damage in info.damages],
         "end": info.end and _end_json(info.end),
     }

@@ -66,7 +66,7 @@ def shares(model: Model, data: bytes) -> tuple[float, float]:
         counter.take(event)
         payload_bits += 8 * len(event.payload) if isinstance(event, Packet) else 0
     counts = counter.result()
-    raw = max(1, int(counts.codes.sum()) * counts.code_bits)
+    raw = max(1, int(counts.codes.sum()) * counts.plain_bits)
     return 100 * payload_bits / raw, 100 * (payload_bits - counts.gain_bits) / raw
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nacli.allocate import RateControl, highest_level, stage_counts
+from nacli.allocate import QualityControl, RateControl, highest_level, stage_counts
 
 gains_lists = st.lists(st.integers(0, 80), min_size=1, max_size=75)
 
@@ -53,3 +54,33 @@ def test_savings_are_spent_later() -> None:
     assert rate.budget(1.0) == 1000
     rate.spend(1.0, 200)
     assert rate.budget(1.0) == 1200
+
+
+def test_a_long_silence_is_not_spent_afterwards() -> None:
+    rate = RateControl(8.0, reserve=0)
+    for _ in range(60):
+        rate.spend(1.0, 10)
+    spent = 0
+    for _ in range(20):
+        budget = rate.budget(1.0)
+        assert budget <= 2000
+        rate.spend(1.0, budget)
+        spent += budget
+    assert 23_000 < spent <= 24_000
+
+
+def test_quiet_packets_get_fewer_stages_than_loud_ones_before_them() -> None:
+    quality, alone = QualityControl(5), QualityControl(5)
+    loud, quiet = (np.full((1, 75), gain, dtype=np.int32) for gain in (60, 40))
+    first, then = quality.level(loud, 1.0), quality.level(quiet, 1.0)
+    assert first == alone.level(quiet, 1.0) == then + 28
+    later = [quality.level(quiet, 1.0) for _ in range(25)]
+    assert sorted(later) == later
+    assert later[-1] == first
+    assert QualityControl(0).level(loud, 1.0) < first < QualityControl(10).level(loud, 1.0)
+
+
+@pytest.mark.parametrize("quality", [-0.1, 10.1, float("nan")])
+def test_qualities_out_of_range_are_refused(quality: float) -> None:
+    with pytest.raises(ValueError, match="quality"):
+        QualityControl(quality)

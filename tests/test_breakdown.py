@@ -16,8 +16,10 @@ from fake_model import CONFIG, make_model
 from nacli.allocate import packet_counts
 from nacli.breakdown import count_codes
 from nacli.codec import encode
+from nacli.entropy import ChannelCodes
 from nacli.errors import WrongModel
 from nacli.format import Packet, Parser
+from nacli.info import read_info
 
 TALK = np.random.default_rng(0).normal(size=(40_000, 2)).astype(np.float32) * 0.1
 
@@ -29,23 +31,33 @@ def test_codes_are_counted_by_stage(tmp_path: Path, learned: bool, embed: bool) 
     path = tmp_path / "x.nac"
     path.write_bytes(encode(TALK, 24_000, model=model, bitrate=3, embed=embed))
     values = count_codes(str(path), make_model() if embed else model).to_json()
-    codes, gain_bits = decoded(path.read_bytes(), model)
+    codes, stage_bits, gain_bits = decoded(path.read_bytes(), model)
     assert values["raw_stage_bits"] == [4 * n for n in codes]  # 16 codes in a book
     assert values["raw_code_bits"] == 4 * values["codes"] == 4 * sum(codes)
+    assert values["stage_bits"] == [round(bits) for bits in stage_bits]
+    assert values["code_bits"] == pytest.approx(sum(stage_bits), abs=1)
     assert values["gain_bits"] == round(gain_bits)
+    coded = values["code_bits"] + values["gain_bits"]
+    info = read_info(str(path))
+    assert coded - 40 * info.packets <= 8 * info.payload_bytes <= coded + 40 * info.packets
 
 
-def decoded(data: bytes, model: Any) -> tuple[list[int], float]:
-    """Codes by stage and bits of gains, by way of the codes themselves."""
+def decoded(data: bytes, model: Any) -> tuple[list[int], list[float], float]:
+    """Codes and their bits by stage, and bits of gains."""
     parser, total, bits = Parser(), np.zeros(CONFIG.stages, dtype=int), 0.0
+    stage_bits = np.zeros(CONFIG.stages)
     for event in [*parser.feed(data), *parser.finish()]:
         if isinstance(event, Packet):
             reader = model.entropy.open(event.payload)
             gains = np.stack([reader.gains(event.frames) for _ in event.levels])
-            for row in packet_counts(gains, event.levels, CONFIG.stages):
-                total += [(row > stage).sum() for stage in range(CONFIG.stages)]
+            for row, count in zip(
+                gains, packet_counts(gains, event.levels, CONFIG.stages), strict=True
+            ):
+                total += [(count > stage).sum() for stage in range(CONFIG.stages)]
+                channel = ChannelCodes(row, reader.codes(row, count), count)
+                stage_bits += model.entropy.code_bits(channel).sum(0)
             bits += sum(model.entropy.gains.bits(row) for row in gains)
-    return total.tolist(), bits
+    return total.tolist(), stage_bits.tolist(), bits
 
 
 def test_another_model_is_named(tmp_path: Path) -> None:
@@ -69,4 +81,8 @@ def test_the_command_line(tmp_path: Path) -> None:
     values = json.loads(run("--json", "--codes", str(path)).stdout)
     assert values["raw_code_bits"] == sum(values["raw_stage_bits"]) > 0
     assert "raw_code_bits" not in json.loads(run("--json", str(path)).stdout)
-    assert run("--codes", str(path)).returncode == 2
+    assert run("--codes", "--check", str(path)).returncode == 2
+    assert run("--codes", "-").returncode == 2
+    lines = run("--codes", str(path)).stdout.splitlines()
+    assert f"  codes      {values['code_bits']} bits" in "\n".join(lines)
+    assert sum(line.startswith("  stage ") for line in lines) == CONFIG.stages

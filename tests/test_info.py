@@ -78,6 +78,8 @@ def test_json_has_stable_names(path: Path) -> None:
         values[name] for name in ("header_bits", "framing_bits", "payload_bits", "damaged_bits")
     ]
     assert sum(bits) == 8 * values["file_bytes"]
+    size = 8 * len(PACKETS[0])
+    assert values["packet_bits"] == {"min": size, "mean": size, "max": size}
     assert values["model"] == bytes(range(32)).hex()
     assert values["codebooks"] == {"digest": b"codebook".hex(), "inline_bytes": 6}
     assert values["entropy"]["kind"] == "static"
@@ -92,7 +94,8 @@ def test_json_has_stable_names(path: Path) -> None:
         "version", "sample_rate", "channels", "channel_mode", "sample_format", "samples",
         "seconds", "hop", "frames_per_packet", "stages", "model", "codebooks", "entropy", "tags",
         "picture", "packets", "missing_packets", "frames", "file_bytes", "kbps", "header_bits",
-        "framing_bits", "payload_bits", "damaged_bits", "damages", "end",
+        "framing_bits", "payload_bits", "damaged_bits", "packet_bits", "damages",
+        "end",
     ]  # fmt: skip
 
 

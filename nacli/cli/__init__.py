@@ -10,8 +10,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from nacli.cli.bench import bench
-from nacli.cli.commands import decode, encode, info
+from nacli.cli.commands import decode, encode
 from nacli.cli.group import main
+from nacli.cli.inspection import info
 
 for command in (encode, decode, info, bench):
     main.add_command(command)

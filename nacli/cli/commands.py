@@ -1,9 +1,7 @@
-"""The commands: they parse, call and print."""
+"""The commands that convert: they parse and call."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -11,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nacli.cli.group import one_line, report
 from nacli.cli.jobs import plan, refuse_report
 from nacli.cli.running import Manner, run_jobs
 from nacli.cli.tags import check_tags
-from nacli.errors import NacliError
-from nacli.files import AUDIO_EXTENSIONS, input_name, naming
+from nacli.files import AUDIO_EXTENSIONS
 
 if TYPE_CHECKING:
     from nacli.task import Options
@@ -228,45 +224,3 @@ def check_part(start: str, stop: str | None) -> None:
             parse_position(text)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint=option) from error
-
-
-@click.command()
-@INPUTS
-@click.option("--json", "as_json", is_flag=True, help="One object, or a list for several files.")
-@click.option("--check", is_flag=True, help="Say only whether each file is whole (exit code 7).")
-@click.option("--codes", "with_codes", is_flag=True, help="With --json: count codes by stage, too.")
-def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) -> None:
-    """Show what .nac files hold; damage is reported, not repaired."""
-    from nacli.cli.table import table
-    from nacli.info import check_info, read_info, to_json
-
-    if check and as_json:
-        raise click.UsageError("--check or --json, not both")
-    if with_codes and (not as_json or "-" in inputs):
-        raise click.UsageError("--codes goes with --json, and reads no pipe: it reads files twice")
-    found, codes = [], []
-    for path in inputs:
-        try:
-            with naming(path):
-                found.append((path, read_info(path), _code_counts(path) if with_codes else {}))
-                if check:
-                    check_info(found[-1][1])
-                    click.echo(f"{one_line(input_name(path))}: whole")
-        except NacliError as error:
-            codes.append(report(error))
-    if as_json:
-        values = [{"file": path, **to_json(file), **counts} for path, file, counts in found]
-        for value in [values] if len(inputs) > 1 else values:
-            click.echo(json.dumps(value, indent=2))
-    elif found and not check:
-        click.echo("\n\n".join(table(path, file) for path, file, _ in found))
-    if codes:
-        sys.exit(codes[0])
-
-
-def _code_counts(path: str) -> dict[str, Any]:
-    """What `info --codes` adds; it needs the model, which plain `info` does not."""
-    from nacli.breakdown import count_codes
-    from nacli.codec import load_model
-
-    return count_codes(path, load_model()).to_json()

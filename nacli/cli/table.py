@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from nacli.cli.group import one_line
 from nacli.files import input_name
@@ -28,6 +29,21 @@ def table(path: str, info: FileInfo) -> str:
     return "\n".join([one_line(input_name(path)), *rows])
 
 
+def code_table(values: dict[str, Any]) -> str:
+    """What `info --codes` adds: bits by the entropy model, against plain numbers."""
+    raw, stages = values["raw_stage_bits"], values["stage_bits"]
+    lines = [f"  {'gains':<10} {values['gain_bits']} bits"]
+    lines.append(f"  {'codes':<10} {_share(values['code_bits'], values['raw_code_bits'])}")
+    for stage, (bits, plain) in enumerate(zip(stages, raw, strict=True), 1):
+        if plain:
+            lines.append(f"  {f'stage {stage}':<10} {_share(bits, plain)}")
+    return "\n".join(lines)
+
+
+def _share(bits: int, plain: int) -> str:
+    return f"{bits} bits, {100 * bits / max(1, plain):.1f}% of {plain}"
+
+
 def _rows(info: FileInfo) -> Iterator[tuple[str, str]]:
     stream = info.header.stream
     samples = "unknown" if info.samples is None else info.samples
@@ -40,6 +56,9 @@ def _rows(info: FileInfo) -> Iterator[tuple[str, str]]:
     packet_ms = 1000 * stream.frames_per_packet * stream.hop / CODED_RATE
     missing = f", {info.missing_packets} missing" if info.missing_packets else ""
     yield "packets", f"{info.packets} of {packet_ms:.0f} ms, {info.frames} frames{missing}"
+    if info.packets:
+        least, most = info.least_packet_bytes, info.most_packet_bytes
+        yield "a packet", f"{least} to {most} bytes, {info.mean_packet_bytes:.1f} on average"
     yield "codebooks", _table(info.header.codebooks)
     kind = EntropyKind(info.header.entropy.kind).name.lower()
     yield "entropy", f"{kind}, {_table(info.header.entropy)}"

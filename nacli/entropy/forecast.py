@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.entropy.context import LIMIT, Context, Frames, Order, quantize_sums
-from nacli.entropy.network import Network
+from nacli.entropy.context import Context, Frames, Order, quantize_sums
+from nacli.entropy.network import LIMIT, Network
 
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -91,7 +91,7 @@ class LearnedForecast(Forecast):
         sums = quantize_sums(state).reshape(-1, dim)
         own = np.concatenate([sums, left.repeat(width)[:, None]], axis=1, dtype=np.float32)
         logits = self._network.logits(self._sums[rows].repeat(width, axis=0), own, stage)
-        return _bits(logits).reshape(count, width, -1)
+        return _bits(logits).reshape(count, width, logits.shape[1])
 
     def extend(self, state: Integers, stage: int, codes: Integers) -> Integers:
         return state + self._context.vectors(stage, codes)
