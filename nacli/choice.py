@@ -45,7 +45,7 @@ class Effort:
 EFFORTS = (
     Effort(1),
     Effort(4),
-    Effort(1, refined=8, by_tables=True, eagerness=0.5),
+    Effort(1, refined=8, by_tables=True, eagerness=0.25),
     Effort(1, refined=8, eagerness=0.25),
 )
 """By number, as `--effort` takes it."""

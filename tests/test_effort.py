@@ -31,7 +31,7 @@ every_effort = pytest.mark.parametrize("effort", range(len(EFFORTS)))
 def forecast_bits(forecast: Forecast, channel: ChannelCodes) -> np.ndarray:
     """Bits [F, N] that a forecast gives for codes that are what they are."""
     found = np.zeros(channel.codes.shape)
-    for frames in forecast.groups():
+    for frames in filter(len, forecast.groups()):
         state = forecast.begin(frames)
         for stage in range(channel.codes.shape[1]):
             codes, on = channel.codes[frames, stage], channel.counts[frames] > stage

@@ -14,6 +14,8 @@ from nacli.entropy.network import LIMIT, Network
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
+GROUP = 256
+"""Frames that fixed tables give at a time, so that long packets need no more memory."""
 MOST_BITS = 20.0
 """That a code is said to take; the coder knows no more than 24."""
 
@@ -54,7 +56,8 @@ class StaticForecast(Forecast):
         self._bits, self._frames = bits, frames
 
     def groups(self) -> Iterator[Frames]:
-        yield np.arange(self._frames)
+        for start in range(0, self._frames, GROUP):
+            yield np.arange(start, min(start + GROUP, self._frames))
 
     def begin(self, frames: Frames) -> Integers:
         return np.zeros((len(frames), 1), dtype=np.int32)
