@@ -157,8 +157,8 @@ class Chooser:
         return [search(rows, self._model.codebooks, depth, self._effort.beam) for rows in latents]
 
     def _enough(self, found: list[Found], gains: Integers, decibels: float, most: int) -> int:
-        """The lowest level at which what is lost of the latents is small; `most` if none below. More
-        stages lose less, but for exceptions that do not matter here."""
+        """The lowest level at which what is lost of the latents is small; `most` if none below.
+        More stages lose less, but for exceptions that do not matter here."""
         audible = gains > max(0, int(gains.max()) - AUDIBLE)
         whole = sum(float(f.errors[0, row].sum()) for f, row in zip(found, audible, strict=True))
 

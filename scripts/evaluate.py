@@ -22,6 +22,7 @@ from nacli import metrics
 from nacli.bench.clips import Clip, read_clip, resample
 from nacli.breakdown import CodeCounter
 from nacli.checkpoint import Model, load_checkpoint
+from nacli.choice import DEFAULT_EFFORT
 from nacli.decoder import Decoder
 from nacli.encoder import Encoder
 from nacli.format import Packet, Parser, fixed_bytes
@@ -29,11 +30,11 @@ from nacli.format import Packet, Parser, fixed_bytes
 COLUMNS = ("kbps", "payload", "codes", "mel", "SI-SDR", "PESQ-WB", "ESTOI", "enc x", "dec x")
 
 
-def measure(model: Model, clip: Clip, bitrate: float) -> dict[str, float]:
+def measure(model: Model, clip: Clip, bitrate: float, effort: int) -> dict[str, float]:
     """Encode, decode and compare one clip of one channel."""
     pcm, rate = clip.pcm[:, 0], clip.rate
     began = time.perf_counter()
-    encoder = Encoder(model, rate, 1, bitrate=bitrate)
+    encoder = Encoder(model, rate, 1, bitrate=bitrate, effort=effort)
     data = encoder.encode(pcm[:, None]) + encoder.finish()
     encoded = time.perf_counter()
     decoder = Decoder(model)
@@ -90,7 +91,10 @@ def print_row(name: str, bitrate: float, rows: list[dict[str, float]]) -> None:
 @click.option("--bitrate", default="1.5,3,6,12", help="kbps, separated by commas.")
 @click.option("--seconds", default=0.0, help="Use only the start of each clip; 0 uses all.")
 @click.option("--tables", is_flag=True, help="Code by the fixed tables, learned model or not.")
-def main(clips: Path, checkpoint: Path | None, bitrate: str, seconds: float, tables: bool) -> None:
+@click.option("--effort", default=DEFAULT_EFFORT, help="As of `nacli encode`.")
+def main(
+    clips: Path, checkpoint: Path | None, bitrate: str, seconds: float, tables: bool, effort: int
+) -> None:
     """Print a table of means, one row for each group and bitrate."""
     model = load_checkpoint(checkpoint)
     if tables:
@@ -99,7 +103,7 @@ def main(clips: Path, checkpoint: Path | None, bitrate: str, seconds: float, tab
     for name, paths in groups(clips):
         found = [read_clip(path, seconds or None, mono=True) for path in paths]
         for kbps in map(float, bitrate.split(",")):
-            rows = [measure(model, clip, kbps) for clip in found]
+            rows = [measure(model, clip, kbps, effort) for clip in found]
             print_row(name, kbps, rows)
 
 
