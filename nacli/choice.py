@@ -24,7 +24,7 @@ DEFAULT_EFFORT = 1
 """The highest at which two cores encode at 15 times real time."""
 TRIES = 3
 """Times that codes are weighed against their bits before a packet does without."""
-MARGIN = 1.01
+MARGIN = 1.005
 """Of the bits that are expected, since another try costs more than bits that wait a packet."""
 AUDIBLE = 24
 """Gain steps under a packet's peak, 36 dB, within which frames count for what is close enough."""
@@ -71,17 +71,15 @@ class Chooser:
         self._model, self._frames, self._effort = model, packet_frames, EFFORTS[effort]
         rates = exchange_rates(model.codebooks, model.tables, model.entropy.mean_code_bits)
         self._prices = self._effort.eagerness * rates
-        self._share = 0.95
-        """Of the bits of plain codes that refined ones take, from the packets so far."""
+        self._share = 1.0
+        """Of the size that is expected of a packet, what packets took lately."""
 
     def at_level(self, latents: Floats, gains: Integers, level: int, enough_db: float) -> Chosen:
         """Latents [C, F, D] and gains [C, F] at a level, or a lower one at which the latents come
         back with a signal-to-noise ratio of `enough_db` already."""
         found = self._search(latents, gains, level)
         level = self._enough(found, gains, enough_db, level)
-        if self._effort.refined:
-            return self._refine(latents, found, gains, level)
-        return self._code(self._channels(found, gains, level), level)
+        return self._make(latents, found, gains, level)
 
     def fit(self, latents: Floats, gains: Integers, budget: int, enough_db: float) -> Chosen:
         """The highest level whose packet should fit a budget in bytes, or a lower one that does or
@@ -96,44 +94,32 @@ class Chooser:
         found = self._search(latents, gains, deepest)
         deepest = self._enough(found, gains, enough_db, deepest)
         size = self._sizes(found, gains, deepest)
-        if self._effort.refined:
-            refined = self._fit_refined(latents, found, gains, size, budget, deepest)
-            if refined:
-                return refined
-        wanted = float(budget)
-        while True:
-            level = self._bisect(gains, lambda counts: size(counts, 1.0), wanted, deepest)
-            chosen = self._code(self._channels(found, gains, level), level)
-            over = self._packet_size(8 * len(chosen.payload), gains) - budget
-            if over <= 0 or level == 0:
-                return chosen
-            deepest, wanted = level - 1, wanted - over
 
-    def _fit_refined(
+        def expected(counts: Integers) -> float:
+            return MARGIN * self._share * size(counts)
+
+        wanted, tries = float(budget), 0
+        while True:
+            level = self._bisect(gains, expected, wanted, deepest)
+            chosen = self._make(latents, found, gains, level, refined=tries < TRIES)
+            real = self._packet_size(8 * len(chosen.payload), gains)
+            self._share += (real / size(self._counts(gains, level)) - self._share) / 2
+            if real <= budget or level == 0:
+                return chosen
+            wanted, deepest, tries = wanted - (real - budget), level - 1, tries + 1
+
+    def _make(
         self,
         latents: Floats,
         found: list[Found],
         gains: Integers,
-        size: Callable[[Integers, float], float],
-        budget: int,
-        deepest: int,
-    ) -> Chosen | None:
-        """As `fit`, with the bits that refined codes save spent on a higher level."""
-
-        def expected(counts: Integers) -> float:
-            return size(counts, MARGIN * self._share)
-
-        wanted = float(budget)
-        for _ in range(TRIES):
-            level = self._bisect(gains, expected, wanted, deepest)
-            chosen = self._refine(latents, found, gains, level)
-            real = self._packet_size(8 * len(chosen.payload), gains)
-            plain = size(self._counts(gains, level), 1.0)
-            self._share += (real / plain - self._share) / 2
-            if real <= budget:
-                return chosen
-            wanted, deepest = wanted - (real - budget), max(0, level - 1)
-        return None
+        level: int,
+        refined: bool = True,
+    ) -> Chosen:
+        """The packet at a level."""
+        if refined and self._effort.refined:
+            return self._refine(latents, found, gains, level)
+        return self._code(self._channels(found, gains, level), level)
 
     def _refine(self, latents: Floats, found: list[Found], gains: Integers, level: int) -> Chosen:
         entropy = self._model.tables if self._effort.by_tables else self._model.entropy
@@ -171,18 +157,17 @@ class Chooser:
 
     def _sizes(
         self, found: list[Found], gains: Integers, deepest: int
-    ) -> Callable[[Integers, float], float]:
-        """A function from stage counts, of levels to `deepest`, and the share of their codes' bits
-        that is needed, to the size of their packet."""
+    ) -> Callable[[Integers], float]:
+        """A function from stage counts, of levels to `deepest`, to the size of their packet."""
         entropy = self._model.entropy
         bits = [entropy.code_bits(c) for c in self._channels(found, gains, deepest)]
         sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
         gain_bits = sum(entropy.gains.bits(row) for row in gains)
 
-        def size(counts: Integers, share: float) -> float:
+        def size(counts: Integers) -> float:
             rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
             code_bits = sum(float(row.sum()) for row in rows)
-            return self._packet_size(share * code_bits + gain_bits, counts)
+            return self._packet_size(code_bits + gain_bits, counts)
 
         return size
 
