@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
 DEFAULT_EFFORT = 1
-"""The highest at which two cores encode at 15 times real time."""
+"""The best value for its time; models/README.md has the figures."""
 TRIES = 3
 """Times that codes are weighed against their bits before a packet does without."""
 MARGIN = 1.005
