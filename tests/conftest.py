@@ -10,8 +10,10 @@ from hypothesis import settings
 
 from fake_model import make_model
 
-# Run by nohup, SIGHUP is ignored here and in every command that tests start, and send it to.
+# What is ignored here (SIGHUP under nohup, SIGINT in the background of a shell) would be ignored in
+# every command that the tests start, and send it to.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("nacli", deadline=None)  # a busy machine is no failure
 settings.load_profile("nacli")
