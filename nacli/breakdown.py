@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.allocate import packet_counts
 from nacli.checkpoint import Model
 from nacli.encoder import MAX_PACKET_FRAMES
-from nacli.entropy import ChannelCodes, EntropyModel
+from nacli.entropy import EntropyModel
 from nacli.errors import DamagedPacket, WrongModel
-from nacli.files import naming, read_bytes_blocks
+from nacli.files import naming
 from nacli.format import Event, Header, Packet, Parser
+from nacli.info import read_events
+from nacli.payload import read_codes
 from nacli.tables import read_tables
 
 
@@ -52,10 +53,7 @@ def count_codes(path: str, model: Model) -> CodeCounts:
     """
     parser, counter = Parser(), CodeCounter(model)
     with naming(path):
-        for block in read_bytes_blocks(path):
-            for event in parser.feed(block):
-                counter.take(event)
-        for event in parser.finish():
+        for event in read_events(parser, path):
             counter.take(event)
     return counter.result()
 
@@ -86,15 +84,11 @@ class CodeCounter:
         if packet.frames > MAX_PACKET_FRAMES:
             raise DamagedPacket("a packet is longer than any encoder writes")
         try:
-            reader = self._entropy.open(packet.payload)
-            gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
-            counts = packet_counts(gains, packet.levels, len(self._codes))
-            codes = [reader.codes(*rows) for rows in zip(gains, counts, strict=True)]
+            channels = read_codes(packet, self._entropy, len(self._codes))
         except ValueError as error:
             raise DamagedPacket(f"packet {packet.sequence}: {error}") from error
-        self._codes += (counts.ravel()[:, None] > np.arange(len(self._codes))).sum(0)
-        for rows in zip(gains, codes, counts, strict=True):
-            channel = ChannelCodes(*rows)
+        for channel in channels:
+            self._codes += (channel.counts[:, None] > np.arange(len(self._codes))).sum(0)
             self._stage_bits += self._entropy.code_bits(channel).sum(0)
             self._gain_bits += self._entropy.gains.bits(channel.gains)
 

@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.allocate import packet_counts
 from nacli.audio import check_supported
 from nacli.checkpoint import Model
 from nacli.encoder import MAX_PACKET_FRAMES, frame_count, update_check
-from nacli.entropy import ChannelCodes
 from nacli.errors import (
     DamagedHeader,
     DamagedPacket,
@@ -22,6 +20,7 @@ from nacli.errors import (
     WrongModel,
 )
 from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser, StreamInfo
+from nacli.payload import read_codes
 from nacli.playout import Playout
 from nacli.position import START, parse_position
 from nacli.postprocess import PostProcess
@@ -192,7 +191,7 @@ class Decoder:
             return
         yield from self._bridge(start)
         try:
-            coded = self._decompress(packet)
+            coded = read_codes(packet, self._entropy, self._stages)
         except ValueError as error:
             self._damage(f"packet {start // self._stream.frames_per_packet}: {error}")
             return
@@ -204,13 +203,6 @@ class Decoder:
     def _give(self, pcm: Floats) -> Floats:
         pcm, self._skip = pcm[self._skip :], max(0, self._skip - len(pcm))
         return self._playout.process(pcm)
-
-    def _decompress(self, packet: Packet) -> list[ChannelCodes]:
-        reader = self._entropy.open(packet.payload)
-        gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
-        counts = packet_counts(gains, packet.levels, self._stages)
-        rows = zip(gains, counts, strict=True)
-        return [ChannelCodes(gain, reader.codes(gain, count), count) for gain, count in rows]
 
     def _pass(self, until: int) -> None:
         """Leave out what lies before the part that is wanted."""

@@ -94,7 +94,7 @@ def read_info(path: str) -> FileInfo:
     header is reported in `damages`.
     """
     parser = Parser()
-    events = _events(parser, path)
+    events = read_events(parser, path)
     header = next(events)
     assert isinstance(header, Header), "nothing comes before the header"
     info = FileInfo(header, header_bytes=parser.offset)
@@ -103,7 +103,8 @@ def read_info(path: str) -> FileInfo:
     return info
 
 
-def _events(parser: Parser, path: str) -> Iterator[Event]:
+def read_events(parser: Parser, path: str) -> Iterator[Event]:
+    """Everything that a Parser finds in a file ("-" is stdin)."""
     for block in read_bytes_blocks(path):
         yield from parser.feed(block)
     yield from parser.finish()

@@ -9,16 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-import numpy as np
-
-from nacli.allocate import packet_counts
 from nacli.audio import AudioInfo, AudioReader
 from nacli.checkpoint import Model
 from nacli.encoder import Encoder, update_check
-from nacli.entropy import ChannelCodes
 from nacli.errors import Mismatch, NacliError, WriteFailed
 from nacli.files import naming, read_bytes_blocks
 from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser
+from nacli.payload import read_codes
 
 
 class Verifier:
@@ -80,12 +77,8 @@ class Verifier:
         if packet.sequence != self._packets & 0xFFFF:
             raise Mismatch(f"packet {self._packets} is not where it belongs")
         self._packets += 1
-        reader = self._model.entropy.open(packet.payload)
-        gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
-        counts = packet_counts(gains, packet.levels, self._model.codebooks.stages)
-        rows = zip(gains, counts, strict=True)
-        coded = [ChannelCodes(gain, reader.codes(gain, count), count) for gain, count in rows]
-        update_check(self._check, coded)
+        stages = self._model.codebooks.stages
+        update_check(self._check, read_codes(packet, self._model.entropy, stages))
 
 
 def verify_file(path: str, model: Model, encoder: Encoder) -> None:

@@ -26,7 +26,7 @@ LAYERS = (
     {"info", "audio", "channels", "postprocess", "entropy", "metrics", "timeline"},
     {"allocate", "checkpoint", "playout", "refine"},
     {"choice"},
-    {"encoder", "synthesis", "tables"},
+    {"encoder", "synthesis", "tables", "payload"},
     {"decoder", "verify"},
     {"codec", "convert", "breakdown"},
     {"task"},

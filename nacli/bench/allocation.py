@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.allocate import packet_counts
 from nacli.bench.subject import events
 from nacli.checkpoint import Model
-from nacli.entropy import ChannelCodes
 from nacli.format import Packet
+from nacli.payload import read_codes
 
 
 def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
@@ -23,9 +22,5 @@ def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
 
 
 def _packet(packet: Packet, model: Model) -> NDArray[np.float64]:
-    reader = model.entropy.open(packet.payload)
-    gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
-    counts = packet_counts(gains, packet.levels, model.codebooks.stages)
-    rows = zip(gains, counts, strict=True)
-    channels = [ChannelCodes(gain, reader.codes(gain, count), count) for gain, count in rows]
+    channels = read_codes(packet, model.entropy, model.codebooks.stages)
     return np.sum([model.entropy.code_bits(channel) for channel in channels], axis=0)
