@@ -19,8 +19,8 @@ from nacli.format import Packet, Parser
 from nacli.timeline import Gap
 
 
-def without_packets(data: bytes, share: float, random: np.random.Generator) -> bytes:
-    """The file with about `share` of its packets cut out, the first and the last kept."""
+def packet_bounds(data: bytes) -> list[tuple[int, int]]:
+    """Where each packet lies in the file."""
     parser, bounds = Parser(), []
     before = 0
     for at in range(len(data)):
@@ -28,7 +28,12 @@ def without_packets(data: bytes, share: float, random: np.random.Generator) -> b
             if isinstance(event, Packet):
                 bounds.append((before, parser.offset))
             before = parser.offset
-    inner = bounds[1:-1]
+    return bounds
+
+
+def without_packets(data: bytes, share: float, random: np.random.Generator) -> bytes:
+    """The file with about `share` of its packets cut out, the first and the last kept."""
+    inner = packet_bounds(data)[1:-1]
     lost = random.random(len(inner)) < share
     for (start, stop), gone in reversed(list(zip(inner, lost, strict=True))):
         if gone:

@@ -30,6 +30,7 @@ from training.corpus import Sampler, read_corpus, validation_clips
 from training.losses import CompressedLoss, LogMelLoss
 from training.parallel import average_gradients, launch
 from training.quantizer import ResidualQuantizer, usage_bits
+from training.states import save
 
 STAGE_CHOICES = (1, 2, 3, 4, 6, 8, 12, 16)
 CAREFUL = {"down_": 0.05, "up_": 0.05, "features.": 0.05, "subframe.": 0.05, "project_": 0.2}
@@ -204,13 +205,6 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         return {name: float(value.detach()) for name, value in parts.items()}, codes
-
-
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write beside, then rename: an interruption leaves the old state whole."""
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
 
 
 @torch.no_grad()

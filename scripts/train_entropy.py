@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from nacli.entropy import ChannelCodes, LearnedModel
 from nacli.entropy.context import Vectors
 from training.codes import Segment, cached_codes, held_out_codes
 from training.entropy import DESIGNS, Batch, ContextNet, Design, input_scale
+from training.states import save
 
 PACKETS = 32
 """In the pool that frames are drawn from."""
@@ -105,13 +105,6 @@ def stage_bits(model: LearnedModel, segments: list[Segment], seed: int) -> np.nd
             found[0] += model.code_bits(packet).sum(0)
             found[1] += (np.arange(model.shape[0]) < packet.counts[:, None]).sum(0)
     return found
-
-
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write beside, then rename: an interruption leaves the old state whole."""
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
 
 
 @click.command()

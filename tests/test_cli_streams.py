@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from loss import packet_bounds
 from test_cli import RATE, Run, assert_failed, files, nacli, tone, write_tone
-from test_damage import packet_bounds
 
 __all__ = ["nacli"]
 

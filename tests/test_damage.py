@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_model import make_model
+from loss import packet_bounds
 from nacli.codec import decode, encode
 from nacli.decoder import Decoder
 from nacli.errors import DamagedPacket, NacliError, OutOfRange
-from nacli.format import Packet, Parser
 from nacli.format.wire import seal
 from nacli.timeline import Gap
 from test_codec import pieces, sound
@@ -27,18 +27,6 @@ PACKET = FRAMES * HOP
 
 def encoded(samples: int = 15 * PACKET, rate: int = RATE, channels: int = 1) -> bytes:
     return encode(sound(samples, channels), rate, packet_frames=FRAMES, bitrate=12, model=MODEL)
-
-
-def packet_bounds(data: bytes) -> list[tuple[int, int]]:
-    """Where each packet lies in the file."""
-    parser, bounds = Parser(), []
-    before = 0
-    for at in range(len(data)):
-        for event in parser.feed(data[at : at + 1]):
-            if isinstance(event, Packet):
-                bounds.append((before, parser.offset))
-            before = parser.offset
-    return bounds
 
 
 def concealed(data: bytes) -> tuple[np.ndarray, list[Gap]]:
