@@ -35,6 +35,10 @@ from nacli.verify import Verifier, verify_audio, verify_file
 
 Pcm = NDArray[np.float32]
 
+FILE_FRAMES = 600
+"""Of a file, read at a time: with several packets at hand the Encoder uses two cores. A live pipe
+is read packet by packet, so that nothing waits."""
+
 
 @dataclass
 class Progress:
@@ -112,10 +116,11 @@ def encode_file(
                 embed=embed,
             )
         progress = Progress(info.sample_rate, info.samples, dropped=info.dropped)
-        packet_samples = round(packet_frames / model.config.frame_rate * info.sample_rate)
+        packets = 1 if reader.live else max(1, FILE_FRAMES // packet_frames)
+        block = round(packets * packet_frames / model.config.frame_rate * info.sample_rate)
         verifier = Verifier(model, encoder) if verify else None
         with ending_gently(source), atomic_output(target, force) as output:
-            for pcm in reader.blocks(packet_samples):
+            for pcm in reader.blocks(block):
                 progress.nac_bytes += _write(output, encoder.encode(pcm), verifier)
                 output.flush()
                 progress.samples += len(pcm)

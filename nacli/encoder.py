@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nacli import channels as channel_modes
+from nacli.ahead import ahead
 from nacli.allocate import QualityControl, RateControl, check_bitrate, default_bitrate
 from nacli.audio import Resampler, check_supported
 from nacli.checkpoint import Model
@@ -140,7 +141,8 @@ class Encoder:
         self._pad()
         made += self._whole_packets()
         if len(self._pending):
-            made.append(self._packet(len(self._pending), last=True))
+            [analyzed] = self._analyze(len(self._pending))
+            made.append(self._packet(*analyzed, last=True))
         seek = self._seek
         end = EndRecord(self._samples, seek.packets, self.check, seek.interval, seek.entries)
         return b"".join([*made, pack_end(end)])
@@ -152,11 +154,15 @@ class Encoder:
         return pack_header(self._header)
 
     def _whole_packets(self) -> list[bytes]:
+        """The network goes on with the next packet while the codes of one are chosen."""
         samples = self._header.stream.frames_per_packet * self._model.config.hop
-        made = []
+        return [self._packet(*analyzed, last=False) for analyzed in ahead(self._analyze(samples))]
+
+    def _analyze(self, samples: int) -> Iterator[tuple[Floats, Integers]]:
+        """Latents [C, F, D] and gains [C, F] of each `samples` pending samples."""
         while len(self._pending) >= samples:
-            made.append(self._packet(samples, last=False))
-        return made
+            block, self._pending = self._pending[:samples], self._pending[samples:]
+            yield self._model.networks.analyze(block.T, self._histories)
 
     def _push(self, pcm: Floats) -> None:
         self._pending = np.concatenate([self._pending, channel_modes.mix(pcm, self._mode)])
@@ -169,10 +175,8 @@ class Encoder:
         self._pending = self._pending[:wanted]
         self._pending = np.pad(self._pending, ((0, wanted - len(self._pending)), (0, 0)))
 
-    def _packet(self, samples: int, last: bool) -> bytes:
-        """Code the next `samples` pending samples as one packet."""
-        block, self._pending = self._pending[:samples], self._pending[samples:]
-        latents, gains = self._model.networks.analyze(block.T, self._histories)
+    def _packet(self, latents: Floats, gains: Integers, last: bool) -> bytes:
+        """One packet of what the network made of its samples."""
         self._coded_hops += gains.shape[1]
         seconds = self._seconds(last)
         chosen = self._choose(latents, gains, seconds, last)

@@ -21,13 +21,14 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "config", "live", "partials", "position", "signals"},
+    {"ahead", "errors", "config", "live", "partials", "position", "signals"},
     {"files", "format", "originals", "quantize", "model"},
     {"info", "audio", "channels", "postprocess", "entropy", "metrics", "timeline"},
     {"allocate", "checkpoint", "playout", "refine"},
     {"choice"},
     {"encoder", "synthesis", "tables", "payload"},
-    {"decoder", "verify"},
+    {"unpack", "verify"},
+    {"decoder"},
     {"codec", "convert", "breakdown"},
     {"task"},
     {"batch", "bench"},

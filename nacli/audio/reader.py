@@ -42,6 +42,8 @@ class AudioReader:
     """
 
     info: AudioInfo
+    live: bool
+    """Whether samples are read as they come, so that reading ahead would wait for them."""
 
     def __init__(self, path: str, raw: AudioInfo | None = None, tags: bool = True) -> None:
         self._name, self._tags = input_name(path), tags
@@ -61,6 +63,7 @@ class AudioReader:
     def _open_raw(self, stream: BinaryIO, info: AudioInfo, is_file: bool) -> None:
         if info.sample_format not in SAMPLE_BYTES:
             raise UnsupportedAudio(f"{self._name}: raw {info.sample_format} cannot be read")
+        self.live = not is_file
         size = os.fstat(stream.fileno()).st_size if is_file else None
         self.info = info if size is None else replace(info, samples=size // sample_size(info))
         self._read: Callable[[int], Pcm] = PcmStream(Pushback(LiveStream(stream)), self.info).read
@@ -73,10 +76,12 @@ class AudioReader:
             _copy(source, Output(spool, "temporary file"))
             self._open_file(spool, stack)
         else:
+            self.live = True
             self.info = info if self._tags else replace(info, tags=(), dropped=())
             self._read = PcmStream(source, info).read
 
     def _open_file(self, stream: BinaryIO, stack: ExitStack) -> None:
+        self.live = False
         file = _SequentialFile(stream.fileno(), closefd=False)
         stack.callback(file.close)
         self.info = _file_info(file)
