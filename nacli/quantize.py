@@ -21,6 +21,8 @@ Floats = NDArray[np.float32]
 SEARCHERS = 2
 """Threads that share a packet's frames. A constant, so that the split, and with it the last bit of
 a product, does not depend on the machine's cores."""
+MAX_ENTRIES = 1 << 23
+"""Numbers in the codebooks of a file, which take ten times as many bytes in use."""
 
 
 class Codebooks:
@@ -66,6 +68,8 @@ class Codebooks:
         start = 6 + 4 * stages
         if not stages or not size or not dim or len(blob) != start + stages * size * dim:
             raise ValueError("codebooks do not have the length that their shape says")
+        if stages * size * dim > MAX_ENTRIES:
+            raise ValueError(f"codebooks have more than {MAX_ENTRIES} numbers")
         scales = np.frombuffer(blob[6:start], dtype="<f4").astype(np.float32)
         if not np.isfinite(scales).all():
             raise ValueError("codebooks have a scale that is no number")

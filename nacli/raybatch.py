@@ -8,9 +8,8 @@ output that exists is no error here, and inputs are never deleted.
 from __future__ import annotations
 
 import json
-import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from os.path import abspath
 from typing import Any
@@ -19,7 +18,7 @@ import click
 
 from nacli.cli.group import Nacli, complain
 from nacli.cli.jobs import Job, plan, refuse_report
-from nacli.cli.running import Manner, Tally, save_report
+from nacli.cli.running import Manner, collect
 from nacli.errors import NacliError
 from nacli.files import AUDIO_EXTENSIONS, check_output
 from nacli.signals import exit_on_signals
@@ -35,7 +34,9 @@ def convert(row: dict[str, Any], options: Options) -> dict[str, Any]:
     return {"number": row["number"], "record": json.dumps(record)}
 
 
-def run_on_ray(jobs: Sequence[Job], options: Options, cpus: int) -> Iterator[tuple[int, Record]]:
+def run_on_ray(
+    jobs: Sequence[Job], options: Options, cpus: int
+) -> Generator[tuple[int, Record], None, None]:
     """The number and record of every job, as they get done or are given up."""
     try:
         import ray.data
@@ -93,20 +94,13 @@ def batch(
     model = model and abspath(model)
     options = replace(options, model=model, force=force, skip_existing=not force, make_folders=True)
     load_model(options.model)  # without one, nothing can be done
-    tally, finished = Tally(), False
-    try:
-        for number, record in run_on_ray(jobs, options, cpus):
-            tally.records[number] = record
-            for line in filter(None, [*record["gaps"], record["error"]]):
-                complain(line)
-        finished = True
-    finally:
-        code = tally.exit_code()
-        if report is not None:
-            saved = save_report(Manner(report=report, force=force), options, tally, not finished)
-            code = code or saved
-    click.echo("{done} done, {skipped} skipped, {failed} failed".format(**tally.sums()), err=True)
-    sys.exit(code)
+    manner = Manner(report=report, force=force, summary=True)
+    collect(run_on_ray(jobs, options, cpus), options, manner, _say)
+
+
+def _say(_: int, record: Record) -> None:
+    for line in filter(None, [*record["gaps"], record["error"]]):
+        complain(line)
 
 
 @click.group(cls=Nacli)

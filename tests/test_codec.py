@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
@@ -328,6 +329,15 @@ def test_a_decoder_needs_no_shape_but_its_own() -> None:
     data = encode(sound(1000), 24_000, embed=True, model=other)
     with pytest.raises(DamagedHeader):
         decode(data, model=MODEL)
+
+
+def test_codebooks_that_would_fill_the_memory_are_refused() -> None:
+    header = header_of(encode(sound(1000), 24_000, embed=True, model=MODEL))
+    shape = (16, 40_000, 16)
+    blob = np.array(shape, "<u2").tobytes() + np.ones(16, "<f4").tobytes() + bytes(math.prod(shape))
+    section = replace(header.codebooks, inline=blob)
+    with pytest.raises(DamagedHeader, match="more than"):
+        Decoder(MODEL).decode(pack_header(replace(header, codebooks=section)))
 
 
 @pytest.mark.parametrize("packet_frames", [7, 75, 600])

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -72,25 +72,39 @@ class Tally:
 
 
 def run_jobs(jobs: list[Job], options: Options, manner: Manner) -> None:
-    """Run every job, also after one has failed; exit with the code of the first failure. The report
-    is written whatever ends the batch."""
+    """Run every job, also after one has failed; exit with the code of the first failure."""
     from nacli.task import load_model
 
     if manner.report is not None:
         check_output(manner.report, manner.force)
     load_model(options.model)  # without one, nothing can be done: one line, not one for each file
+
+    def say(number: int, record: Record) -> None:
+        with above_bars(manner.shows_bars):
+            _say(jobs[number], record, manner)
+
+    collect(_records(jobs, options, manner), options, manner, say)
+
+
+def collect(
+    records: Generator[tuple[int, Record], None, None],
+    options: Options,
+    manner: Manner,
+    say: Callable[[int, Record], None],
+) -> None:
+    """Take the record of each job with its number, and `say` it; exit with the code of the first
+    failure. The report is written whatever ends the batch."""
     tally, finished = Tally(), False
     try:
-        with closing(_records(jobs, options, manner)) as records:
+        with closing(records):
             for number, record in records:
                 tally.records[number] = record
-                with above_bars(manner.shows_bars):
-                    _say(jobs[number], record, manner)
+                say(number, record)
         finished = True
     finally:
         code = tally.exit_code()
         if manner.report is not None:
-            saved = save_report(manner, options, tally, interrupted=not finished)
+            saved = _save_report(manner, options, tally, interrupted=not finished)
             code = code or saved
     if manner.summary and not manner.silent:
         click.echo(_summary(tally.sums()), err=True)
@@ -132,7 +146,7 @@ def _records(
         yield number, record
 
 
-def save_report(manner: Manner, options: Options, tally: Tally, interrupted: bool) -> int:
+def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bool) -> int:
     """Write the report, whole or not at all; return 0 or the exit code of the failure."""
     assert manner.report is not None
     content = {

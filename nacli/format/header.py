@@ -39,8 +39,8 @@ class Tag(IntEnum):
 
 
 REQUIRED = (Tag.STREAM, Tag.MODEL, Tag.CODEBOOKS, Tag.ENTROPY)
-MAX_SECTION_BYTES = 64 << 20
-MAX_HEADER_BYTES = 128 << 20
+MAX_SECTION_BYTES = 16 << 20
+MAX_HEADER_BYTES = 32 << 20
 SECTION_LIMITS: Mapping[int, int] = {
     Tag.END: 0,
     Tag.STREAM: _STREAM.size,
