@@ -71,12 +71,14 @@ ROW_MODELS = constriction.stream.model.Categorical(perfect=False)
 """As `coder_model`, for a call with one row of frequencies less one, as float64, per symbol."""
 
 
-def places(table: Floats, codes: Integers) -> Floats:
-    """Where each code [M] lies in its row of frequencies [M, size]: what is below it, its own, and
-    what is above [M, 3]."""
-    rows = np.arange(len(codes))
-    own = table[rows, codes]
-    below = np.cumsum(table, axis=1)[rows, codes] - own
+def places(less_one: Floats, codes: Integers) -> Floats:
+    """Where each code [M] lies in its row of frequencies, given less one [M, size]: what is below
+    it, its own, and what is above [M, 3]."""
+    rows, size = np.arange(len(codes)), less_one.shape[1]
+    bounds = np.stack([rows * size, rows * size + codes], axis=1)
+    sums = np.add.reduceat(less_one.ravel(), bounds.ravel())[::2]
+    below = np.where(codes > 0, sums + codes, 0)  # an empty piece is not empty to reduceat
+    own = less_one[rows, codes] + 1
     return np.stack([below, own, (1 << PRECISION_BITS) - below - own], axis=1)
 
 

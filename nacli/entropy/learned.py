@@ -120,7 +120,7 @@ class LearnedModel(EntropyModel):
         until all can be pushed in the order of decoding."""
         found = np.zeros((*channel.codes.shape, 3))
         for frames, stage, logits in self._predictions(channel):
-            table = self._network.frequencies_less_one(logits) + 1
+            table = self._network.frequencies_less_one(logits)
             found[frames, stage] = places(table, channel.codes[frames, stage])
         push_places(coder, found[self._order.sequence(channel.counts)])
 
