@@ -7,11 +7,18 @@ from typing import Any
 
 GAIN_LEVELS = 81
 """Gain indices 0..80: 0 is digital silence, 1 is `gain_floor_db`, then steps of `gain_step_db`."""
+UPSAMPLINGS = ("subpixel", "transposed", "interpolation")
+LATER = ("recurrent_layers", "pair_blocks", "upsampling", "normalize", "quantizer_groups")
+"""Options that the first checkpoint did not know. At their defaults they are left out of its plain
+data, so that it keeps its digest, by which files name it."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of Encoder, quantiser and Decoder. Rates in Hz, levels in dB relative to full scale."""
+    """Sizes of Encoder, quantiser and Decoder. Rates in Hz, levels in dB relative to full scale.
+
+    Raises `ValueError` for what cannot be built.
+    """
 
     sample_rate: int = 24_000
     strides: tuple[int, int] = (80, 4)
@@ -28,13 +35,32 @@ class ModelConfig:
     """Put a windowed attention layer after every n-th block; 0 means none."""
     attention_window: int = 64
     attention_heads: int = 4
+    recurrent_layers: int = 0
+    """Gated recurrent layers after the blocks of each network."""
+    pair_blocks: int = 0
+    """Residual blocks on pairs of sub-frames, between the sub-frame blocks and the frames."""
+    upsampling: str = "subpixel"
+    """How the Decoder gets from sub-frames to samples; see `nacli/model/upsampling.py`."""
+    normalize: bool = True
+    """Divide each frame by its level before the network sees it."""
     latent_dim: int = 160
     compand: float = 0.6
     """Exponent of the signed power law between the network and the quantiser."""
     stages: int = 16
     codebook_size: int = 1024
+    quantizer_groups: int = 1
+    """Split the latents into so many groups; stage s quantises group s modulo their number."""
     gain_floor_db: float = -100.0
     gain_step_db: float = 1.5051499783
+
+    def __post_init__(self) -> None:
+        if self.upsampling not in UPSAMPLINGS:
+            known = ", ".join(UPSAMPLINGS)
+            raise ValueError(f"unknown upsampling {self.upsampling!r}: it is one of {known}")
+        if self.pair_blocks and self.strides[1] % 2:
+            raise ValueError(f"pair_blocks: {self.strides[1]} sub-frames a frame make no pairs")
+        if not 1 <= self.quantizer_groups <= min(self.stages, self.latent_dim):
+            raise ValueError("quantizer_groups: at least 1, at most the stages and the latents")
 
     @property
     def hop(self) -> int:
@@ -47,20 +73,31 @@ class ModelConfig:
         return self.sample_rate / self.hop
 
     @property
-    def decoder_context(self) -> int:
-        """Frames before a frame on which the Decoder's samples of it may depend."""
+    def decoder_context(self) -> int | None:
+        """Frames before a frame on which the Decoder's samples of it may depend; None for all."""
+        if self.recurrent_layers:
+            return None
         blocks = self.decoder_blocks * (self.kernel - 1)
         attention = self.decoder_blocks // self.attention_every if self.attention_every else 0
-        subframes = -(-self.subframe_blocks * (self.kernel - 1) // self.strides[1])
+        subframes = (self.subframe_blocks + 2 * self.pair_blocks) * (self.kernel - 1)
+        subframes += 0 if self.upsampling == "subpixel" else 2
         # and one each for the change of the gain, the overlap, and the layers on samples
-        return blocks + attention * self.attention_window + subframes + 3
+        frames = -(-subframes // self.strides[1])
+        return blocks + attention * self.attention_window + frames + 3
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As plain data, without the `LATER` options that have their defaults."""
+        defaults = {field.name: field.default for field in fields(self) if field.name in LATER}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in defaults or value != defaults[name]
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:
-        """Read a configuration: missing names are defaults, unknown ones a `TypeError`."""
+        """Read a configuration: missing names are defaults, unknown ones a `TypeError`, values
+        that cannot be built a `ValueError`."""
         known = {field.name for field in fields(cls)}
         unknown = set(values) - known
         if unknown:

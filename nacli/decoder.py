@@ -126,9 +126,11 @@ class Decoder:
         self._playout = Playout(stream, self._start.sample(rate), last)
         if last is not None and last <= self._playout.first:
             raise OutOfRange("the part asked for ends before it starts")
-        context = config.decoder_context + -(-PostProcess.DC_WINDOW // config.hop)
-        frame = self._playout.position // config.hop + 1 - context
-        self.first_packet = max(0, frame) // stream.frames_per_packet
+        frame = 0
+        if config.decoder_context is not None:
+            context = config.decoder_context + -(-PostProcess.DC_WINDOW // config.hop)
+            frame = max(0, self._playout.position // config.hop + 1 - context)
+        self.first_packet = frame // stream.frames_per_packet
         self._unpacker.begin(self.first_packet)
         # what the network makes of frame f is hop f - 1
         first_frame = self.first_packet * stream.frames_per_packet

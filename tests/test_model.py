@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from nacli.config import GAIN_LEVELS, ModelConfig
+import nacli
+from fake_model import make_model
+from nacli.config import GAIN_LEVELS, LATER, ModelConfig
 from nacli.model import Decoder, Encoder, History, Networks, compress, expand
+from nacli.model.upsampling import step_factors
 
 SMALL = ModelConfig(width=48, hidden=64, encoder_blocks=2, decoder_blocks=2, latent_dim=40)
 CONFIGS = [
     SMALL,
     replace(SMALL, attention_every=1, attention_window=5, attention_heads=4),
     replace(SMALL, subframe_blocks=2, kernel=3),
+    replace(SMALL, recurrent_layers=2),
+    replace(SMALL, pair_blocks=2, kernel=3),
+    replace(SMALL, upsampling="transposed"),
+    replace(SMALL, upsampling="interpolation"),
+    replace(SMALL, normalize=False),
 ]
 
 
@@ -36,8 +47,13 @@ def networks(config: ModelConfig) -> Networks:
 
 
 @torch.no_grad()
-def test_untrained_networks_reconstruct_exactly() -> None:
-    config = ModelConfig()
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"pair_blocks": 1}, {"upsampling": "transposed"}, {"strides": (40, 8), "pair_blocks": 2}],
+    ids=str,
+)
+def test_untrained_networks_reconstruct_exactly(options: dict[str, Any]) -> None:
+    config = ModelConfig(**options)
     pcm = torch.randn(1, 20 * config.hop, generator=torch.Generator().manual_seed(0)) * 0.1
     coefficients = Encoder(config).transform(pcm, History())
     decoded = Decoder(config).inverse_transform(coefficients, History())
@@ -72,6 +88,97 @@ def test_no_output_depends_on_later_input(config: ModelConfig) -> None:
     first, second = (model.analyze(x, model.new_history())[0] for x in (pcm, changed))
     np.testing.assert_allclose(first[:, :6], second[:, :6], atol=1e-6)
     assert np.abs(first[:, 6:] - second[:, 6:]).max() > 1e-3
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("config", CONFIGS)
+def test_latents_untrained_are_the_coefficients(config: ModelConfig) -> None:
+    """Blocks, attention and recurrent layers start as identities in both networks."""
+    pcm = torch.randn(1, 6 * config.hop, generator=torch.Generator().manual_seed(0)) * 0.1
+    encoder, decoder = Encoder(config), Decoder(config)
+    latents, gains = encoder(pcm, History())
+    coefficients = encoder.transform(pcm, History())
+    shape = expand(latents, config.compand) * encoder.gain.amplitude(gains)
+    torch.testing.assert_close(shape, coefficients[..., : config.latent_dim], atol=1e-5, rtol=1e-4)
+    kept = torch.zeros_like(coefficients)
+    kept[..., : config.latent_dim] = shape
+    heard = decoder(latents, gains, torch.full_like(gains, 4), History())
+    exact = decoder.inverse_transform(kept, History())
+    torch.testing.assert_close(heard, exact, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_the_decoder_hears_no_further_back_than_it_says(config: ModelConfig) -> None:
+    model, random = networks(config), np.random.default_rng(2)
+    context = config.decoder_context or 40
+    frames = context + 3
+    latents = random.normal(size=(1, frames, config.latent_dim)).astype(np.float32)
+    gains = np.full((1, frames), 60, dtype=np.int32)
+    counts = np.full_like(gains, 4)
+    changed = latents.copy()
+    changed[:, 0] *= -3
+    first, second = (
+        model.synthesize(x, gains, counts, model.new_history()) for x in (latents, changed)
+    )
+    distance = np.abs(first - second).reshape(frames, config.hop).max(1)
+    assert distance[0] > 1e-4
+    if config.decoder_context is None:
+        assert distance[-1] > 0
+    else:
+        assert (distance[context + 1 :] == 0).all()
+
+
+def test_a_part_equals_the_whole_where_all_frames_before_count() -> None:
+    model = make_model()
+    model.config = replace(
+        model.config, width=16, hidden=16, encoder_blocks=1, decoder_blocks=1, recurrent_layers=1
+    )
+    model.networks = networks(model.config)
+    recurrent = model.networks.decoder.layers[-1]
+    recurrent.gru.bias_ih_l0[16:32] += 8  # the gate that lets the state last for minutes
+    recurrent.out.weight.mul_(20)
+    pcm = np.random.default_rng(0).normal(size=24_000 * 6).astype(np.float32) * 0.1
+    data = nacli.encode(pcm, 24_000, model=model)
+    whole, _ = nacli.decode(data, model=model)
+    part, _ = nacli.decode(data, model=model, start=4.5, stop=5.0)
+    np.testing.assert_array_equal(part, whole[round(4.5 * 24_000) : 5 * 24_000])
+
+
+def test_configurations_survive_plain_data() -> None:
+    """What is at its default is left out where the first checkpoint did not know it."""
+    for config in (*CONFIGS, replace(SMALL, quantizer_groups=2)):
+        assert ModelConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert not set(LATER) & set(ModelConfig().to_json())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"upsampling": "bilinear"}, "unknown upsampling 'bilinear': it is one of subpixel"),
+        ({"strides": (64, 5), "pair_blocks": 1}, "5 sub-frames a frame make no pairs"),
+        ({"quantizer_groups": 0}, "quantizer_groups"),
+        ({"quantizer_groups": 17}, "quantizer_groups"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ModelConfig(**options)
+
+
+def test_upsampling_steps_multiply_to_the_stride() -> None:
+    assert step_factors(80) == [2, 2, 4, 5]
+    assert all(math.prod(step_factors(stride)) == stride for stride in range(2, 200))
+
+
+def test_without_normalisation_the_network_sees_levels() -> None:
+    config = replace(SMALL, normalize=False)
+    encoder = Encoder(config)
+    pcm = torch.randn(1, 10 * config.hop, generator=torch.Generator().manual_seed(0)) * 0.3
+    loud, quiet = (encoder(level, History()) for level in (pcm, pcm / 8))
+    assert (loud[1] > quiet[1]).all()
+    assert loud[0].square().mean() > 4 * quiet[0].square().mean()
+    silent = Decoder(config)(loud[0], torch.zeros_like(loud[1]), loud[1] * 0, History())
+    assert (silent == 0).all()
 
 
 def test_level_changes_gains_and_nothing_else() -> None:

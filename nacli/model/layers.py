@@ -21,7 +21,8 @@ quiet and loud recordings are treated alike."""
 
 
 class History:
-    """Left context of each causal layer of one stream; zeros before the stream starts."""
+    """What each causal layer of one stream remembers: the inputs that came before, zeros before the
+    stream starts, or a state of its own."""
 
     def __init__(self) -> None:
         self._past: dict[nn.Module, Tensor] = {}
@@ -34,6 +35,14 @@ class History:
         joined = torch.cat([past, x], dim=1)
         self._past[layer] = joined[:, joined.shape[1] - length :].detach()
         return joined
+
+    def recall(self, layer: nn.Module) -> Tensor | None:
+        """The state that `layer` kept last; None at the start of the stream."""
+        return self._past.get(layer)
+
+    def keep(self, layer: nn.Module, state: Tensor) -> None:
+        """Remember `state` until `layer` runs again."""
+        self._past[layer] = state.detach()
 
 
 class ShiftMultiply(torch.autograd.Function):
@@ -121,6 +130,17 @@ class SubframeBlock(nn.Module):
         return x + self.reduce(F.leaky_relu(self.expand(self.mix(x, history)), SLOPE))
 
 
+class PairBlock(SubframeBlock):
+    """The same on pairs of sub-frames side by side: half the rate, twice the channels."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__(2 * channels, kernel)
+
+    def forward(self, x: Tensor, history: History) -> Tensor:
+        pairs = x.unflatten(1, (-1, 2)).flatten(2)
+        return super().forward(pairs, history).reshape(x.shape)
+
+
 class FrameBlock(nn.Module):
     """ConvNeXt block (Liu et al., 2022) at the frame rate, an identity before training."""
 
@@ -168,14 +188,45 @@ class WindowAttention(nn.Module):
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
+class RecurrentLayer(nn.Module):
+    """Gated recurrent unit (Cho et al., 2014), residual, an identity before training.
+
+    Every frame depends on all frames before it. The state after the last one is in the `History`.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.gru = nn.GRU(width, width, batch_first=True)
+        self.out = nn.Linear(width, width, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor, history: History) -> Tensor:
+        y, state = self.gru(self.norm(x), history.recall(self))
+        history.keep(self, state)
+        return x + self.out(y)
+
+
+def subframe_layers(config: ModelConfig) -> nn.ModuleList:
+    channels, kernel = config.subframe_channels, config.kernel
+    return nn.ModuleList(SubframeBlock(channels, kernel) for _ in range(config.subframe_blocks))
+
+
+def pair_layers(config: ModelConfig) -> nn.ModuleList:
+    channels, kernel = config.subframe_channels, config.kernel
+    return nn.ModuleList(PairBlock(channels, kernel) for _ in range(config.pair_blocks))
+
+
 def frame_layers(config: ModelConfig, blocks: int) -> nn.ModuleList:
-    """The residual stack at the frame rate, with attention where the configuration asks for it."""
+    """The residual stack at the frame rate, with attention and recurrent layers where the
+    configuration asks for them."""
     layers: list[nn.Module] = []
     for index in range(1, blocks + 1):
         layers.append(FrameBlock(config.width, config.hidden, config.kernel))
         if config.attention_every and index % config.attention_every == 0:
             heads, window = config.attention_heads, config.attention_window
             layers.append(WindowAttention(config.width, heads, window))
+    layers += [RecurrentLayer(config.width) for _ in range(config.recurrent_layers)]
     return nn.ModuleList(layers)
 
 

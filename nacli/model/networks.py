@@ -8,8 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.model.layers import FeatureLayers, History, SubframeBlock, frame_layers, run
+from nacli.model.layers import (
+    FeatureLayers,
+    History,
+    frame_layers,
+    pair_layers,
+    run,
+    subframe_layers,
+)
 from nacli.model.transform import GainScale, compress, expand, linear_from, mdct_basis, spread
+from nacli.model.upsampling import upsampling
 
 
 class Encoder(nn.Module):
@@ -31,9 +39,8 @@ class Encoder(nn.Module):
         polyphase[:samples] = 0
         polyphase[:samples, :, 0] = torch.eye(samples)
         self.down_samples = linear_from(polyphase.flatten(1))
-        self.subframe = nn.ModuleList(
-            SubframeBlock(channels, config.kernel) for _ in range(config.subframe_blocks)
-        )
+        self.subframe = subframe_layers(config)
+        self.pair = pair_layers(config)
         self.down_subframes = linear_from(spread(mdct_basis(config.hop), config))
         self.gain = GainScale(config)
         self.band_scale: Tensor
@@ -57,7 +64,7 @@ class Encoder(nn.Module):
         samples, per_frame = self.config.strides
         x = self.features(pcm.unsqueeze(-1), history)
         x = self.down_samples(x.unflatten(1, (-1, samples)).flatten(2))
-        x = run(self.subframe, x, history)
+        x = run([*self.subframe, *self.pair], x, history)
         x = x.unflatten(1, (-1, per_frame)).flatten(2)
         joined = history.extend(self.down_subframes, x, 1)
         return self.down_subframes(torch.cat([joined[:, :-1], x], dim=-1))
@@ -72,7 +79,6 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        samples, channels = config.strides[0], config.subframe_channels
         self.band_scale: Tensor
         self.register_buffer("band_scale", torch.ones(config.hop))
         self.project_in = linear_from(torch.eye(config.width, config.latent_dim), bias=True)
@@ -82,14 +88,10 @@ class Decoder(nn.Module):
         self.layers = frame_layers(config, config.decoder_blocks)
         self.project_out = linear_from(torch.eye(config.hop, config.width), bias=True)
         self.up_subframes = linear_from(spread(mdct_basis(config.hop), config).T.contiguous())
-        self.subframe = nn.ModuleList(
-            SubframeBlock(channels, config.kernel) for _ in range(config.subframe_blocks)
-        )
-        features = config.feature_channels
-        polyphase = torch.randn(samples, features, channels) / math.sqrt(channels)
-        polyphase[:, 0] = torch.eye(samples, channels)
-        self.up_samples = linear_from(polyphase.flatten(0, 1))
-        self.features = FeatureLayers(features, 1)
+        self.pair = pair_layers(config)
+        self.subframe = subframe_layers(config)
+        self.up_samples = upsampling(config)
+        self.features = FeatureLayers(config.feature_channels, 1)
 
     def forward(self, latents: Tensor, gains: Tensor, stages: Tensor, history: History) -> Tensor:
         x = self.project_in(latents / self.band_scale[: latents.shape[-1]])
@@ -100,11 +102,10 @@ class Decoder(nn.Module):
 
     def inverse_transform(self, coefficients: Tensor, history: History) -> Tensor:
         """The learned synthesis transform: coefficients [B, F, hop] to samples [B, F * hop]."""
-        samples, per_frame = self.config.strides
+        per_frame = self.config.strides[1]
         x = self.up_subframes(coefficients)
         joined = history.extend(self.up_subframes, x, 1)
         first, second = joined[:, 1:].chunk(2, dim=-1)[0], joined[:, :-1].chunk(2, dim=-1)[1]
         x = (first + second).unflatten(2, (per_frame, -1)).flatten(1, 2)
-        x = run(self.subframe, x, history)
-        x = self.up_samples(x).unflatten(2, (samples, -1)).flatten(1, 2)
-        return self.features(x, history).squeeze(-1)
+        x = run([*self.pair, *self.subframe], x, history)
+        return self.features(self.up_samples(x, history), history).squeeze(-1)

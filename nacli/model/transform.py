@@ -43,6 +43,7 @@ class GainScale(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.floor, self.step = config.gain_floor_db, config.gain_step_db
+        self.normalize = config.normalize
         self.feature = nn.Linear(2, config.width)
         nn.init.zeros_(self.feature.weight)
         nn.init.zeros_(self.feature.bias)
@@ -54,7 +55,10 @@ class GainScale(nn.Module):
         return (torch.round(level) + 1).clamp(0, GAIN_LEVELS - 1).long()
 
     def amplitude(self, gains: Tensor) -> Tensor:
-        """Linear amplitude [B, F, 1]; index 0 is exactly zero."""
+        """Linear amplitude [B, F, 1]; index 0 is exactly zero, and all others are one where the
+        configuration wants no normalisation."""
+        if not self.normalize:
+            return (gains > 0).float().unsqueeze(-1)
         decibels = self.floor + self.step * (gains - 1)
         return torch.where(gains > 0, 10 ** (decibels / 20), 0.0).unsqueeze(-1)
 
