@@ -56,7 +56,9 @@ class Codec(nn.Module):
         super().__init__()
         self.config = config
         self.encoder, self.decoder = Encoder(config), Decoder(config)
-        self.quantizer = ResidualQuantizer(config.stages, config.codebook_size, config.latent_dim)
+        self.quantizer = ResidualQuantizer(
+            config.stages, config.codebook_size, config.latent_dim, config.quantizer_groups
+        )
 
     def forward(self, pcm: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Samples [B, T] through `stages` [B] or [B, F]: output aligned with the input, codes,

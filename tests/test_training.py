@@ -9,7 +9,7 @@ import torch
 
 from export import with_decoder
 from nacli.checkpoint import Tensors
-from nacli.quantize import Codebooks
+from nacli.quantize import Codebooks, search
 from training.corpus import Sampler, Source
 from training.losses import CompressedLoss, LogMelLoss
 from training.quantizer import ResidualQuantizer
@@ -42,6 +42,25 @@ def test_codebooks_follow_what_they_are_given_unless_frozen() -> None:
     for _ in range(500):
         quantizer(shifted, stages)
     assert quantizer.codebooks.mean() > 2  # unused codes died and restarted
+
+
+def test_grouped_stages_stay_in_their_dimensions_and_search_alike() -> None:
+    torch.manual_seed(0)
+    quantizer = ResidualQuantizer(stages=4, size=8, dim=6, groups=2)
+    quantizer.fit(torch.randn(300, 6), batch_frames=60)
+    fitted = quantizer.codebooks.clone()
+    for _ in range(50):  # of other latents, so that codes move, die and restart
+        latents = torch.randn(2, 30, 6) * 3 + 1
+        quantizer(latents, torch.full((2, 30), 4))
+    assert (quantizer.codebooks != fitted).any(2).all()
+    for stage, codebook in enumerate(quantizer.codebooks):
+        assert not codebook[:, 1 - stage % 2 :: 2].any()
+        assert codebook[:, stage % 2 :: 2].all()
+    codebooks = Codebooks.from_vectors(quantizer.codebooks.numpy())
+    quantizer.codebooks.copy_(torch.from_numpy(codebooks.vectors))
+    _, codes, _ = quantizer.eval()(latents, torch.full((2, 30), 4))
+    found = search(latents.reshape(-1, 6).numpy(), codebooks, depth=4, beam=1)
+    np.testing.assert_array_equal(codes.numpy().T, found.paths[3])
 
 
 @pytest.mark.parametrize("loss", [LogMelLoss(24_000), CompressedLoss()])

@@ -30,11 +30,21 @@ def kmeans(points: Tensor, size: int, rounds: int = 10) -> tuple[Tensor, Tensor]
 
 
 class ResidualQuantizer(nn.Module):
-    """Stages of codebooks [N, size, D], trained by moving averages of what each code was given."""
+    """Stages of codebooks [N, size, D], trained by moving averages of what each code was given.
 
-    def __init__(self, stages: int, size: int, dim: int, decay: float = 0.98) -> None:
+    With `groups` (Yang et al., 2023), a stage's vectors are zero but in its group of dimensions:
+    every `groups`-th one, since latents run from low to high bands. Halves would give as many bits
+    to the weak upper bands as to the strong lower ones.
+    """
+
+    def __init__(
+        self, stages: int, size: int, dim: int, groups: int = 1, decay: float = 0.98
+    ) -> None:
         super().__init__()
         self.decay, self.frozen = decay, False
+        self.used: Tensor
+        used = torch.arange(dim) % groups == torch.arange(stages)[:, None] % groups
+        self.register_buffer("used", used.float(), persistent=False)
         self.codebooks: Tensor
         self.counts: Tensor
         self.sums: Tensor
@@ -48,7 +58,7 @@ class ResidualQuantizer(nn.Module):
         residual = latents.clone()
         settled = batch_frames / (1 - self.decay) / len(latents)
         for stage in range(len(self.codebooks)):
-            centres, counts = kmeans(residual, self.codebooks.shape[1])
+            centres, counts = kmeans(residual * self.used[stage], self.codebooks.shape[1])
             self.codebooks[stage] = centres
             self.counts[stage] = counts * settled
             self.sums[stage] = centres * self.counts[stage].unsqueeze(1)
@@ -66,7 +76,7 @@ class ResidualQuantizer(nn.Module):
         total, commitment, codes = torch.zeros_like(flat), flat.new_zeros(()), []
         found: list[tuple[Tensor, Tensor]] = []
         for stage in range(int(stages.max())):
-            residual = (flat - total).detach()
+            residual = (flat - total).detach() * self.used[stage]
             code = nearest(residual, self.codebooks[stage])
             found.append((residual, code))
             active = limit > stage
