@@ -13,7 +13,7 @@ import json
 import math
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +26,29 @@ from tqdm import tqdm
 
 from nacli.config import ModelConfig
 from nacli.model import Decoder, Encoder, History, compress
-from training.corpus import Sampler, read_corpus, validation_clips
-from training.losses import CompressedLoss, LogMelLoss
-from training.parallel import average_gradients, launch
-from training.quantizer import ResidualQuantizer, usage_bits
+from nacli.model.layers import RecurrentLayer
+from training.corpus import AMBIENCE, MUSIC, Sampler, read_corpus, validation_clips
+from training.log import Log
+from training.losses import CompressedLoss, Losses, Weights
+from training.parallel import agree, average_gradients, launch
+from training.quantizer import ResidualQuantizer
 from training.states import save
 
 STAGE_CHOICES = (1, 2, 3, 4, 6, 8, 12, 16)
-CAREFUL = {"down_": 0.05, "up_": 0.05, "features.": 0.05, "subframe.": 0.05, "project_": 0.2}
+CAREFUL = {
+    "up_samples.steps.": 1.0,  # interpolation, which starts at random
+    "down_": 0.05,
+    "up_": 0.05,
+    "features.": 0.05,
+    "subframe.": 0.05,
+    "pair.": 0.05,
+    "project_": 0.2,
+}
 """Parts that start as the exact transform, where the noise of full-size first steps would leak from
-loud bands into quiet ones: they move at these fractions of the learning rate."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Of each loss in the sum."""
-
-    mel: float = 0.3
-    compressed: float = 10.0
-    waveform: float = 0.1
-    commitment: float = 3.0
-    """Large enough to hold the latents where the codebooks are: with 0.25 they drift away."""
+loud bands into quiet ones: they move at these fractions of the learning rate. The first that fits a
+parameter's name counts."""
+WARMUP = 200
+"""Steps of linear warm-up."""
 
 
 class Codec(nn.Module):
@@ -71,44 +73,22 @@ class Codec(nn.Module):
         return output[:, hop:], codes, commitment
 
 
-class Losses(nn.Module):
-    def __init__(self, config: ModelConfig, weights: Weights) -> None:
-        super().__init__()
-        self.weights = weights
-        rate = config.sample_rate
-        self.mel, self.compressed = LogMelLoss(rate), CompressedLoss()
-
-    def forward(self, target: Tensor, output: Tensor, commitment: Tensor) -> dict[str, Tensor]:
-        """Each loss by name, and their weighted sum under `total`."""
-        level = target.square().mean(1, keepdim=True).sqrt().clamp_min(1e-3)
-        parts = {
-            "mel": self.mel(target, output),
-            "compressed": self.compressed(target, output),
-            "waveform": ((target - output).abs() / level).mean(),
-            "commitment": commitment,
-        }
-        total = sum(getattr(self.weights, name) * value for name, value in parts.items())
-        return {"total": torch.as_tensor(total), **parts}
-
-
 def parameter_groups(codec: Codec, encoder_rate: float) -> list[dict[str, Any]]:
     """One group per parameter; `scale` multiplies the scheduled learning rate."""
     groups = []
     for name, parameter in codec.named_parameters():
         scale = encoder_rate if name.startswith("encoder") else 1.0
-        scale *= min((rate for part, rate in CAREFUL.items() if part in name), default=1.0)
+        scale *= next((rate for part, rate in CAREFUL.items() if part in name), 1.0)
         parameter.requires_grad_(scale > 0)
         if scale:
             groups.append({"params": [parameter], "scale": scale})
     return groups
 
 
-def learning_rate(step: int, steps: int, peak: float, warmup: int = 200) -> float:
-    """Linear warm-up, then half a cosine down to a fiftieth of the peak."""
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    course = min(1.0, (step - warmup) / max(1, steps - warmup))
-    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * course)))
+def learning_rate(step: int, course: float, peak: float) -> float:
+    """Linear warm-up, and half a cosine down to a fiftieth of the peak as `course` goes to 1."""
+    cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * course))
+    return peak * min(1.0, (step + 1) / WARMUP) * cosine
 
 
 def draw_stages(size: int, frames: int, generator: np.random.Generator) -> Tensor:
@@ -149,8 +129,11 @@ def has_bf16_units(device: str) -> bool:
 
 def autocast_blocks(codec: Codec, device: str) -> None:
     """Run the blocks at the frame rate, where the work is, in bfloat16. Transforms, quantiser and
-    losses keep float32: eight bits would be heard in them."""
+    losses keep float32: eight bits would be heard in them. So do recurrent layers, whose rounding
+    errors would add up from frame to frame."""
     for layer in [*codec.encoder.layers, *codec.decoder.layers]:
+        if isinstance(layer, RecurrentLayer):
+            continue
         cast = torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
         layer.forward = cast(layer.forward)
 
@@ -166,6 +149,21 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self.past = {"steps": 0, "seconds": 0.0}
         self.random = np.random.default_rng(options["seed"])
+
+    @property
+    def course(self) -> float:
+        """How much of the schedule is over, 0 to 1: by time with `--hours`, else by steps after the
+        warm-up."""
+        if self.options["hours"] is not None:
+            return min(1.0, self.seconds / (3600 * self.options["hours"]))
+        steps = self.options["steps"] - WARMUP
+        return min(1.0, max(0, self.step - WARMUP) / max(1, steps))
+
+    @property
+    def done(self) -> bool:
+        if self.options["hours"] is not None:
+            return self.course >= 1
+        return self.step >= self.options["steps"]
 
     def state(self) -> dict[str, Any]:
         return {
@@ -192,7 +190,7 @@ class Trainer:
             self.step, self.seconds = state["step"], state["seconds"]
 
     def train_step(self, pcm: Tensor) -> tuple[dict[str, float], Tensor]:
-        rate = learning_rate(self.step, self.options["steps"], self.options["rate"])
+        rate = learning_rate(self.step, self.course, self.options["rate"])
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         pcm = pcm.to(self.device)
@@ -225,55 +223,26 @@ def write_listening_clips(codec: Codec, clips: np.ndarray, folder: Path, step: i
     codec.train()
 
 
-class Log:
-    """Running means of the losses, written as one JSON line every `every` steps."""
-
-    def __init__(self, path: Path, every: int) -> None:
-        self._file, self._every = path.open("a"), every
-        self._clear()
-
-    def _clear(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._codes: list[Tensor] = []
-        self._samples, self._since = 0, time.monotonic()
-
-    def add(self, trainer: Trainer, parts: dict[str, float], codes: Tensor, samples: int) -> None:
-        config = trainer.codec.config
-        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in parts.items()}
-        self._samples += samples
-        if len(codes) == config.stages:
-            self._codes = [*self._codes[-15:], codes.cpu()]
-        if trainer.step % self._every == 0 and self._codes:
-            usage = usage_bits(torch.cat(self._codes, 1), config.codebook_size)
-            speed = self._samples / config.sample_rate / (time.monotonic() - self._since)
-            row: dict[str, Any] = {"step": trainer.step, "hours": round(trainer.seconds / 3600, 3)}
-            row |= {name: round(value / self._every, 4) for name, value in self._sums.items()}
-            row |= {"code_bits": [round(b, 2) for b in usage], "audio_per_s": round(speed, 1)}
-            self._file.write(json.dumps(row) + "\n")
-            self._file.flush()
-            self._clear()
-
-
 def train(trainer: Trainer, sampler: Sampler, clips: np.ndarray, run: Path, first: bool) -> None:
-    """Steps until the last; only the first process logs, listens and saves."""
+    """Steps until the last or until the time is up; only the first process logs, listens and
+    saves."""
     options = trainer.options
-    log, saved = (
-        Log(run / "log.jsonl" if first else Path(os.devnull), options["log_steps"]),
-        time.monotonic(),
-    )
+    path = run / "log.jsonl" if first else Path(os.devnull)
+    log, saved = Log(path, options["log_steps"], trainer.codec.config), time.monotonic()
     bar = tqdm(
-        total=options["steps"],
+        total=options["steps"] if options["hours"] is None else None,
         initial=trainer.step,
         unit="step",
         disable=options["quiet"] or not first,
     )
-    while trainer.step < options["steps"]:
+    while not trainer.done:
         began = time.monotonic()
         pcm = sampler.batch(options["batch"])
         parts, codes = trainer.train_step(pcm)
-        trainer.seconds += time.monotonic() - began
+        trainer.seconds = agree(trainer.seconds + time.monotonic() - began)
         bar.update()
-        log.add(trainer, parts, codes, pcm.numel() * options["workers"])
+        samples = pcm.numel() * options["workers"]
+        log.add(trainer.step, trainer.seconds, parts, codes, samples)
         if first and trainer.step % options["listen_steps"] == 0:
             write_listening_clips(trainer.codec, clips, run / "listen", trainer.step)
         if first and time.monotonic() - saved > 60 * options["save_minutes"]:
@@ -291,6 +260,11 @@ def train(trainer: Trainer, sampler: Sampler, clips: np.ndarray, run: Path, firs
 )
 @click.option("--init", type=click.Path(path_type=Path), help="Start from this state's weights.")
 @click.option("--steps", default=12_000)
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, min_open=True),
+    help="Train for so many hours instead of steps, past runs of the same state included.",
+)
 @click.option("--batch", default=8)
 @click.option("--segment", default=1.2, help="Seconds, rounded to whole frames.")
 @click.option("--rate", default=5e-4, help="Peak learning rate.")
@@ -303,10 +277,26 @@ def train(trainer: Trainer, sampler: Sampler, clips: np.ndarray, run: Path, firs
 @click.option("--save-minutes", default=3.0)
 @click.option("--log-steps", default=100)
 @click.option("--listen-steps", default=2000)
-@click.option("--mel", default=0.3, help="Weight of the log-mel loss.")
+@click.option("--mel", default=Weights.mel, help="Weight of the log-mel loss.")
+@click.option("--compressed", default=Weights.compressed, help="Weight of compressed spectra.")
+@click.option("--waveform", default=Weights.waveform, help="Weight of the absolute difference.")
+@click.option("--commitment", default=Weights.commitment, help="Weight of the commitment loss.")
+@click.option("--exponent", default=0.3, help="Power that spectra are compressed by.")
+@click.option(
+    "--complex-share",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    help="Of complex values in the loss of compressed spectra; magnitudes are the rest.",
+)
+@click.option(
+    "--music",
+    type=click.FloatRange(0, 1 - AMBIENCE),
+    default=MUSIC,
+    help=f"Share of music; ambience is {AMBIENCE:g}, the rest speech.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def main(**options: Any) -> None:
-    """Train for STEPS steps in all, resuming from <run>/state.pt."""
+    """Train for STEPS steps or HOURS hours in all, resuming from <run>/state.pt."""
     options["run"].mkdir(parents=True, exist_ok=True)
     if options["threads"]:
         torch.set_num_threads(options["threads"])
@@ -321,13 +311,14 @@ def work(rank: int, options: dict[str, Any]) -> None:
     codec = Codec(ModelConfig.from_json(values))
     hop, sources = codec.config.hop, read_corpus(options["corpus"])
     segment = round(options["segment"] * codec.config.frame_rate) * hop
-    weights = Weights(mel=options["mel"])
-    losses = Losses(codec.config, weights).to(options["device"])
+    weights = Weights(**{field.name: options[field.name] for field in fields(Weights)})
+    compressed = CompressedLoss(options["exponent"], options["complex_share"])
+    losses = Losses(codec.config.sample_rate, weights, compressed).to(options["device"])
     state = run / "state.pt"
     found = state if state.exists() else options["init"]
     if not found:
         frames = options["workers"] * options["batch"] * segment // hop
-        start(codec, Sampler(sources, segment, options["seed"]), frames)
+        start(codec, Sampler(sources, segment, options["seed"], options["music"]), frames)
     codec.to(options["device"])
     bf16 = options["bf16"]
     if has_bf16_units(options["device"]) if bf16 is None else bf16:
@@ -338,7 +329,8 @@ def work(rank: int, options: dict[str, Any]) -> None:
         trainer.restore(loaded, weights_only=found != state)
     codec.quantizer.frozen = options["encoder_rate"] == 0
     # every process draws its own segments, and a resumed run not those that it has seen
-    sampler = Sampler(sources, segment, options["seed"] + trainer.step + 1_000_003 * rank)
+    seed = options["seed"] + trainer.step + 1_000_003 * rank
+    sampler = Sampler(sources, segment, seed, options["music"])
     trainer.random = np.random.default_rng(options["seed"] + trainer.step + 7 * rank)
     clips = np.concatenate(
         [validation_clips(sources, kind, 4.0, 2) for kind in ("speech", "music")]

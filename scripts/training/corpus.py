@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-KIND_SHARE = {"speech": 0.62, "music": 0.33, "ambience": 0.05}
+MUSIC, AMBIENCE = 0.33, 0.05
+"""Shares of what is drawn; the rest is speech."""
 HELD_OUT_SECONDS = 60.0
 """The end of every source is kept from training: validation clips are cut from there."""
 
@@ -47,17 +48,21 @@ def read_corpus(folder: Path) -> list[Source]:
 
 
 class Sampler:
-    """Draws batches: the kind by its share, the source by the root of its length, then a place."""
+    """Draws batches: the kind by its share, the source by the root of its length, then a place.
+    `music` is the share of music."""
 
-    def __init__(self, sources: list[Source], segment: int, seed: int) -> None:
+    def __init__(
+        self, sources: list[Source], segment: int, seed: int, music: float = MUSIC
+    ) -> None:
         self.sources, self.segment = [s for s in sources if len(s.training) > segment], segment
         self.random = np.random.default_rng(seed)
-        self.weights = self._weights()
+        speech = round(1 - AMBIENCE - music, 6)
+        self.weights = self._weights({"speech": speech, "music": music, "ambience": AMBIENCE})
 
-    def _weights(self) -> np.ndarray:
+    def _weights(self, shares: dict[str, float]) -> np.ndarray:
         root = np.array([np.sqrt(len(source.training)) for source in self.sources])
         kinds = np.array([source.kind for source in self.sources])
-        for kind, share in KIND_SHARE.items():
+        for kind, share in shares.items():
             if (kinds == kind).any():
                 root[kinds == kind] *= share / root[kinds == kind].sum()
         return root / root.sum()

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from nacli.metrics import mel_bands
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of each loss in the sum."""
+
+    mel: float = 0.3
+    compressed: float = 10.0
+    waveform: float = 0.1
+    commitment: float = 3.0
+    """Large enough to hold the latents where the codebooks are: with 0.25 they drift away."""
 
 
 def hann_stft(x: Tensor, size: int) -> Tensor:
@@ -36,16 +49,22 @@ class LogMelLoss(nn.Module):
 
 
 class CompressedLoss(nn.Module):
-    """Squared distance of spectra at the power 0.3, magnitudes and complex values together, over
-    several resolutions (after Yin et al., 2020). It weighs quiet bands nearly like loud ones and
-    keeps phase; a squared error would rather leave something out than add what is not there.
+    """Squared distance of spectra at the power `exponent`, magnitudes and complex values together,
+    over several resolutions (after Yin et al., 2020). At 0.3 it weighs quiet bands nearly like loud
+    ones. The complex values keep phase; a squared error of theirs would rather leave something out
+    than add what is not there.
     """
 
-    EXPONENT, COMPLEX_SHARE, FLOOR = 0.3, 0.3, 1e-4
+    FLOOR = 1e-4
 
-    def __init__(self, sizes: tuple[int, ...] = (384, 768, 1536)) -> None:
+    def __init__(
+        self,
+        exponent: float = 0.3,
+        complex_share: float = 0.3,
+        sizes: tuple[int, ...] = (384, 768, 1536),
+    ) -> None:
         super().__init__()
-        self.sizes = sizes
+        self.exponent, self.complex_share, self.sizes = exponent, complex_share, sizes
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Distance of `y` to the reference `x` [B, samples], both divided by the level of `x`."""
@@ -58,9 +77,30 @@ class CompressedLoss(nn.Module):
     def _distance(self, both: Tensor, size: int) -> Tensor:
         spectrum = torch.view_as_real(hann_stft(both, size)) / (size * 3 / 8) ** 0.5
         power = spectrum.square().sum(-1) + self.FLOOR
-        magnitude_x, magnitude_y = (power ** (self.EXPONENT / 2)).chunk(2)
-        flat = spectrum * (power ** ((self.EXPONENT - 1) / 2)).unsqueeze(-1)
+        magnitude_x, magnitude_y = (power ** (self.exponent / 2)).chunk(2)
+        flat = spectrum * (power ** ((self.exponent - 1) / 2)).unsqueeze(-1)
         complex_x, complex_y = flat.chunk(2)
         magnitudes = (magnitude_x - magnitude_y).square().mean()
         complexes = (complex_x - complex_y).square().sum(-1).mean()
-        return (1 - self.COMPLEX_SHARE) * magnitudes + self.COMPLEX_SHARE * complexes
+        return (1 - self.complex_share) * magnitudes + self.complex_share * complexes
+
+
+class Losses(nn.Module):
+    """All losses of the training and their sum."""
+
+    def __init__(self, sample_rate: int, weights: Weights, compressed: CompressedLoss) -> None:
+        super().__init__()
+        self.weights = weights
+        self.mel, self.compressed = LogMelLoss(sample_rate), compressed
+
+    def forward(self, target: Tensor, output: Tensor, commitment: Tensor) -> dict[str, Tensor]:
+        """Each loss by name, and their weighted sum under `total`."""
+        level = target.square().mean(1, keepdim=True).sqrt().clamp_min(1e-3)
+        parts = {
+            "mel": self.mel(target, output),
+            "compressed": self.compressed(target, output),
+            "waveform": ((target - output).abs() / level).mean(),
+            "commitment": commitment,
+        }
+        total = sum(getattr(self.weights, name) * value for name, value in parts.items())
+        return {"total": torch.as_tensor(total), **parts}

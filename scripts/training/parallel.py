@@ -50,6 +50,13 @@ def from_first(tensor: Tensor) -> None:
         dist.broadcast(tensor, 0)
 
 
+def agree(value: float) -> float:
+    """The first process's value."""
+    agreed = torch.tensor(value, dtype=torch.float64)
+    from_first(agreed)
+    return float(agreed)
+
+
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
     """Replace each gradient by its mean over all processes."""
     if not dist.is_initialized():

@@ -1,0 +1,130 @@
+"""The trainer: schedules by steps and by time, shares, rates, and going on after a stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nacli.config import ModelConfig
+from train import CAREFUL, Codec, Trainer, learning_rate, main, parameter_groups
+from training.corpus import Sampler, Source
+from training.losses import CompressedLoss, Losses, Weights
+
+TINY = {
+    "width": 16,
+    "hidden": 16,
+    "encoder_blocks": 1,
+    "decoder_blocks": 1,
+    "latent_dim": 8,
+    "codebook_size": 4,
+    "quantizer_groups": 2,
+    "recurrent_layers": 1,
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a corpus of noise, and a run that is about to start from random codebooks."""
+    torch.manual_seed(0)
+    random, rows = np.random.default_rng(0), []
+    (tmp_path / "corpus").mkdir()
+    for kind in ("speech", "music"):
+        samples = (random.normal(size=90 * 24_000) * 3000).astype(np.int16)
+        np.save(tmp_path / "corpus" / f"{kind}.npy", samples)
+        rows.append({"name": kind, "kind": kind, "file": f"{kind}.npy"})
+    (tmp_path / "corpus" / "index.json").write_text(json.dumps(rows))
+    (tmp_path / "config.json").write_text(json.dumps(TINY))
+    codec = Codec(ModelConfig(**TINY))  # type: ignore[arg-type]
+    codec.quantizer.fit(torch.randn(200, TINY["latent_dim"]), batch_frames=20)
+    (tmp_path / "run").mkdir()
+    losses = Losses(24_000, Weights(), CompressedLoss())
+    options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0}
+    torch.save(Trainer(codec, losses, options).state(), tmp_path / "run" / "state.pt")
+    threads = torch.get_num_threads()
+    yield tmp_path
+    torch.set_num_threads(threads)
+
+
+def train(folder: Path, *options: str) -> dict[str, Any]:
+    """Run the command; the state that it leaves."""
+    paths = {"corpus": "corpus", "run": "run", "config": "config.json"}
+    given = [text for name, path in paths.items() for text in (f"--{name}", str(folder / path))]
+    sizes = ["--batch", "2", "--segment", "0.1", "--threads", "1", "--log-steps", "1"]
+    main.main([*given, *sizes, "--device", "cpu", "--quiet", *options], standalone_mode=False)
+    state: dict[str, Any] = torch.load(folder / "run" / "state.pt", weights_only=True)
+    return state
+
+
+def test_training_stops_after_the_hours_and_goes_on_with_more(run: Path) -> None:
+    state = train(run, "--hours", "0.0001", "--steps", "1")  # hours count, not steps
+    assert state["step"] > 1
+    assert 0.36 <= state["seconds"] < 5
+    assert state["codec"]["decoder.layers.1.out.weight"].any()  # recurrent layers learn
+    again = train(run, "--hours", "0.0001")
+    assert again["step"] == state["step"]
+    longer = train(run, "--hours", str((state["seconds"] + 0.2) / 3600))
+    assert longer["step"] > state["step"]
+    assert longer["seconds"] >= state["seconds"] + 0.2
+
+
+def test_weights_of_losses_come_from_the_options(run: Path) -> None:
+    weights = {"mel": 0.5, "compressed": 2.0, "waveform": 0.25, "commitment": 0.0}
+    options = [text for name, weight in weights.items() for text in (f"--{name}", str(weight))]
+    assert train(run, *options, "--steps", "2", "--complex-share", "1")["step"] == 2
+    for line in (run / "run" / "log.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        total = sum(weight * row[name] for name, weight in weights.items())
+        assert row["total"] == pytest.approx(total, rel=1e-3)
+
+
+def test_the_rate_warms_up_and_falls_with_the_course() -> None:
+    assert learning_rate(0, 0.0, 1.0) == 1 / 200
+    assert learning_rate(199, 0.0, 1.0) == 1.0
+    rates = [learning_rate(500, course, 1.0) for course in (0.0, 0.25, 0.5, 1.0)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "part", "scale"),
+    [
+        ({"recurrent_layers": 1}, ".gru.", 1.0),
+        ({"upsampling": "transposed"}, "up_samples.overlap", CAREFUL["up_"]),
+        ({"upsampling": "interpolation"}, "up_samples.steps", 1.0),
+        ({"pair_blocks": 1}, "decoder.pair.", CAREFUL["subframe."]),
+        ({}, "up_samples", CAREFUL["up_"]),
+    ],
+)
+def test_parts_that_start_exact_learn_carefully(
+    options: dict[str, Any], part: str, scale: float
+) -> None:
+    codec = Codec(ModelConfig(**TINY | options))
+    groups = parameter_groups(codec, encoder_rate=1.0)
+    names = [name for name, _ in codec.named_parameters()]
+    found = {g["scale"] for name, g in zip(names, groups, strict=True) if part in name}
+    assert found == {scale}
+
+
+def test_the_share_of_music_is_drawn() -> None:
+    sources = [
+        Source(kind, kind, np.full(50_000, level, dtype=np.int16))
+        for kind, level in (("speech", 8000), ("music", -8000), ("ambience", 8000))
+    ]
+    for music in (0.0, 0.33, 0.95):
+        batch = Sampler(sources, segment=100, seed=0, music=music).batch(400)
+        assert float((batch < 0).float().mean()) == pytest.approx(music, abs=0.06)
+    default = Sampler(sources, segment=100, seed=0).weights
+    np.testing.assert_array_equal(default, [0.62, 0.33, 0.05])
+
+
+def test_the_complex_share_weighs_phase() -> None:
+    torch.manual_seed(0)
+    sound = 0.1 * torch.randn(1, 12_000)
+    shares = [float(CompressedLoss(complex_share=share)(sound, -sound)) for share in (0.0, 0.5, 1)]
+    assert shares[0] < 1e-9 < shares[1] < shares[2]
