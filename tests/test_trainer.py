@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import ablate
 from nacli.config import ModelConfig
 from train import CAREFUL, Codec, Trainer, learning_rate, main, parameter_groups
 from training.corpus import Sampler, Source
@@ -61,16 +65,18 @@ def train(folder: Path, *options: str) -> dict[str, Any]:
     return state
 
 
-def test_training_stops_after_the_hours_and_goes_on_with_more(run: Path) -> None:
-    state = train(run, "--hours", "0.0001", "--steps", "1")  # hours count, not steps
-    assert state["step"] > 1
-    assert 0.36 <= state["seconds"] < 5
+def test_training_stops_after_the_hours_and_goes_on_with_more(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=count(step=0.25).__next__)  # so long does a step take
+    monkeypatch.setattr("train.time", clock)
+    state = train(run, "--hours", str(0.9 / 3600), "--steps", "1")  # hours count, not steps
+    assert (state["step"], state["seconds"]) == (4, 1.0)
     assert state["codec"]["decoder.layers.1.out.weight"].any()  # recurrent layers learn
-    again = train(run, "--hours", "0.0001")
-    assert again["step"] == state["step"]
-    longer = train(run, "--hours", str((state["seconds"] + 0.2) / 3600))
-    assert longer["step"] > state["step"]
-    assert longer["seconds"] >= state["seconds"] + 0.2
+    again = train(run, "--hours", str(0.9 / 3600))
+    assert again["step"] == 4
+    longer = train(run, "--hours", str(1.4 / 3600))
+    assert (longer["step"], longer["seconds"]) == (6, 1.5)
 
 
 def test_weights_of_losses_come_from_the_options(run: Path) -> None:
@@ -89,6 +95,37 @@ def test_the_rate_warms_up_and_falls_with_the_course() -> None:
     rates = [learning_rate(500, course, 1.0) for course in (0.0, 0.25, 0.5, 1.0)]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] == pytest.approx(0.02)
+
+
+def test_every_arm_can_be_built_and_trained() -> None:
+    names = {option for parameter in main.params for option in parameter.opts}
+    for config, options in ablate.ARMS.values():
+        ModelConfig(**config)
+        assert {f"--{name}" for name in {**ablate.TRAINING, **options}} <= names
+
+
+def test_an_arm_is_trained_measured_and_listed(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(ablate.ARMS, "groups2", (TINY, {"segment": 0.1}))
+    (run / "run").rename(run / "groups2")  # has a state, so that no codebooks are fitted
+    (run / "speech").mkdir()
+    shutil.copy(Path(__file__).parent / "data" / "talk.flac", run / "speech")
+    given = {"corpus": run / "corpus", "out": run, "clips": run / "speech"}
+    paths = [text for name, path in given.items() for text in (f"--{name}", str(path))]
+    ablate.main.main(
+        ["groups2", *paths, "--hours", "0.0001", "--seconds", "2"], standalone_mode=False
+    )
+    row = json.loads((run / "groups2.json").read_text())
+    figures = row["figures"]
+    assert row["config"] == TINY and row["hours"] >= 0.0001
+    assert figures["steps"] >= 1 and 1 <= figures["speech pesq 4"] <= 4.7
+    assert 0 < figures["bits"] <= 2  # of codebooks of four
+    heading, _, line = capsys.readouterr().out.strip().splitlines()[-3:]
+    ablate.main.main(["--table", str(run)], standalone_mode=False)
+    table = capsys.readouterr().out.splitlines()
+    assert table[0] == heading and table[2:] == [line]
+    assert heading.count("|") == line.count("|") and " - |" in line  # no music
 
 
 @pytest.mark.parametrize(
