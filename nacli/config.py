@@ -8,7 +8,14 @@ from typing import Any
 GAIN_LEVELS = 81
 """Gain indices 0..80: 0 is digital silence, 1 is `gain_floor_db`, then steps of `gain_step_db`."""
 UPSAMPLINGS = ("subpixel", "transposed", "interpolation")
-LATER = ("recurrent_layers", "pair_blocks", "upsampling", "normalize", "quantizer_groups")
+LATER = (
+    "recurrent_layers",
+    "pair_blocks",
+    "upsampling",
+    "normalize",
+    "quantizer_groups",
+    "emphasis",
+)
 """Options that the first checkpoint did not know. At their defaults they are left out of its plain
 data, so that it keeps its digest, by which files name it."""
 
@@ -46,6 +53,9 @@ class ModelConfig:
     latent_dim: int = 160
     compand: float = 0.6
     """Exponent of the signed power law between the network and the quantiser."""
+    emphasis: float = 0.25
+    """Latents start out weighed by their frequency to the power of minus this, so that the
+    quantiser's squared errors count for more where the ear is finer."""
     stages: int = 16
     codebook_size: int = 1024
     quantizer_groups: int = 1
@@ -59,6 +69,8 @@ class ModelConfig:
             raise ValueError(f"unknown upsampling {self.upsampling!r}: it is one of {known}")
         if self.pair_blocks and self.strides[1] % 2:
             raise ValueError(f"pair_blocks: {self.strides[1]} sub-frames a frame make no pairs")
+        if self.latent_dim > min(self.width, self.hop):
+            raise ValueError("latent_dim: at most the width and the hop")
         if not 1 <= self.quantizer_groups <= min(self.stages, self.latent_dim):
             raise ValueError("quantizer_groups: at least 1, at most the stages and the latents")
 

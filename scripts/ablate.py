@@ -54,6 +54,8 @@ ARMS: dict[str, Arm] = {
     "mel1": ({}, {"mel": 1.0}),
     "complex0": ({}, {"complex-share": 0.0}),
     "complex1": ({}, {"complex-share": 1.0}),
+    "no-emphasis": ({"emphasis": 0.0}, {}),
+    "by-hertz": ({}, {"tilt": 0.0}),
 }
 """By name: what differs in the configuration, and in the options of the training."""
 

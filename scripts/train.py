@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from nacli.config import ModelConfig
-from nacli.model import Decoder, Encoder, History, compress
+from nacli.model import Decoder, Encoder, History, compress, emphasis
 from nacli.model.layers import RecurrentLayer
 from training.corpus import AMBIENCE, MUSIC, Sampler, read_corpus, validation_clips
 from training.log import Log
@@ -116,7 +116,8 @@ def start(codec: Codec, sampler: Sampler, batch_frames: int, count: int = 64_000
     shapes = torch.cat(found)[:count]
     for network in (codec.encoder, codec.decoder):
         network.band_scale.copy_(shapes.square().mean(0).sqrt())
-    codec.quantizer.fit(shapes[:, : codec.config.latent_dim], batch_frames)
+    latents = shapes[:, : codec.config.latent_dim] * emphasis(codec.config)
+    codec.quantizer.fit(latents, batch_frames)
 
 
 def has_bf16_units(device: str) -> bool:
@@ -288,6 +289,7 @@ def train(trainer: Trainer, sampler: Sampler, clips: np.ndarray, run: Path, firs
     default=0.3,
     help="Of complex values in the loss of compressed spectra; magnitudes are the rest.",
 )
+@click.option("--tilt", default=1.0, help="Frequencies in that loss: 0 by Hz, 1 by Bark.")
 @click.option(
     "--music",
     type=click.FloatRange(0, 1 - AMBIENCE),
@@ -312,8 +314,9 @@ def work(rank: int, options: dict[str, Any]) -> None:
     hop, sources = codec.config.hop, read_corpus(options["corpus"])
     segment = round(options["segment"] * codec.config.frame_rate) * hop
     weights = Weights(**{field.name: options[field.name] for field in fields(Weights)})
-    compressed = CompressedLoss(options["exponent"], options["complex_share"])
-    losses = Losses(codec.config.sample_rate, weights, compressed).to(options["device"])
+    rate = codec.config.sample_rate
+    spectra = (options[name] for name in ("exponent", "complex_share", "tilt"))
+    losses = Losses(rate, weights, CompressedLoss(rate, *spectra)).to(options["device"])
     state = run / "state.pt"
     found = state if state.exists() else options["init"]
     if not found:

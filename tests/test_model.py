@@ -14,7 +14,7 @@ import torch
 import nacli
 from fake_model import make_model
 from nacli.config import GAIN_LEVELS, LATER, ModelConfig
-from nacli.model import Decoder, Encoder, History, Networks, compress, expand
+from nacli.model import Decoder, Encoder, History, Networks, compress, emphasis, expand
 from nacli.model.upsampling import step_factors
 
 SMALL = ModelConfig(width=48, hidden=64, encoder_blocks=2, decoder_blocks=2, latent_dim=40)
@@ -98,7 +98,7 @@ def test_latents_untrained_are_the_coefficients(config: ModelConfig) -> None:
     encoder, decoder = Encoder(config), Decoder(config)
     latents, gains = encoder(pcm, History())
     coefficients = encoder.transform(pcm, History())
-    shape = expand(latents, config.compand) * encoder.gain.amplitude(gains)
+    shape = expand(latents / emphasis(config), config.compand) * encoder.gain.amplitude(gains)
     torch.testing.assert_close(shape, coefficients[..., : config.latent_dim], atol=1e-5, rtol=1e-4)
     kept = torch.zeros_like(coefficients)
     kept[..., : config.latent_dim] = shape

@@ -47,7 +47,7 @@ def run(tmp_path: Path) -> Iterator[Path]:
     codec = Codec(ModelConfig(**TINY))  # type: ignore[arg-type]
     codec.quantizer.fit(torch.randn(200, TINY["latent_dim"]), batch_frames=20)
     (tmp_path / "run").mkdir()
-    losses = Losses(24_000, Weights(), CompressedLoss())
+    losses = Losses(24_000, Weights(), CompressedLoss(24_000))
     options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0}
     torch.save(Trainer(codec, losses, options).state(), tmp_path / "run" / "state.pt")
     threads = torch.get_num_threads()
@@ -163,5 +163,7 @@ def test_the_share_of_music_is_drawn() -> None:
 def test_the_complex_share_weighs_phase() -> None:
     torch.manual_seed(0)
     sound = 0.1 * torch.randn(1, 12_000)
-    shares = [float(CompressedLoss(complex_share=share)(sound, -sound)) for share in (0.0, 0.5, 1)]
+    shares = [
+        float(CompressedLoss(24_000, complex_share=share)(sound, -sound)) for share in (0.0, 0.5, 1)
+    ]
     assert shares[0] < 1e-9 < shares[1] < shares[2]

@@ -63,7 +63,7 @@ def test_grouped_stages_stay_in_their_dimensions_and_search_alike() -> None:
     np.testing.assert_array_equal(codes.numpy().T, found.paths[3])
 
 
-@pytest.mark.parametrize("loss", [LogMelLoss(24_000), CompressedLoss()])
+@pytest.mark.parametrize("loss", [LogMelLoss(24_000), CompressedLoss(24_000)])
 def test_losses_are_zero_for_equal_sound_and_grow_with_noise(loss: torch.nn.Module) -> None:
     torch.manual_seed(0)
     sound = 0.1 * torch.randn(2, 12_000)

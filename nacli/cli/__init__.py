@@ -9,14 +9,15 @@ import sys
 # This has to be said before NumPy and torch are imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Two threads that both call small products (see nacli.ahead) want the interpreter back soon: with
-# Python's 5 ms, a fifth less of their work is done at the same time.
-sys.setswitchinterval(2e-4)
 
 from nacli.cli.bench import bench
 from nacli.cli.commands import decode, encode
 from nacli.cli.group import main
 from nacli.cli.inspection import info
+
+# Threads that all make many small products (see nacli.ahead) want the interpreter back soon: with
+# Python's 5 ms, they wait for each other.
+sys.setswitchinterval(2e-4)
 
 for command in (encode, decode, info, bench):
     main.add_command(command)

@@ -11,6 +11,6 @@ The networks start as an exact sine-window MDCT and its transpose (Princen, John
 from nacli.model.layers import History
 from nacli.model.networks import Decoder, Encoder
 from nacli.model.runtime import Networks
-from nacli.model.transform import compress, expand
+from nacli.model.transform import compress, emphasis, expand
 
-__all__ = ["Decoder", "Encoder", "History", "Networks", "compress", "expand"]
+__all__ = ["Decoder", "Encoder", "History", "Networks", "compress", "emphasis", "expand"]

@@ -16,7 +16,15 @@ from nacli.model.layers import (
     run,
     subframe_layers,
 )
-from nacli.model.transform import GainScale, compress, expand, linear_from, mdct_basis, spread
+from nacli.model.transform import (
+    GainScale,
+    compress,
+    emphasis,
+    expand,
+    linear_from,
+    mdct_basis,
+    spread,
+)
 from nacli.model.upsampling import upsampling
 
 
@@ -47,7 +55,8 @@ class Encoder(nn.Module):
         self.register_buffer("band_scale", torch.ones(config.hop))
         self.project_in = linear_from(torch.eye(config.width, config.hop), bias=True)
         self.layers = frame_layers(config, config.encoder_blocks)
-        self.project_out = linear_from(torch.eye(config.latent_dim, config.width), bias=True)
+        weights = emphasis(config).diag()
+        self.project_out = linear_from(weights @ torch.eye(config.latent_dim, config.width), True)
 
     def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor]:
         coefficients = self.transform(pcm, history)
@@ -81,7 +90,8 @@ class Decoder(nn.Module):
         self.config = config
         self.band_scale: Tensor
         self.register_buffer("band_scale", torch.ones(config.hop))
-        self.project_in = linear_from(torch.eye(config.width, config.latent_dim), bias=True)
+        weights = (1 / emphasis(config)).diag()
+        self.project_in = linear_from(torch.eye(config.width, config.latent_dim) @ weights, True)
         self.gain = GainScale(config)
         self.stage_feature = nn.Embedding(config.stages + 1, config.width)
         nn.init.zeros_(self.stage_feature.weight)

@@ -37,6 +37,12 @@ def spread(basis: Tensor, config: ModelConfig) -> Tensor:
     return wide.flatten(1)
 
 
+def emphasis(config: ModelConfig) -> Tensor:
+    """What each latent is multiplied by before it is quantised [D], 1 up to 100 Hz."""
+    frequencies = (torch.arange(config.latent_dim) + 0.5) * config.sample_rate / (2 * config.hop)
+    return (100 / frequencies).clamp_max(1) ** config.emphasis
+
+
 class GainScale(nn.Module):
     """Gain indices to amplitudes and to the features that tell the network the level's course."""
 

@@ -53,18 +53,27 @@ class CompressedLoss(nn.Module):
     over several resolutions (after Yin et al., 2020). At 0.3 it weighs quiet bands nearly like loud
     ones. The complex values keep phase; a squared error of theirs would rather leave something out
     than add what is not there.
+
+    Frequencies weigh as they do for the ear: `tilt` 1 gives every Bark the same share, 0 every Hz.
     """
 
     FLOOR = 1e-4
 
     def __init__(
         self,
+        sample_rate: int,
         exponent: float = 0.3,
         complex_share: float = 0.3,
+        tilt: float = 1.0,
         sizes: tuple[int, ...] = (384, 768, 1536),
     ) -> None:
         super().__init__()
         self.exponent, self.complex_share, self.sizes = exponent, complex_share, sizes
+        for size in sizes:
+            frequencies = torch.linspace(0, sample_rate / 2, size // 2 + 1)
+            slope = (1960 + frequencies) ** -2  # of the Bark scale (Traunmüller, 1990)
+            share = slope**tilt / (slope**tilt).mean()
+            self.register_buffer(f"shares_{size}", share[:, None], persistent=False)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Distance of `y` to the reference `x` [B, samples], both divided by the level of `x`."""
@@ -80,9 +89,10 @@ class CompressedLoss(nn.Module):
         magnitude_x, magnitude_y = (power ** (self.exponent / 2)).chunk(2)
         flat = spectrum * (power ** ((self.exponent - 1) / 2)).unsqueeze(-1)
         complex_x, complex_y = flat.chunk(2)
-        magnitudes = (magnitude_x - magnitude_y).square().mean()
-        complexes = (complex_x - complex_y).square().sum(-1).mean()
-        return (1 - self.complex_share) * magnitudes + self.complex_share * complexes
+        magnitudes = (magnitude_x - magnitude_y).square()
+        complexes = (complex_x - complex_y).square().sum(-1)
+        distance = (1 - self.complex_share) * magnitudes + self.complex_share * complexes
+        return (distance * self.get_buffer(f"shares_{size}")).mean()
 
 
 class Losses(nn.Module):
