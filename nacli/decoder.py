@@ -11,9 +11,9 @@ from nacli.ahead import ahead
 from nacli.checkpoint import Model
 from nacli.errors import OutOfRange
 from nacli.format import Header, StreamInfo
+from nacli.offset import OffsetFilter
 from nacli.playout import Playout
 from nacli.position import START, parse_position
-from nacli.postprocess import PostProcess
 from nacli.synthesis import Synthesizer
 from nacli.timeline import Gap
 from nacli.unpack import Lost, Part, Unpacker
@@ -128,7 +128,7 @@ class Decoder:
             raise OutOfRange("the part asked for ends before it starts")
         frame = 0
         if config.decoder_context is not None:
-            context = config.decoder_context + -(-PostProcess.DC_WINDOW // config.hop)
+            context = config.decoder_context + -(-OffsetFilter.WINDOW // config.hop)
             frame = max(0, self._playout.position // config.hop + 1 - context)
         self.first_packet = frame // stream.frames_per_packet
         self._unpacker.begin(self.first_packet)

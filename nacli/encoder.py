@@ -30,6 +30,7 @@ from nacli.format import (
     pack_header,
     pack_packet,
 )
+from nacli.preprocess import PreProcess
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -100,6 +101,7 @@ class Encoder:
             embed,
         )
         self._resampler = Resampler(sample_rate, model.config.sample_rate, channels)
+        self._pre = PreProcess(channels, model.config.hop)
         self._histories = model.networks.new_history()
         self._pending: Floats = np.zeros((0, channels), dtype=np.float32)
         self._samples, self._coded_hops = 0, 0
@@ -162,7 +164,9 @@ class Encoder:
         """Latents [C, F, D] and gains [C, F] of each `samples` pending samples."""
         while len(self._pending) >= samples:
             block, self._pending = self._pending[:samples], self._pending[samples:]
-            yield self._model.networks.analyze(block.T, self._histories)
+            pcm, silent = self._pre.process(block.T)
+            latents, gains = self._model.networks.analyze(pcm, self._histories)
+            yield latents, np.where(silent, 0, gains).astype(np.int32)
 
     def _push(self, pcm: Floats) -> None:
         self._pending = np.concatenate([self._pending, channel_modes.mix(pcm, self._mode)])

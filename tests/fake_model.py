@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 
 
 class FakeNetworks:
-    """Each hop becomes its gain and the means of eight parts of it, one hop late."""
+    """Each hop becomes the means of eight parts of it, one hop late; a gain is of two hops."""
 
     def new_history(self) -> dict[str, Floats]:
         return {}
@@ -34,7 +34,8 @@ class FakeNetworks:
         joined = np.concatenate([history.get("hop", np.zeros_like(hops[:, :1])), hops], axis=1)
         history["hop"] = joined[:, -1:]
         means = joined[:, :-1].reshape(*hops.shape[:2], CONFIG.latent_dim, -1).mean(-1)
-        rms = np.sqrt(np.square(joined[:, :-1]).mean(-1))
+        powers = np.square(joined).mean(-1)
+        rms = np.sqrt((powers[:, :-1] + powers[:, 1:]) / 2)
         gains = np.rint((20 * np.log10(np.maximum(rms, 1e-9)) + 100) / CONFIG.gain_step_db) + 1
         gains = gains.clip(0, GAIN_LEVELS - 1).astype(np.int32)
         return (means / _amplitude(np.maximum(gains, 1))).astype(np.float32), gains

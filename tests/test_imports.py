@@ -21,9 +21,9 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"ahead", "errors", "config", "live", "partials", "position", "signals"},
+    {"ahead", "errors", "config", "live", "offset", "partials", "position", "signals"},
     {"files", "format", "originals", "quantize", "model"},
-    {"info", "audio", "channels", "postprocess", "entropy", "metrics", "timeline"},
+    {"info", "audio", "channels", "postprocess", "preprocess", "entropy", "metrics", "timeline"},
     {"allocate", "checkpoint", "playout", "refine"},
     {"choice"},
     {"encoder", "synthesis", "tables", "payload"},

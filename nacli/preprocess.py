@@ -1,0 +1,32 @@
+"""What happens to samples before the network, and to its gains: no DC, and silence is silence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.offset import OffsetFilter
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int32]
+
+
+class PreProcess:
+    """The chain for one stream at the model's rate; keeps what its filters remember."""
+
+    SILENCE = 1e-5
+    """Peak of a silent hop, -100 dB: what resamplers ring with is not sound."""
+
+    def __init__(self, channels: int, hop: int) -> None:
+        self._hop = hop
+        self._offset = OffsetFilter(channels)
+        self._silent_before = np.ones((channels, 1), dtype=bool)
+
+    def process(self, pcm: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Samples [C, F * hop] to those for the network, and which frames [C, F] are silent: those
+        whose two hops are, the one before and their own, whatever the network still remembers."""
+        hops = pcm.reshape(len(pcm), -1, self._hop)
+        silent = np.abs(hops).max(2) <= self.SILENCE
+        before = np.concatenate([self._silent_before, silent[:, :-1]], axis=1)
+        self._silent_before = silent[:, -1:]
+        return self._offset.process(pcm), silent & before
