@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -21,6 +22,8 @@ LOWEST_DB, HIGHEST_DB = -100.0, -20.0
 """Range of the spectrograms, relative to a sine at full scale."""
 DIFFERENCE_DB = 30.0
 """Range of the differences, both ways."""
+SHEET_DB = 90.0
+"""Range of the spectrograms of a sheet, down from the loudest."""
 HEARD_DB = -90.0
 """Level under which two spectrograms do not differ."""
 WIDTH, HEIGHT = 4.6, 2.0
@@ -99,7 +102,27 @@ def _over_time(
 ) -> str:
     figure = _new()
     axes = figure.add_subplot()
-    image = axes.imshow(
+    image = _draw_over_time(axes, values, rate, seconds, colours, low, high)
+    axes.set_xlabel("s", fontsize=8)
+    bar = figure.colorbar(image, pad=0.02)
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    return _finished(figure, "webp")
+
+
+def _draw_over_time(
+    axes: Axes,
+    values: NDArray[np.float64],
+    rate: int,
+    seconds: float,
+    colours: str,
+    low: float,
+    high: float,
+) -> AxesImage:
+    """Values [bins, frames] up to half the rate."""
+    axes.set_ylabel("kHz", fontsize=8)
+    axes.tick_params(labelsize=8)
+    return axes.imshow(
         values,
         origin="lower",
         aspect="auto",
@@ -108,13 +131,23 @@ def _over_time(
         vmax=high,
         extent=(0, seconds, 0, rate / 2000),
     )
-    axes.set_xlabel("s", fontsize=8)
-    axes.set_ylabel("kHz", fontsize=8)
-    axes.tick_params(labelsize=8)
-    bar = figure.colorbar(image, pad=0.02)
-    bar.set_label(label, fontsize=8)
-    bar.ax.tick_params(labelsize=8)
-    return _finished(figure, "webp")
+
+
+def sheet(versions: dict[str, NDArray[np.float64]], rate: int, seconds: float) -> bytes:
+    """A PNG of levels [bins, frames] by title, one above the other on one scale: the loudest of the
+    first are 0 dB."""
+    figure = Figure(figsize=(10, 2.4 * len(versions)), dpi=100, layout="constrained")
+    rows = np.atleast_1d(figure.subplots(len(versions), 1, sharex=True))
+    loudest = next(iter(versions.values())).max()
+    for axes, (title, levels) in zip(rows, versions.items(), strict=True):
+        shown = levels - loudest
+        image = _draw_over_time(axes, shown, rate, seconds, "magma", -SHEET_DB, 0.0)
+        axes.set_title(title, fontsize=9, loc="left")
+    rows[-1].set_xlabel("s", fontsize=8)
+    figure.colorbar(image, ax=list(rows), pad=0.01).set_label("dB", fontsize=8)
+    out = io.BytesIO()
+    figure.savefig(out, format="png")
+    return out.getvalue()
 
 
 def bit_allocation(bits: NDArray[np.float64], seconds: float) -> str:
