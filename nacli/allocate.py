@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nacli.config import GAIN_LEVELS
 from nacli.entropy import CODER_BYTES
 from nacli.errors import UnsupportedAudio
 from nacli.format import packet_cost
@@ -24,6 +25,8 @@ GAIN_KBPS = 0.3
 STEPS_PER_STAGE = 8
 """Levels are eighths of a stage; where a level falls between two counts, frames alternate."""
 DITHER = np.array([0, 4, 2, 6, 1, 5, 3, 7], dtype=np.int32)
+FALL = 2
+"""Levels that a frame loses per gain step under the loudest of its packet."""
 SIDE_LEVEL = -8
 """Levels that the side channel gets less than the mid channel: one stage."""
 QUIET = 24
@@ -51,12 +54,12 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
 def stage_counts(gains: Integers, level: int, stages: int, peak: int) -> Integers:
     """Stage counts [F] for gains [F] of one channel; `peak` is the packet's largest gain.
 
-    A frame loses three sixteenths of a stage per gain step (1.5 dB) under the peak; silence
+    A frame loses a quarter of a stage per gain step (1.5 dB) under the peak; silence
     (gain 0) gets none.
     """
     below = peak - gains
     dither = DITHER[np.arange(len(gains)) % len(DITHER)]
-    counts = (level + dither - 3 * below // 2) // STEPS_PER_STAGE
+    counts = (level + dither - FALL * below) // STEPS_PER_STAGE
     least = np.where((below < QUIET) & (level >= STEPS_PER_STAGE), 1, 0)
     return np.where(gains > 0, np.clip(counts, least, stages), 0).astype(np.int32)
 
@@ -76,8 +79,8 @@ def packet_levels(level: int, channels: int) -> tuple[int, ...]:
 
 
 def highest_level(stages: int) -> int:
-    """The level at which even the quietest frame keeps every stage; it must fit a byte."""
-    return min(255, stages * STEPS_PER_STAGE + 80)
+    """The level at which frames keep every stage, however quiet; it must fit a byte."""
+    return min(255, (stages + 1) * STEPS_PER_STAGE + FALL * GAIN_LEVELS)
 
 
 class QualityControl:
@@ -86,7 +89,7 @@ class QualityControl:
 
     ENOUGH_DB = 5.0
     """At quality 0; each step of quality asks for one more."""
-    FALL = 1.0
+    FORGETS = 1.0
     """Gain steps (1.5 dB) a second that the ear forgets of what was loud."""
 
     def __init__(self, quality: float) -> None:
@@ -100,8 +103,8 @@ class QualityControl:
     def level(self, gains: Integers, seconds: float) -> int:
         """The level of the next packet, from its gains [C, F] and playing time."""
         peak = int(gains.max(initial=0))
-        self._loudest = max(peak, self._loudest - self.FALL * seconds)
-        below = int(1.5 * (self._loudest - peak))
+        self._loudest = max(peak, self._loudest - self.FORGETS * seconds)
+        below = int(FALL * (self._loudest - peak))
         return max(STEPS_PER_STAGE, self._level - below)
 
 

@@ -8,16 +8,6 @@ from typing import Any
 GAIN_LEVELS = 81
 """Gain indices 0..80: 0 is digital silence, 1 is `gain_floor_db`, then steps of `gain_step_db`."""
 UPSAMPLINGS = ("subpixel", "transposed", "interpolation")
-LATER = (
-    "recurrent_layers",
-    "pair_blocks",
-    "upsampling",
-    "normalize",
-    "quantizer_groups",
-    "emphasis",
-)
-"""Options that the first checkpoint did not know. At their defaults they are left out of its plain
-data, so that it keeps its digest, by which files name it."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +88,7 @@ class ModelConfig:
         return blocks + attention * self.attention_window + frames + 3
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data, without the `LATER` options that have their defaults."""
-        defaults = {field.name: field.default for field in fields(self) if field.name in LATER}
-        return {
-            name: value
-            for name, value in asdict(self).items()
-            if name not in defaults or value != defaults[name]
-        }
+        return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:

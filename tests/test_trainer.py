@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -167,3 +170,43 @@ def test_the_complex_share_weighs_phase() -> None:
         float(CompressedLoss(24_000, complex_share=share)(sound, -sound)) for share in (0.0, 0.5, 1)
     ]
     assert shares[0] < 1e-9 < shares[1] < shares[2]
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    code = f"""
+import os, sys, time
+from pathlib import Path
+sys.path.insert(0, {str(Path(ablate.__file__).parent)!r})
+from training.parallel import launch
+
+def work(rank):
+    (Path({str(tmp_path)!r}) / str(rank)).write_text(str(os.getpid()))
+    time.sleep(600)
+
+if __name__ == "__main__":
+    launch(work, 2)
+"""
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    parent = subprocess.Popen([sys.executable, script])
+    names = [tmp_path / "0", tmp_path / "1"]
+    _wait(lambda: all(name.exists() and name.read_text() for name in names))
+    workers = [int(name.read_text()) for name in names]
+    parent.kill()
+    parent.wait()
+    _wait(lambda: not any(_runs(worker) for worker in workers))
+
+
+def _runs(process: int) -> bool:
+    """Whether it is there and no zombie that nobody has buried."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _wait(done: Callable[[], bool], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until, "took too long"
+        time.sleep(0.05)

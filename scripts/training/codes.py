@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from nacli.allocate import highest_level, packet_counts
+from nacli.allocate import STEPS_PER_STAGE, packet_counts
 from nacli.checkpoint import Model
 from nacli.entropy import ChannelCodes
 from nacli.quantize import search, select
@@ -38,7 +38,7 @@ class Segment:
         for start in range(0, len(self.gains), frames):
             part = slice(start, start + frames)
             gains = self.gains[part]
-            level = int(8 + (highest_level(stages) - 48) * random.random() ** 1.5)
+            level = int(STEPS_PER_STAGE * (1 + (stages + 4) * random.random() ** 1.5))
             counts = packet_counts(gains[None], (level,), stages)[0]
             yield ChannelCodes(gains, select(self.paths[:, part].astype(np.int32), counts), counts)
 

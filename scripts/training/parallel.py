@@ -5,7 +5,10 @@ On a CPU, one thread in each of two processes does nearly twice the work of two 
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -28,9 +31,18 @@ def launch(function: Callable[..., None], workers: int, *arguments: Any) -> None
 def _work(
     rank: int, function: Callable[..., None], workers: int, meeting: str, arguments: tuple[Any]
 ) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=workers)
     torch.set_num_threads(1)
     function(rank, *arguments)
+
+
+def _end_with_parent() -> None:
+    """A killed parent must not leave its processes behind, training on and writing its state."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "spawned"
+    parent.join()
+    os._exit(1)
 
 
 def sum_all(tensors: Iterable[Tensor]) -> None:
