@@ -48,8 +48,10 @@ model: venv
 	$(BIN)/python scripts/corpus.py --part-one $(CORPUS) --out data/corpus
 	$(BIN)/python scripts/train.py --run runs/decoder --steps 400 --batch 6 --workers 2 \
 		--encoder-rate 0
-	$(BIN)/python scripts/train.py --run runs/main --init runs/decoder/state.pt --steps 5300 \
-		--batch 6 --workers 2 --rate 4e-4 --encoder-rate 0.25
+	$(BIN)/python scripts/train.py --run runs/joint --init runs/decoder/state.pt --steps 5300 \
+		--batch 6 --workers 2 --rate 4e-4 --encoder-rate 0.25 --tilt 0
+	$(BIN)/python scripts/train.py --run runs/main --init runs/joint/state.pt --steps 1750 \
+		--batch 6 --workers 2 --rate 2e-4 --encoder-rate 0.25
 	$(BIN)/python scripts/export.py
 	$(MAKE) entropy
 	$(BIN)/python scripts/golden.py

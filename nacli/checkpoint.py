@@ -49,6 +49,10 @@ class Model:
         self.config, self.tensors = config, tensors
         try:
             self.codebooks = Codebooks(tensors["codebooks.entries"], tensors["codebooks.scales"])
+            self.left = tensors["codebooks.left"].astype(np.float32)
+            """Share of the latents' energy that 0 to N stages leave, on average [N + 1]."""
+            if self.left.shape != (self.codebooks.stages + 1,):
+                raise ValueError("codebooks.left has the wrong shape")
             tables = (tensors["entropy.gains"], tensors["entropy.codes"])
             self.tables = StaticTables(*(table.astype(np.int64) for table in tables))
             self.entropy: EntropyModel = self._learned() or self.tables

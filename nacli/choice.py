@@ -26,6 +26,9 @@ TRIES = 3
 """Times that codes are weighed against their bits before a packet does without."""
 MARGIN = 1.005
 """Of the bits that are expected, since another try costs more than bits that wait a packet."""
+LIFT = 0.7
+"""Quantised latents lack the energy of their error, so latents are made larger first, by this share
+of the error that is usual."""
 AUDIBLE = 24
 """Gain steps under a packet's peak, 36 dB, within which frames count for what is close enough."""
 
@@ -118,18 +121,17 @@ class Chooser:
     ) -> Chosen:
         """The packet at a level."""
         if refined and self._effort.refined:
-            return self._refine(latents, found, gains, level)
+            return self._refine(latents, gains, level)
         return self._code(self._channels(found, gains, level), level)
 
-    def _refine(self, latents: Floats, found: list[Found], gains: Integers, level: int) -> Chosen:
+    def _refine(self, latents: Floats, gains: Integers, level: int) -> Chosen:
         entropy = self._model.tables if self._effort.by_tables else self._model.entropy
         channels = []
-        for i, count in enumerate(self._counts(gains, level)):
-            errors = found[i].errors[count, np.arange(len(count))]
+        counts = self._counts(gains, level)
+        for i, count in enumerate(counts):
             codes = refine(
-                latents[i],
+                self._lifted(latents[i], count),
                 count,
-                errors,
                 self._prices[count],
                 entropy.forecast(gains[i], count),
                 self._model.codebooks,
@@ -139,8 +141,16 @@ class Chooser:
         return self._code(channels, level)
 
     def _search(self, latents: Floats, gains: Integers, level: int) -> list[Found]:
-        depth = max(1, int(self._counts(gains, level).max()))
-        return [search(rows, self._model.codebooks, depth, self._effort.beam) for rows in latents]
+        counts = self._counts(gains, level)
+        depth = max(1, int(counts.max()))
+        return [
+            search(self._lifted(*row), self._model.codebooks, depth, self._effort.beam)
+            for row in zip(latents, counts, strict=True)
+        ]
+
+    def _lifted(self, latents: Floats, counts: Integers) -> Floats:
+        """Latents [F, D] of frames that get so many stages [F]."""
+        return latents * (1 + LIFT * self._model.left[counts])[:, None]
 
     def _enough(self, found: list[Found], gains: Integers, decibels: float, most: int) -> int:
         """The lowest level at which what is lost of the latents is small; `most` if none below.

@@ -17,10 +17,6 @@ from nacli.quantize import Codebooks, Codes, Floats, smallest
 Frames = NDArray[np.intp]
 Bits = NDArray[np.float64]
 
-LIFT = 0.35
-"""Codes that are cheap are also small, and quantised latents lack the energy of their error as it
-is; so latents are made larger by this share of their relative error first."""
-
 
 def exchange_rates(codebooks: Codebooks, tables: StaticTables, code_bits: Bits) -> Floats:
     """Squared error that a bit buys at the last of 0 to N stages [N + 1].
@@ -35,7 +31,6 @@ def exchange_rates(codebooks: Codebooks, tables: StaticTables, code_bits: Bits) 
 def refine(
     latents: Floats,
     counts: Codes,
-    errors: Floats,
     prices: Floats,
     forecast: Forecast,
     codebooks: Codebooks,
@@ -43,12 +38,9 @@ def refine(
 ) -> Codes:
     """Codes [F, depth] of latents [F, D] with stage counts [F], 0 where a frame has fewer stages.
 
-    `errors` [F] are the squared errors that so many stages leave, roughly; `prices` [F] those that
-    a bit is worth. The `beam` best candidates of a frame are kept from stage to stage.
+    `prices` [F] are the squared errors that a bit is worth. The `beam` best candidates of a frame
+    are kept from stage to stage.
     """
-    energies = np.square(latents).sum(1)
-    lift = 1 + LIFT * np.minimum(1, errors / np.maximum(energies, 1e-9))
-    latents = latents * lift[:, None].astype(np.float32)
     codes = np.zeros((len(counts), int(counts.max(initial=0))), dtype=np.int32)
     for group in forecast.groups():
         frames = group[counts[group] > 0]

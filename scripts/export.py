@@ -17,7 +17,7 @@ from nacli.config import ModelConfig
 from nacli.model import Networks
 from nacli.quantize import Codebooks
 from training.corpus import Sampler, read_corpus
-from training.tables import fit_tables
+from training.tables import fit_tables, measure_left
 
 MAX_BYTES = 16 << 20
 
@@ -71,11 +71,13 @@ def main(state: Path, corpus: Path, out: Path, packets: int, decoder_for: Path |
         tensors = with_decoder(load_checkpoint(decoder_for).tensors, weights, codebooks)
     else:
         sampler = Sampler(read_corpus(corpus), 75 * config.hop, seed=5)
-        tables = fit_tables(config, Networks(config, weights), codebooks, sampler, packets)
+        networks = Networks(config, weights)
+        tables = fit_tables(config, networks, codebooks, sampler, packets)
         tensors = {
             **weights,
             "codebooks.entries": codebooks.entries,
             "codebooks.scales": codebooks.scales,
+            "codebooks.left": measure_left(networks, codebooks, sampler, packets // 10),
             "entropy.gains": tables.gain_table.astype(np.uint32),
             "entropy.codes": tables.code_table.astype(np.uint32),
         }

@@ -72,6 +72,7 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
     return SimpleNamespace(
         config=CONFIG,
         codebooks=codebooks,
+        left=np.linspace(1, 0, CONFIG.stages + 1, dtype=np.float32) ** 2,
         tables=tables,
         entropy=entropy,
         digest=hashlib.sha256(digest).digest(),

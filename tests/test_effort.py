@@ -62,7 +62,6 @@ def test_a_higher_price_takes_fewer_bits_and_errs_more() -> None:
         codes = refine(
             latents,
             channel.counts,
-            np.zeros(60, np.float32),
             np.full(60, price, np.float32),
             entropy.forecast(channel.gains, channel.counts),
             codebooks,

@@ -17,8 +17,8 @@ class Weights:
     mel: float = 0.3
     compressed: float = 10.0
     waveform: float = 0.1
-    commitment: float = 3.0
-    """Large enough to hold the latents where the codebooks are: with 0.25 they drift away."""
+    commitment: float = 15.0
+    """Large enough to hold the latents where the codebooks are: with 3 they drift away."""
 
 
 def hann_stft(x: Tensor, size: int) -> Tensor:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.allocate import highest_level, packet_counts
+from nacli.choice import AUDIBLE
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import StaticTables, frequencies
 from nacli.model import Networks
@@ -38,6 +39,19 @@ def fit_tables(
     return StaticTables(
         frequencies(smooth_gains(gain_counts)), frequencies(code_counts + CODE_PRIOR)
     )
+
+
+def measure_left(
+    networks: Networks, codebooks: Codebooks, sampler: Sampler, packets: int
+) -> NDArray[np.float32]:
+    """Share of the energy of audible latents that 0 to N stages leave [N + 1], on average."""
+    found = []
+    for _ in range(packets):
+        latents, gains = networks.analyze(sampler.batch(1).numpy(), networks.new_history())
+        audible = latents[0][gains[0] > max(0, int(gains.max()) - AUDIBLE)]
+        errors = search(audible, codebooks, codebooks.stages).errors
+        found.append((errors / np.maximum(errors[0], 1e-9)).mean(1))
+    return np.mean(found, axis=0).astype(np.float32)
 
 
 def count_gains(counts: Counts, gains: NDArray[np.int32]) -> None:
