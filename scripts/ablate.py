@@ -24,8 +24,8 @@ from nacli import metrics
 from nacli.bench.clips import Clip, find_clips, read_clip, resample
 from nacli.config import ModelConfig
 from nacli.model import History
-from train import Codec
 from train import main as trainer
+from training.codec import Codec
 from training.quantizer import usage_bits
 
 STAGES = (2, 4, 8)

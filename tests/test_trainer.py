@@ -19,9 +19,11 @@ import torch
 
 import ablate
 from nacli.config import ModelConfig
-from train import CAREFUL, Codec, Trainer, learning_rate, main, parameter_groups
+from train import Trainer, main
+from training.codec import Codec
 from training.corpus import Sampler, Source
 from training.losses import CompressedLoss, Losses, Weights
+from training.schedule import CAREFUL, learning_rate, parameter_groups
 
 TINY = {
     "width": 16,
@@ -72,7 +74,7 @@ def test_training_stops_after_the_hours_and_goes_on_with_more(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = SimpleNamespace(monotonic=count(step=0.25).__next__)  # so long does a step take
-    monkeypatch.setattr("train.time", clock)
+    monkeypatch.setattr("training.loop.time", clock)
     state = train(run, "--hours", str(0.9 / 3600), "--steps", "1")  # hours count, not steps
     assert (state["step"], state["seconds"]) == (4, 1.0)
     assert state["codec"]["decoder.layers.1.out.weight"].any()  # recurrent layers learn

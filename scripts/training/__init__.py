@@ -1,1 +1,1 @@
-"""What `scripts/train.py` is made of: corpus sampling, quantiser with moving averages, losses."""
+"""What the trainings are made of: corpus sampling, the codec, losses, discriminators, the loop."""
