@@ -21,6 +21,8 @@ VISQOL_RATE = 48_000
 """The rate that ViSQOL's audio mode is taken at, in Hz."""
 FLOOR = 1e-5
 """Magnitude under which the log-mel distance hears nothing: -100 dB."""
+BRIGHT = 4000
+"""Frequency in Hz above which sound is bright."""
 
 
 def spectrogram(pcm: Samples, size: int) -> NDArray[np.float64]:
@@ -78,6 +80,19 @@ def level_error(reference: Samples, decoded: Samples) -> float:
     powers = [float(np.square(pcm, dtype=np.float64).mean()) for pcm in (reference, decoded)]
     first, second = (10 * np.log10(power + FLOOR**2) for power in powers)
     return float(abs(first - second))
+
+
+def brightness(reference: Samples, decoded: Samples, rate: int) -> float:
+    """Energy above 4 kHz against the reference's, in dB: under 0 is duller. nan where the
+    reference has next to nothing there."""
+    energies = []
+    for pcm in (reference, decoded):
+        power = np.square(np.abs(np.fft.rfft(np.asarray(pcm, dtype=np.float64))))
+        bins = np.fft.rfftfreq(len(pcm), 1 / rate)
+        energies.append(2 * float(power[bins > BRIGHT].sum()) / len(pcm) ** 2)
+    if energies[0] < FLOOR**2:
+        return float("nan")
+    return float(10 * np.log10((energies[1] + FLOOR**2) / (energies[0] + FLOOR**2)))
 
 
 def pesq_wb(reference: Samples, decoded: Samples) -> float:
