@@ -5,7 +5,8 @@
 Each sub-folder is a group; clips under `speech` also get PESQ-WB and ESTOI. Every figure comes from
 whole .nac files made and read back by the Python API; kbps leaves out the fixed cost of a file, as
 `--bitrate` promises. "payload" is what payloads take of their codes' plain size (10 bits each) in
-per cent; "codes" leaves out what the gains take. Clips are mixed to mono first, as the figures of
+per cent; "codes" leaves out what the gains take. "bright" is the energy above 4 kHz against the
+original's in dB: dull sound is under 0. Clips are mixed to mono first, as the figures of
 the peers were.
 """
 
@@ -27,7 +28,18 @@ from nacli.decoder import Decoder
 from nacli.encoder import Encoder
 from nacli.format import Packet, Parser, fixed_bytes
 
-COLUMNS = ("kbps", "payload", "codes", "mel", "SI-SDR", "PESQ-WB", "ESTOI", "enc x", "dec x")
+COLUMNS = (
+    "kbps",
+    "payload",
+    "codes",
+    "mel",
+    "SI-SDR",
+    "bright",
+    "PESQ-WB",
+    "ESTOI",
+    "enc x",
+    "dec x",
+)
 
 
 def measure(model: Model, clip: Clip, bitrate: float, effort: int) -> dict[str, float]:
@@ -49,6 +61,7 @@ def measure(model: Model, clip: Clip, bitrate: float, effort: int) -> dict[str, 
         "kbps": (len(data) - fixed_bytes(decoder.header)) * 8 / seconds / 1000,
         "mel": metrics.log_mel_distance(pcm, decoded, rate),
         "SI-SDR": metrics.si_sdr(pcm, decoded),
+        "bright": metrics.brightness(pcm, decoded, rate),
         "enc x": seconds / (encoded - began),
         "dec x": seconds / (finished - encoded),
     }

@@ -1,6 +1,8 @@
 """Turn a training state into the checkpoint that ships: float16 weights, int8 codebooks, tables.
 
-python scripts/export.py --state runs/main/state.pt --out models/nacli-24k.safetensors
+    python scripts/export.py --state runs/main/state.pt --out models/nacli-24k.safetensors
+
+With `--decoder-for` only the Decoder is taken from the state: files stay valid.
 """
 
 from __future__ import annotations
@@ -22,13 +24,18 @@ from training.tables import fit_tables, measure_left
 MAX_BYTES = 16 << 20
 
 
-def read_state(path: Path) -> tuple[ModelConfig, Tensors, Codebooks, dict[str, Any]]:
-    """Configuration, float16 weights, rounded codebooks and what is known of the training."""
+def read_state(
+    path: Path, last: bool = False
+) -> tuple[ModelConfig, Tensors, Codebooks, dict[str, Any]]:
+    """Configuration, float16 weights, rounded codebooks and what is known of the training. The
+    Decoder's weights are their moving average where the state has one, unless `last`."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     config = ModelConfig.from_json(state.get("config", {}))
+    average = {} if last else state.get("average", {})
+    found = state["codec"] | {f"decoder.{name}": tensor for name, tensor in average.items()}
     weights = {
         name: tensor.numpy().astype(np.float16)
-        for name, tensor in state["codec"].items()
+        for name, tensor in found.items()
         if name.startswith(("encoder.", "decoder."))
     }
     codebooks = Codebooks.from_vectors(state["codec"]["quantizer.codebooks"].numpy())
@@ -64,9 +71,12 @@ def with_decoder(tensors: Tensors, weights: Tensors, codebooks: Codebooks) -> Te
     type=click.Path(path_type=Path),
     help="Take all but the Decoder from this checkpoint, whose Encoder and codebooks were kept.",
 )
-def main(state: Path, corpus: Path, out: Path, packets: int, decoder_for: Path | None) -> None:
+@click.option("--last", is_flag=True, help="The last weights where the state has averages too.")
+def main(
+    state: Path, corpus: Path, out: Path, packets: int, decoder_for: Path | None, last: bool
+) -> None:
     """Export a checkpoint and print its size and digest."""
-    config, weights, codebooks, training = read_state(state)
+    config, weights, codebooks, training = read_state(state, last)
     if decoder_for is not None:
         tensors = with_decoder(load_checkpoint(decoder_for).tensors, weights, codebooks)
     else:

@@ -27,6 +27,11 @@ def hann_stft(x: Tensor, size: int) -> Tensor:
     return torch.stft(x, size, size // 4, window=window, return_complex=True)
 
 
+def level_of(x: Tensor) -> Tensor:
+    """RMS [B, 1] of [B, samples], by which losses divide, so that loud and quiet are alike."""
+    return x.square().mean(1, keepdim=True).sqrt().clamp_min(1e-3)
+
+
 class LogMelLoss(nn.Module):
     """Mean absolute difference of log-mel magnitudes over several resolutions."""
 
@@ -77,7 +82,7 @@ class CompressedLoss(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Distance of `y` to the reference `x` [B, samples], both divided by the level of `x`."""
-        level = x.square().mean(1, keepdim=True).sqrt().clamp_min(1e-3)
+        level = level_of(x)
         both, loss = torch.cat([x / level, y / level]), x.new_zeros(())
         for size in self.sizes:
             loss = loss + self._distance(both, size) / len(self.sizes)
@@ -105,7 +110,7 @@ class Losses(nn.Module):
 
     def forward(self, target: Tensor, output: Tensor, commitment: Tensor) -> dict[str, Tensor]:
         """Each loss by name, and their weighted sum under `total`."""
-        level = target.square().mean(1, keepdim=True).sqrt().clamp_min(1e-3)
+        level = level_of(target)
         parts = {
             "mel": self.mel(target, output),
             "compressed": self.compressed(target, output),

@@ -1,0 +1,222 @@
+"""Finish the Decoder: train it alone, against discriminators, so that what it adds sounds real.
+
+    python scripts/finish.py --init runs/main/state.pt --run runs/finish --hours 4 --workers 2
+
+Encoder and codebooks stay as they are, so files and the entropy model stay valid:
+`scripts/export.py --decoder-for` puts the new Decoder into a shipped checkpoint. Goes on from
+`<run>/state.pt` when that exists, to the same end as without the interruption. A discriminator on
+spectral frames suits a CPU, one on spectra as pictures a GPU.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nacli.config import ModelConfig
+from training.adversarial import (
+    Balance,
+    deceiving_loss,
+    feature_loss,
+    mean_scores,
+    telling_loss,
+)
+from training.codec import Codec, autocast_blocks, draw_stages, has_bf16_units
+from training.corpus import Sampler, read_corpus, validation_clips
+from training.discriminators import DISCRIMINATORS
+from training.loop import Training, run_steps
+from training.losses import Losses, level_of
+from training.options import loss_options, losses_from, run_options
+from training.parallel import average_gradients, launch
+from training.schedule import learning_rate, parameter_groups
+
+BETAS = (0.8, 0.99)
+
+
+class Finisher(Training):
+    """The Decoder and a discriminator against each other; the Decoder's weights averaged too.
+
+    For the first `--warmup` steps the discriminator learns alone.
+    """
+
+    def __init__(self, codec: Codec, losses: Losses, options: dict[str, Any]) -> None:
+        super().__init__(codec, options)
+        self.losses = losses
+        groups = parameter_groups(codec, encoder_rate=0.0)  # the Decoder's, all else frozen
+        codec.quantizer.frozen = True
+        self.optimizer = torch.optim.AdamW(groups, betas=BETAS, weight_decay=0.01)
+        self.discriminator = DISCRIMINATORS[options["discriminator"]]().to(self.device)
+        self.judges = list(self.discriminator.parameters())
+        self.judge_optimizer = torch.optim.AdamW(self.judges, betas=BETAS, weight_decay=0.01)
+        self.balance = Balance()
+        self.random = np.random.default_rng(options["seed"])
+        self.average = Codec(codec.config).to(self.device)
+        self.average.encoder, self.average.quantizer = codec.encoder, codec.quantizer
+        self.average.decoder.load_state_dict(codec.decoder.state_dict())
+
+    @property
+    def result(self) -> Codec:
+        return self.average
+
+    def state(self) -> dict[str, Any]:
+        return {
+            **super().state(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.decoder.state_dict(),
+            "kind": self.options["discriminator"],
+            "discriminator": self.discriminator.state_dict(),
+            "judge_optimizer": self.judge_optimizer.state_dict(),
+            "lengths": self.balance.lengths,
+        }
+
+    def restore(self, state: dict[str, Any], weights_only: bool = False) -> None:
+        super().restore(state, weights_only)
+        average = state.get("average", self.codec.decoder.state_dict())
+        self.average.decoder.load_state_dict(average)
+        if weights_only:
+            self.codec.decoder.load_state_dict(average)
+            return
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.judge_optimizer.load_state_dict(state["judge_optimizer"])
+        self.balance.lengths = state["lengths"]
+
+    def train_step(self, pcm: Tensor) -> tuple[dict[str, float], Tensor]:
+        """One forward pass through the discriminator serves both sides: the Decoder gets the
+        gradient at its output, the discriminator that of its weights."""
+        pcm = pcm.to(self.device)
+        frames = pcm.shape[1] // self.codec.config.hop + 1
+        stages = draw_stages(len(pcm), frames, self.random).to(self.device)
+        learning = self.step >= self.options["warmup"]
+        with torch.set_grad_enabled(learning):
+            output, codes, commitment = self.codec(pcm, stages)
+        heard = output.detach().float().requires_grad_()
+        level = level_of(pcm)
+        verdicts = self.discriminator(pcm / level, heard / level)
+        parts = self.losses(pcm, heard, torch.zeros_like(commitment))
+        del parts["commitment"]
+        pulls = {
+            "reconstruction": parts.pop("total"),
+            "adversarial": deceiving_loss(verdicts),
+            "features": feature_loss(verdicts),
+        }
+        telling = telling_loss(verdicts)
+        gradients = torch.autograd.grad(telling, self.judges, retain_graph=True)
+        if learning:
+            self._move_decoder(output, self._pull(pulls, heard))
+        self._move_discriminator(gradients)
+        self.step += 1
+        original, decoded = mean_scores(verdicts)
+        losses = {**pulls, **parts, "telling": telling}
+        row = {name: float(value.detach()) for name, value in losses.items()}
+        row |= {"score_original": original, "score_decoded": decoded}
+        lengths = {f"length_{name}": self.balance.lengths.get(name, 0.0) for name in pulls}
+        return row | lengths, codes
+
+    def _pull(self, losses: dict[str, Tensor], heard: Tensor) -> Tensor:
+        """The gradient of all losses together at the Decoder's output."""
+        if self.step % self.balance.every == 0 or not self.balance.lengths:
+            self.balance.measure(losses, heard)
+        asked = {"reconstruction": 1.0} | {n: self.options[n] for n in ("adversarial", "features")}
+        factors = self.balance.factors(asked) if self.options["balance"] else asked
+        total = torch.stack([factor * losses[name] for name, factor in factors.items()]).sum()
+        return torch.autograd.grad(total, heard)[0]
+
+    def _move_decoder(self, output: Tensor, gradient: Tensor) -> None:
+        step = self.step - self.options["warmup"]
+        rate = learning_rate(step, self.course, self.options["rate"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["scale"]
+        self.optimizer.zero_grad(set_to_none=True)
+        output.backward(gradient.to(output.dtype))
+        parameters = list(self.codec.decoder.parameters())
+        average_gradients(parameters)
+        nn.utils.clip_grad_norm_(parameters, 5.0, error_if_nonfinite=True)
+        self.optimizer.step()
+        # young averages forget faster, or they would keep the start for thousands of steps
+        decay = min(self.options["ema"], (1 + step) / (10 + step))
+        with torch.no_grad():
+            for average, parameter in zip(
+                self.average.decoder.parameters(), parameters, strict=True
+            ):
+                average.lerp_(parameter, 1 - decay)
+
+    def _move_discriminator(self, gradients: tuple[Tensor, ...]) -> None:
+        rate = learning_rate(self.step, self.course, self.options["discriminator_rate"])
+        for group in self.judge_optimizer.param_groups:
+            group["lr"] = rate
+        for parameter, gradient in zip(self.judges, gradients, strict=True):
+            parameter.grad = gradient
+        average_gradients(self.judges)
+        nn.utils.clip_grad_norm_(self.judges, 5.0, error_if_nonfinite=True)
+        self.judge_optimizer.step()
+
+
+@click.command()
+@click.option("--init", type=click.Path(path_type=Path), help="State to start from.")
+@run_options(run="runs/finish", steps=20_000, rate=2e-4, listen=1000)
+@click.option("--discriminator", type=click.Choice(list(DISCRIMINATORS)), default="frames")
+@click.option("--discriminator-rate", default=2e-4, help="Peak learning rate of its own.")
+@click.option("--warmup", default=500, help="Steps that the discriminator learns alone.")
+@click.option("--adversarial", default=1.0, help="Pull of the adversarial loss.")
+@click.option("--features", default=2.0, help="Pull of feature matching.")
+@click.option(
+    "--balance/--no-balance",
+    default=True,
+    help="Pulls as lengths of gradients, that of the reconstruction losses being 1; else as"
+    " weights of losses.",
+)
+@click.option("--ema", default=0.999, help="Decay of the average of the Decoder's weights.")
+@loss_options
+def main(**options: Any) -> None:
+    """Train for STEPS steps or HOURS hours in all, resuming from <run>/state.pt."""
+    state: Path = options["run"] / "state.pt"
+    if not state.exists() and options["init"] is None:
+        raise click.UsageError(f"name a state to start from with --init: there is no {state}")
+    options["run"].mkdir(parents=True, exist_ok=True)
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    launch(work, options["workers"], options)
+
+
+def work(rank: int, options: dict[str, Any]) -> None:
+    """One process of the training, the only one unless `--workers` asks for more."""
+    run: Path = options["run"]
+    torch.manual_seed(options["seed"])
+    state = run / "state.pt"
+    found = state if state.exists() else options["init"]
+    loaded = torch.load(found, map_location=options["device"], weights_only=True)
+    codec = Codec(ModelConfig.from_json(loaded["config"])).to(options["device"])
+    bf16 = options["bf16"]
+    if has_bf16_units(options["device"]) if bf16 is None else bf16:
+        autocast_blocks(codec, options["device"])
+    finisher = Finisher(codec, losses_from(options, codec.config.sample_rate), options)
+    if found == state and loaded.get("kind") != options["discriminator"]:
+        raise click.ClickException(
+            f"{state}: no run against {options['discriminator']!r}; start from it with --init"
+        )
+    finisher.restore(loaded, weights_only=found != state)
+    sources = read_corpus(options["corpus"])
+    segment = round(options["segment"] * codec.config.frame_rate) * codec.config.hop
+    sampler = Sampler(sources, segment, options["seed"], options["music"])
+
+    def draw() -> Tensor:
+        """Each step and process has its own seed, so that a resumed run draws what it would have
+        drawn without the interruption."""
+        seed = (options["seed"], rank, finisher.step)
+        finisher.random = sampler.random = np.random.default_rng(seed)
+        return sampler.batch(options["batch"])
+
+    clips = np.concatenate(
+        [validation_clips(sources, kind, 4.0, 2) for kind in ("speech", "music")]
+    )
+    run_steps(finisher, draw, clips, run, first=rank == 0)
+
+
+if __name__ == "__main__":
+    main()

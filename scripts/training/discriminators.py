@@ -1,0 +1,137 @@
+"""Discriminators: networks that tell original from decoded sound by their spectra.
+
+They see what the ear does: real and imaginary parts and the magnitude, all at the power 0.3. At
+their own power the bands above 4 kHz, where decoded sound is dull, would be 40 dB under the low
+ones; a logarithm would keep no phase. The magnitude is there because no first layer finds it in
+the other two.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from training.losses import hann_stft
+
+POWER, FLOOR = 0.3, 1e-4
+SLOPE = 0.1
+Verdict = list[tuple[Tensor, Tensor]]
+"""What one scale says: the activations of its layers on the original and on the decoded sound, the
+scores last."""
+
+
+def compressed_spectrum(sound: Tensor, size: int) -> Tensor:
+    """Magnitude, real and imaginary parts [B, 3, F, T] of [B, samples], at the power `POWER`."""
+    spectrum = hann_stft(sound, size) / (size * 3 / 8) ** 0.5
+    energy = torch.view_as_real(spectrum).square().sum(-1) + FLOOR
+    shrink = energy.pow((POWER - 1) / 2)
+    return torch.stack([energy.sqrt() * shrink, spectrum.real * shrink, spectrum.imag * shrink], 1)
+
+
+def both_spectra(original: Tensor, decoded: Tensor, size: int) -> Tensor:
+    """Of both, one after the other [2 * B, 3, F, T]; apart, as only one of them needs gradients."""
+    return torch.cat([compressed_spectrum(sound, size) for sound in (original, decoded)])
+
+
+class FrameScale(nn.Module):
+    """Frames of one window with their bins as channels, through convolutions over time.
+
+    Kernels over time are grouped, and layers of kernel 1 mix the groups: most of the work is the
+    first layer, which is the same at every scale, as fewer frames have more bins.
+    """
+
+    def __init__(self, size: int, width: int, layers: int = 3, groups: int = 8) -> None:
+        super().__init__()
+        self.size = size
+        bins = 3 * (size // 2 + 1)
+        stack = [nn.Sequential(weight_norm(nn.Conv1d(bins, width, 1)), nn.LeakyReLU(SLOPE))]
+        for _ in range(layers):
+            over_time = nn.Conv1d(width, width, 5, padding=2, groups=groups)
+            mix = nn.Conv1d(width, width, 1)
+            stack.append(
+                nn.Sequential(weight_norm(over_time), weight_norm(mix), nn.LeakyReLU(SLOPE))
+            )
+        self.layers = nn.ModuleList(stack)
+        self.score = weight_norm(nn.Conv1d(width, 1, 3, padding=1))
+
+    def forward(self, original: Tensor, decoded: Tensor) -> Verdict:
+        return run_layers(both_spectra(original, decoded, self.size).flatten(1, 2), self)
+
+
+class SpectrumScale(nn.Module):
+    """A spectrum as a picture, through convolutions over frequency and time, dilated in time
+    (after Défossez et al., 2022).
+
+    A fourth channel says how high each bin is: without it, hiss at 9 kHz would look like hiss
+    at 1 kHz.
+    """
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.size = size
+        convolutions = [nn.Conv2d(4, width, (9, 3), padding=(4, 1))]
+        for dilation in (1, 2, 4):
+            convolutions.append(
+                nn.Conv2d(
+                    width,
+                    width,
+                    (9, 3),
+                    stride=(2, 1),
+                    dilation=(1, dilation),
+                    padding=(4, dilation),
+                )
+            )
+        convolutions.append(nn.Conv2d(width, width, 3, padding=1))
+        self.layers = nn.ModuleList(
+            nn.Sequential(weight_norm(layer), nn.LeakyReLU(SLOPE)) for layer in convolutions
+        )
+        self.score = weight_norm(nn.Conv2d(width, 1, 3, padding=1))
+
+    def forward(self, original: Tensor, decoded: Tensor) -> Verdict:
+        spectra = both_spectra(original, decoded, self.size)
+        batch, _, bins, frames = spectra.shape
+        height = torch.linspace(-1, 1, bins, device=spectra.device)[:, None]
+        height = height.expand(batch, 1, bins, frames)
+        return run_layers(torch.cat([spectra, height], dim=1), self)
+
+
+def run_layers(x: Tensor, scale: FrameScale | SpectrumScale) -> Verdict:
+    found = []
+    for layer in [*scale.layers, scale.score]:
+        x = layer(x)
+        original, decoded = x.chunk(2)
+        found.append((original, decoded))
+    return found
+
+
+class Discriminator(nn.Module):
+    """Several scales. Original and decoded sound [B, samples], divided by the level of the
+    original, to the verdict of each scale."""
+
+    def __init__(self, scales: list[FrameScale] | list[SpectrumScale]) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(scales)
+
+    def forward(self, original: Tensor, decoded: Tensor) -> list[Verdict]:
+        return [scale(original, decoded) for scale in self.scales]
+
+
+class FrameDiscriminator(Discriminator):
+    """Cheap enough for a CPU."""
+
+    def __init__(self, sizes: tuple[int, ...] = (256, 512, 1024), width: int = 128) -> None:
+        super().__init__([FrameScale(size, width) for size in sizes])
+
+
+class SpectrumDiscriminator(Discriminator):
+    """Sharper, and for a GPU."""
+
+    def __init__(self, sizes: tuple[int, ...] = (512, 1024, 2048), width: int = 32) -> None:
+        super().__init__([SpectrumScale(size, width) for size in sizes])
+
+
+DISCRIMINATORS: dict[str, type[FrameDiscriminator | SpectrumDiscriminator]] = {
+    "frames": FrameDiscriminator,
+    "spectra": SpectrumDiscriminator,
+}
