@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CORPUS ?= ../shared/corpus
 CLIPS ?= tests/data
 
-.PHONY: venv demo test check fuzz bench baseline model entropy clean
+.PHONY: venv demo test check fuzz bench baseline model entropy finish clean
 
 venv: $(VENV)/.done
 
@@ -61,6 +61,16 @@ model: venv
 entropy: venv
 	$(BIN)/python scripts/train_entropy.py --out runs/entropy --hours 1.5 --steps 12000
 	$(BIN)/python scripts/attach_entropy.py --entropy runs/entropy/entropy.safetensors
+
+# After `model`: the Decoder against discriminators. Files made before stay valid. More options go
+# into FINISH, as `--hours 4` or `--discriminator spectra` on a GPU.
+finish: venv
+	$(BIN)/python scripts/finish.py --init runs/main/state.pt --run runs/finish --batch 6 --workers 2 \
+		$(FINISH)
+	$(BIN)/python scripts/export.py --state runs/finish/state.pt \
+		--decoder-for models/nacli-24k.safetensors
+	$(BIN)/python scripts/golden.py
+	$(MAKE) baseline
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -85,11 +85,12 @@ def level_error(reference: Samples, decoded: Samples) -> float:
 def brightness(reference: Samples, decoded: Samples, rate: int) -> float:
     """Energy above 4 kHz against the reference's, in dB: under 0 is duller. nan where the
     reference has next to nothing there."""
-    energies = []
-    for pcm in (reference, decoded):
-        power = np.square(np.abs(np.fft.rfft(np.asarray(pcm, dtype=np.float64))))
-        bins = np.fft.rfftfreq(len(pcm), 1 / rate)
-        energies.append(2 * float(power[bins > BRIGHT].sum()) / len(pcm) ** 2)
+    size = 1 << round(np.log2(rate * 0.043))
+    bright = np.fft.rfftfreq(size, 1 / rate) > BRIGHT
+    energies = [
+        float(np.square(spectrogram(pcm, size)[:, bright]).sum(1).mean())
+        for pcm in (reference, decoded)
+    ]
     if energies[0] < FLOOR**2:
         return float("nan")
     return float(10 * np.log10((energies[1] + FLOOR**2) / (energies[0] + FLOOR**2)))

@@ -19,42 +19,17 @@ import torch
 
 import ablate
 from nacli.config import ModelConfig
-from train import Trainer, main
+from train import main
 from training.codec import Codec
 from training.corpus import Sampler, Source
-from training.losses import CompressedLoss, Losses, Weights
+from training.losses import CompressedLoss
 from training.schedule import CAREFUL, learning_rate, parameter_groups
-
-TINY = {
-    "width": 16,
-    "hidden": 16,
-    "encoder_blocks": 1,
-    "decoder_blocks": 1,
-    "latent_dim": 8,
-    "codebook_size": 4,
-    "quantizer_groups": 2,
-    "recurrent_layers": 1,
-}
+from training_run import SIZES, TINY, make_run
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a corpus of noise, and a run that is about to start from random codebooks."""
-    torch.manual_seed(0)
-    random, rows = np.random.default_rng(0), []
-    (tmp_path / "corpus").mkdir()
-    for kind in ("speech", "music"):
-        samples = (random.normal(size=90 * 24_000) * 3000).astype(np.int16)
-        np.save(tmp_path / "corpus" / f"{kind}.npy", samples)
-        rows.append({"name": kind, "kind": kind, "file": f"{kind}.npy"})
-    (tmp_path / "corpus" / "index.json").write_text(json.dumps(rows))
-    (tmp_path / "config.json").write_text(json.dumps(TINY))
-    codec = Codec(ModelConfig(**TINY))  # type: ignore[arg-type]
-    codec.quantizer.fit(torch.randn(200, TINY["latent_dim"]), batch_frames=20)
-    (tmp_path / "run").mkdir()
-    losses = Losses(24_000, Weights(), CompressedLoss(24_000))
-    options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0}
-    torch.save(Trainer(codec, losses, options).state(), tmp_path / "run" / "state.pt")
+    make_run(tmp_path)
     threads = torch.get_num_threads()
     yield tmp_path
     torch.set_num_threads(threads)
@@ -64,8 +39,7 @@ def train(folder: Path, *options: str) -> dict[str, Any]:
     """Run the command; the state that it leaves."""
     paths = {"corpus": "corpus", "run": "run", "config": "config.json"}
     given = [text for name, path in paths.items() for text in (f"--{name}", str(folder / path))]
-    sizes = ["--batch", "2", "--segment", "0.1", "--threads", "1", "--log-steps", "1"]
-    main.main([*given, *sizes, "--device", "cpu", "--quiet", *options], standalone_mode=False)
+    main.main([*given, *SIZES, "--device", "cpu", "--quiet", *options], standalone_mode=False)
     state: dict[str, Any] = torch.load(folder / "run" / "state.pt", weights_only=True)
     return state
 

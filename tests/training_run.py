@@ -1,0 +1,45 @@
+"""A tiny codec about to be trained on a tiny corpus."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nacli.config import ModelConfig
+from train import Trainer
+from training.codec import Codec
+from training.losses import CompressedLoss, Losses, Weights
+
+TINY = {
+    "width": 16,
+    "hidden": 16,
+    "encoder_blocks": 1,
+    "decoder_blocks": 1,
+    "latent_dim": 8,
+    "codebook_size": 4,
+    "quantizer_groups": 2,
+    "recurrent_layers": 1,
+}
+SIZES = ["--batch", "2", "--segment", "0.1", "--threads", "1", "--log-steps", "1"]
+
+
+def make_run(folder: Path) -> None:
+    """A corpus of noise, and a run that is about to start from random codebooks."""
+    torch.manual_seed(0)
+    random, rows = np.random.default_rng(0), []
+    (folder / "corpus").mkdir()
+    for kind in ("speech", "music"):
+        samples = (random.normal(size=90 * 24_000) * 3000).astype(np.int16)
+        np.save(folder / "corpus" / f"{kind}.npy", samples)
+        rows.append({"name": kind, "kind": kind, "file": f"{kind}.npy"})
+    (folder / "corpus" / "index.json").write_text(json.dumps(rows))
+    (folder / "config.json").write_text(json.dumps(TINY))
+    codec = Codec(ModelConfig(**TINY))  # type: ignore[arg-type]
+    codec.quantizer.fit(torch.randn(200, TINY["latent_dim"]), batch_frames=20)
+    (folder / "run").mkdir()
+    losses = Losses(24_000, Weights(), CompressedLoss(24_000))
+    options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0}
+    torch.save(Trainer(codec, losses, options).state(), folder / "run" / "state.pt")
