@@ -62,8 +62,8 @@ entropy: venv
 	$(BIN)/python scripts/train_entropy.py --out runs/entropy --hours 1.5 --steps 12000
 	$(BIN)/python scripts/attach_entropy.py --entropy runs/entropy/entropy.safetensors
 
-# After `model`: the Decoder against discriminators. Files made before stay valid. More options go
-# into FINISH, as `--hours 4` or `--discriminator spectra` on a GPU.
+# After `model`: the Decoder against discriminators. Codes and entropy model stay. More options
+# go into FINISH, as `--hours 4` or `--discriminator spectra` on a GPU.
 finish: venv
 	$(BIN)/python scripts/finish.py --init runs/main/state.pt --run runs/finish --batch 6 --workers 2 \
 		$(FINISH)

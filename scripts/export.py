@@ -2,7 +2,8 @@
 
     python scripts/export.py --state runs/main/state.pt --out models/nacli-24k.safetensors
 
-With `--decoder-for` only the Decoder is taken from the state: files stay valid.
+With `--decoder-for` only the Decoder is taken from the state: codes mean what they did, though
+files made before name another model.
 """
 
 from __future__ import annotations

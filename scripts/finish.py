@@ -2,10 +2,14 @@
 
     python scripts/finish.py --init runs/main/state.pt --run runs/finish --hours 4 --workers 2
 
-Encoder and codebooks stay as they are, so files and the entropy model stay valid:
+Encoder and codebooks stay as they are, so codes and the entropy model do too:
 `scripts/export.py --decoder-for` puts the new Decoder into a shipped checkpoint. Goes on from
 `<run>/state.pt` when that exists, to the same end as without the interruption. A discriminator on
 spectral frames suits a CPU, one on spectra as pictures a GPU.
+
+`<run>/log.jsonl` has all losses (`telling` is the discriminator's), mean scores of original and
+decoded sound, and `length_*`: how long each loss's gradient at the Decoder's output was, not
+balanced.
 """
 
 from __future__ import annotations
