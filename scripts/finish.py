@@ -99,10 +99,11 @@ class Finisher(Training):
         learning = self.step >= self.options["warmup"]
         with torch.set_grad_enabled(learning):
             output, codes, commitment = self.codec(pcm, stages)
-        heard = output.detach().float().requires_grad_()
         level = level_of(pcm)
-        verdicts = self.discriminator(pcm / level, heard / level)
-        parts = self.losses(pcm, heard, torch.zeros_like(commitment))
+        # by its level, or the gradients of quiet clips would be far longer than those of loud ones
+        heard = (output.detach().float() / level).requires_grad_()
+        verdicts = self.discriminator(pcm / level, heard)
+        parts = self.losses(pcm, heard * level, torch.zeros_like(commitment))
         del parts["commitment"]
         pulls = {
             "reconstruction": parts.pop("total"),
@@ -112,7 +113,7 @@ class Finisher(Training):
         telling = telling_loss(verdicts)
         gradients = torch.autograd.grad(telling, self.judges, retain_graph=True)
         if learning:
-            self._move_decoder(output, self._pull(pulls, heard))
+            self._move_decoder(output, self._pull(pulls, heard) / level)
         self._move_discriminator(gradients)
         self.step += 1
         original, decoded = mean_scores(verdicts)
@@ -166,7 +167,7 @@ class Finisher(Training):
 @run_options(run="runs/finish", steps=20_000, rate=2e-4, listen=1000)
 @click.option("--discriminator", type=click.Choice(list(DISCRIMINATORS)), default="frames")
 @click.option("--discriminator-rate", default=2e-4, help="Peak learning rate of its own.")
-@click.option("--warmup", default=500, help="Steps that the discriminator learns alone.")
+@click.option("--warmup", default=300, help="Steps that the discriminator learns alone.")
 @click.option("--adversarial", default=1.0, help="Pull of the adversarial loss.")
 @click.option("--features", default=2.0, help="Pull of feature matching.")
 @click.option(
