@@ -9,7 +9,9 @@ spectral frames suits a CPU, one on spectra as pictures a GPU.
 
 `<run>/log.jsonl` has all losses (`telling` is the discriminator's), mean scores of original and
 decoded sound, and `length_*`: how long each loss's gradient at the Decoder's output was, not
-balanced.
+balanced. From the first checkpoint's state, after 200 steps of the discriminator on frames, those
+were 0.12 for reconstruction, 1.0 adversarial and 0.7 for features: as weights of losses
+(`--no-balance`), 0.12 and 0.33 pull as the defaults do.
 """
 
 from __future__ import annotations
