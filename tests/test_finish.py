@@ -164,13 +164,14 @@ def test_a_state_of_something_else_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize("last", [False, True])
 def test_a_finished_decoder_goes_into_the_shipped_checkpoint(folder: Path, last: bool) -> None:
     config, weights, codebooks, _ = export.read_state(folder / "run" / "state.pt")
-    entropy = {
+    tables = {
+        "codebooks.left": np.linspace(1, 0, 17, dtype=np.float32),
         "entropy.codes": frequencies(np.ones((16, 4), np.int64)).astype(np.uint32),
         "entropy.gains": frequencies(np.ones((82, 81), np.int64)).astype(np.uint32),
     }
     kept: Tensors = {"codebooks.entries": codebooks.entries, "codebooks.scales": codebooks.scales}
     shipped, made = folder / "shipped.safetensors", folder / "made.safetensors"
-    save_checkpoint(shipped, config, {**weights, **kept, **entropy}, {})
+    save_checkpoint(shipped, config, {**weights, **kept, **tables}, {})
     state = finish(folder, "done", "--steps", "3", "--warmup", "0", "--rate", "0.05")
     given = {"state": folder / "done" / "state.pt", "out": made, "decoder-for": shipped}
     paths = [text for name, path in given.items() for text in (f"--{name}", str(path))]
