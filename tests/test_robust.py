@@ -10,7 +10,6 @@ import soundfile
 from click.testing import CliRunner
 
 import robust
-import sheets
 from hard_cases import Case, cases, recordings
 from nacli.codec import decode, encode
 from nacli.format import CODED_RATE
@@ -69,6 +68,8 @@ def test_the_table_and_the_sounds_are_written(tmp_path: Path) -> None:
 
 def test_a_sheet_is_a_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
+    import sheets
+
     folder = tmp_path / "clips" / "speech"
     folder.mkdir(parents=True)
     pcm, rate = soundfile.read(DATA / "talk.flac")
