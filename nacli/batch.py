@@ -139,9 +139,12 @@ def _work(pipe: Connection, options: Options, threads: int) -> None:
     limit = os.environ.get("OMP_NUM_THREADS", "")
     threads = min(threads, int(limit)) if limit.isdecimal() and int(limit) else threads
     os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is imported, with the first task
-    with suppress(EOFError, OSError):
-        while True:
-            pipe.send(run_task(options, *pipe.recv()))
+    try:
+        with suppress(EOFError, OSError):
+            while True:
+                pipe.send(run_task(options, *pipe.recv()))
+    except SystemExit as end:  # all is cleaned up; what threads still hold, libraries would deplore
+        os._exit(int(end.code or 0))
 
 
 def _follow_parent() -> None:
