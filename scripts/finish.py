@@ -32,14 +32,14 @@ from training.adversarial import (
     mean_scores,
     telling_loss,
 )
-from training.codec import Codec, autocast_blocks, draw_stages, has_bf16_units
-from training.corpus import Sampler, read_corpus, validation_clips
+from training.codec import Codec, autocast_blocks, draw_stages
+from training.corpus import Sampler, read_corpus
 from training.discriminators import DISCRIMINATORS
-from training.loop import Training, run_steps
+from training.loop import Training, listening_clips, run_steps, start_run
 from training.losses import Losses, level_of
 from training.options import loss_options, losses_from, run_options
-from training.parallel import average_gradients, launch
-from training.schedule import learning_rate, parameter_groups
+from training.parallel import average_gradients
+from training.schedule import learning_rate, parameter_groups, set_rate
 
 BETAS = (0.8, 0.99)
 
@@ -137,8 +137,7 @@ class Finisher(Training):
     def _move_decoder(self, output: Tensor, gradient: Tensor) -> None:
         step = self.step - self.options["warmup"]
         rate = learning_rate(step, self.course, self.options["rate"])
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["scale"]
+        set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
         output.backward(gradient.to(output.dtype))
         parameters = list(self.codec.decoder.parameters())
@@ -155,8 +154,7 @@ class Finisher(Training):
 
     def _move_discriminator(self, gradients: tuple[Tensor, ...]) -> None:
         rate = learning_rate(self.step, self.course, self.options["discriminator_rate"])
-        for group in self.judge_optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.judge_optimizer, rate)
         for parameter, gradient in zip(self.judges, gradients, strict=True):
             parameter.grad = gradient
         average_gradients(self.judges)
@@ -185,10 +183,7 @@ def main(**options: Any) -> None:
     state: Path = options["run"] / "state.pt"
     if not state.exists() and options["init"] is None:
         raise click.UsageError(f"name a state to start from with --init: there is no {state}")
-    options["run"].mkdir(parents=True, exist_ok=True)
-    if options["threads"]:
-        torch.set_num_threads(options["threads"])
-    launch(work, options["workers"], options)
+    start_run(work, options)
 
 
 def work(rank: int, options: dict[str, Any]) -> None:
@@ -199,9 +194,7 @@ def work(rank: int, options: dict[str, Any]) -> None:
     found = state if state.exists() else options["init"]
     loaded = torch.load(found, map_location=options["device"], weights_only=True)
     codec = Codec(ModelConfig.from_json(loaded["config"])).to(options["device"])
-    bf16 = options["bf16"]
-    if has_bf16_units(options["device"]) if bf16 is None else bf16:
-        autocast_blocks(codec, options["device"])
+    autocast_blocks(codec, options["device"], options["bf16"])
     finisher = Finisher(codec, losses_from(options, codec.config.sample_rate), options)
     if found == state and loaded.get("kind") != options["discriminator"]:
         raise click.ClickException(
@@ -219,10 +212,7 @@ def work(rank: int, options: dict[str, Any]) -> None:
         finisher.random = sampler.random = np.random.default_rng(seed)
         return sampler.batch(options["batch"])
 
-    clips = np.concatenate(
-        [validation_clips(sources, kind, 4.0, 2) for kind in ("speech", "music")]
-    )
-    run_steps(finisher, draw, clips, run, first=rank == 0)
+    run_steps(finisher, draw, listening_clips(sources), run, first=rank == 0)
 
 
 if __name__ == "__main__":

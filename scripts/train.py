@@ -21,13 +21,13 @@ from torch import Tensor, nn
 
 from nacli.config import ModelConfig
 from nacli.model import History, compress, emphasis
-from training.codec import Codec, autocast_blocks, draw_stages, has_bf16_units
-from training.corpus import Sampler, read_corpus, validation_clips
-from training.loop import Training, run_steps
+from training.codec import Codec, autocast_blocks, draw_stages
+from training.corpus import Sampler, read_corpus
+from training.loop import Training, listening_clips, run_steps, start_run
 from training.losses import Losses, Weights
 from training.options import loss_options, losses_from, run_options
-from training.parallel import average_gradients, launch
-from training.schedule import learning_rate, parameter_groups
+from training.parallel import average_gradients
+from training.schedule import learning_rate, parameter_groups, set_rate
 
 
 @torch.no_grad()
@@ -67,8 +67,7 @@ class Trainer(Training):
 
     def train_step(self, pcm: Tensor) -> tuple[dict[str, float], Tensor]:
         rate = learning_rate(self.step, self.course, self.options["rate"])
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["scale"]
+        set_rate(self.optimizer, rate)
         pcm = pcm.to(self.device)
         frames = pcm.shape[1] // self.codec.config.hop + 1
         stages = draw_stages(len(pcm), frames, self.random).to(self.device)
@@ -94,10 +93,7 @@ class Trainer(Training):
 @click.option("--encoder-rate", default=0.2, help="Of the rate; 0 keeps Encoder and codebooks.")
 def main(**options: Any) -> None:
     """Train for STEPS steps or HOURS hours in all, resuming from <run>/state.pt."""
-    options["run"].mkdir(parents=True, exist_ok=True)
-    if options["threads"]:
-        torch.set_num_threads(options["threads"])
-    launch(work, options["workers"], options)
+    start_run(work, options)
 
 
 def work(rank: int, options: dict[str, Any]) -> None:
@@ -115,9 +111,7 @@ def work(rank: int, options: dict[str, Any]) -> None:
         frames = options["workers"] * options["batch"] * segment // hop
         start(codec, Sampler(sources, segment, options["seed"], options["music"]), frames)
     codec.to(options["device"])
-    bf16 = options["bf16"]
-    if has_bf16_units(options["device"]) if bf16 is None else bf16:
-        autocast_blocks(codec, options["device"])
+    autocast_blocks(codec, options["device"], options["bf16"])
     trainer = Trainer(codec, losses, options)
     if found:
         loaded = torch.load(found, map_location=options["device"], weights_only=True)
@@ -127,11 +121,8 @@ def work(rank: int, options: dict[str, Any]) -> None:
     seed = options["seed"] + trainer.step + 1_000_003 * rank
     sampler = Sampler(sources, segment, seed, options["music"])
     trainer.random = np.random.default_rng(options["seed"] + trainer.step + 7 * rank)
-    clips = np.concatenate(
-        [validation_clips(sources, kind, 4.0, 2) for kind in ("speech", "music")]
-    )
     draw = partial(sampler.batch, options["batch"])
-    run_steps(trainer, draw, clips, run, first=rank == 0)
+    run_steps(trainer, draw, listening_clips(sources), run, first=rank == 0)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from nacli.entropy import frequencies
 from nacli.metrics import brightness
 from training.adversarial import Balance, deceiving_loss, feature_loss, mean_scores, telling_loss
 from training.discriminators import FrameDiscriminator, SpectrumDiscriminator, compressed_spectrum
-from training_run import SIZES, make_run
+from training_run import make_run, run_command
 
 
 @pytest.fixture
@@ -34,10 +34,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def finish(folder: Path, run: str, *options: str) -> dict[str, Any]:
     """Run the command from the state of a training; the state that it leaves."""
     paths = {"corpus": "corpus", "run": run, "init": "run/state.pt"}
-    given = [text for name, path in paths.items() for text in (f"--{name}", str(folder / path))]
-    main.main([*given, *SIZES, "--device", "cpu", "--quiet", *options], standalone_mode=False)
-    state: dict[str, Any] = torch.load(folder / run / "state.pt", weights_only=True)
-    return state
+    return run_command(main, folder, paths, options)
 
 
 def assert_same(first: Any, second: Any) -> None:

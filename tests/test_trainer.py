@@ -24,7 +24,7 @@ from training.codec import Codec
 from training.corpus import Sampler, Source
 from training.losses import CompressedLoss
 from training.schedule import CAREFUL, learning_rate, parameter_groups
-from training_run import SIZES, TINY, make_run
+from training_run import TINY, make_run, run_command
 
 
 @pytest.fixture
@@ -38,10 +38,7 @@ def run(tmp_path: Path) -> Iterator[Path]:
 def train(folder: Path, *options: str) -> dict[str, Any]:
     """Run the command; the state that it leaves."""
     paths = {"corpus": "corpus", "run": "run", "config": "config.json"}
-    given = [text for name, path in paths.items() for text in (f"--{name}", str(folder / path))]
-    main.main([*given, *SIZES, "--device", "cpu", "--quiet", *options], standalone_mode=False)
-    state: dict[str, Any] = torch.load(folder / "run" / "state.pt", weights_only=True)
-    return state
+    return run_command(main, folder, paths, options)
 
 
 def test_training_stops_after_the_hours_and_goes_on_with_more(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 import torch
 
@@ -43,3 +46,13 @@ def make_run(folder: Path) -> None:
     losses = Losses(24_000, Weights(), CompressedLoss(24_000))
     options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0}
     torch.save(Trainer(codec, losses, options).state(), folder / "run" / "state.pt")
+
+
+def run_command(
+    command: click.Command, folder: Path, paths: dict[str, str], options: Sequence[str]
+) -> dict[str, Any]:
+    """Run a training command with `paths` under `folder`; the state that it leaves in its run."""
+    given = [text for name, path in paths.items() for text in (f"--{name}", str(folder / path))]
+    command.main([*given, *SIZES, "--device", "cpu", "--quiet", *options], standalone_mode=False)
+    state: dict[str, Any] = torch.load(folder / paths["run"] / "state.pt", weights_only=True)
+    return state

@@ -58,10 +58,12 @@ def has_bf16_units(device: str) -> bool:
     return found.exists() and bool({"avx512_bf16", "amx_bf16"} & set(found.read_text().split()))
 
 
-def autocast_blocks(codec: Codec, device: str) -> None:
-    """Run the blocks at the frame rate, where the work is, in bfloat16. Transforms, quantiser and
-    losses keep float32: eight bits would be heard in them. So do recurrent layers, whose rounding
-    errors would add up from frame to frame."""
+def autocast_blocks(codec: Codec, device: str, wanted: bool | None) -> None:
+    """Run the blocks at the frame rate, where the work is, in bfloat16: where that is `wanted`, or,
+    with None, faster. Transforms, quantiser and losses keep float32: eight bits would be heard in
+    them. So do recurrent layers, whose rounding errors would add up from frame to frame."""
+    if not (has_bf16_units(device) if wanted is None else wanted):
+        return
     for layer in [*codec.encoder.layers, *codec.decoder.layers]:
         if isinstance(layer, RecurrentLayer):
             continue

@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from nacli import metrics
 from training.codec import Codec
+from training.corpus import Source, validation_clips
 from training.log import Log
-from training.parallel import agree
+from training.parallel import agree, launch
 from training.schedule import WARMUP
 from training.states import save
 
@@ -78,6 +79,19 @@ class Training(ABC):
     @abstractmethod
     def train_step(self, pcm: Tensor) -> tuple[dict[str, float], Tensor]:
         """Learn from samples [B, T]: the losses by name, and the codes [K, M]."""
+
+
+def start_run(work: Callable[[int, dict[str, Any]], None], options: dict[str, Any]) -> None:
+    """Make the run's folder, and `work` in as many processes as are asked for."""
+    options["run"].mkdir(parents=True, exist_ok=True)
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    launch(work, options["workers"], options)
+
+
+def listening_clips(sources: list[Source]) -> np.ndarray:
+    """Two held-out clips of speech and two of music, 4 s each [4, samples]."""
+    return np.concatenate([validation_clips(sources, kind, 4.0, 2) for kind in ("speech", "music")])
 
 
 def run_steps(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from torch.optim import Optimizer
+
 from training.codec import Codec
 
 CAREFUL = {
@@ -39,3 +41,9 @@ def learning_rate(step: int, course: float, peak: float) -> float:
     """Linear warm-up, and half a cosine down to a fiftieth of the peak as `course` goes to 1."""
     cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * course))
     return peak * min(1.0, (step + 1) / WARMUP) * cosine
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Each group at its fraction of the rate, where it has one."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("scale", 1.0)
