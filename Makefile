@@ -52,21 +52,23 @@ model: venv
 		--batch 6 --workers 2 --rate 4e-4 --encoder-rate 0.25 --tilt 0
 	$(BIN)/python scripts/train.py --run runs/main --init runs/joint/state.pt --steps 1750 \
 		--batch 6 --workers 2 --rate 2e-4 --encoder-rate 0.25
-	$(BIN)/python scripts/export.py
+	$(BIN)/python scripts/train.py --run runs/long --init runs/main/state.pt --hours 1.2 \
+		--batch 6 --workers 2 --rate 4e-4 --encoder-rate 0.25
+	$(BIN)/python scripts/export.py --state runs/long/state.pt
 	$(MAKE) entropy
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline
 
 # The learned entropy model of the present checkpoint; twelve minutes of one core.
 entropy: venv
-	$(BIN)/python scripts/train_entropy.py --out runs/entropy --hours 1.5 --steps 12000
+	$(BIN)/python scripts/train_entropy.py --out runs/entropy --hours 1.5 --steps 14000
 	$(BIN)/python scripts/attach_entropy.py --entropy runs/entropy/entropy.safetensors
 
 # After `model`: the Decoder against discriminators. Codes and entropy model stay. More options
 # go into FINISH, as `--hours 4` or `--discriminator spectra` on a GPU.
 finish: venv
-	$(BIN)/python scripts/finish.py --init runs/main/state.pt --run runs/finish --batch 6 --workers 2 \
-		$(FINISH)
+	$(BIN)/python scripts/finish.py --init models/nacli-24k.safetensors --run runs/finish \
+		--batch 6 --workers 2 $(FINISH)
 	$(BIN)/python scripts/export.py --state runs/finish/state.pt \
 		--decoder-for models/nacli-24k.safetensors
 	$(BIN)/python scripts/golden.py

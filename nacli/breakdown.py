@@ -25,13 +25,15 @@ from nacli.tables import read_tables
 
 @dataclass(frozen=True)
 class CodeCounts:
-    """Codes by stage [N] and what they take, coded [N]; the bits of one as a plain number; and what
-    the gains take, coded."""
+    """Codes by stage [N] and what they take, coded [N]; the bits of one as a plain number; what the
+    gains take, coded; the codes of trims, and what these take."""
 
     codes: NDArray[np.int64]
     stage_bits: NDArray[np.float64]
     plain_bits: int
     gain_bits: float
+    trims: int
+    trim_bits: float
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, to stand beside what `nacli.info.to_json` gives."""
@@ -42,6 +44,9 @@ class CodeCounts:
             "code_bits": round(float(self.stage_bits.sum())),
             "stage_bits": np.rint(self.stage_bits).astype(int).tolist(),
             "gain_bits": round(self.gain_bits),
+            "trims": self.trims,
+            "raw_trim_bits": self.trims * self.plain_bits,
+            "trim_bits": round(self.trim_bits),
         }
 
 
@@ -64,7 +69,7 @@ class CodeCounter:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._start(model.entropy)
-        self._gain_bits = 0.0
+        self._gain_bits, self._trims, self._trim_bits = 0.0, 0, 0.0
 
     def _start(self, entropy: EntropyModel) -> None:
         self._entropy = entropy
@@ -84,15 +89,18 @@ class CodeCounter:
         if packet.frames > MAX_PACKET_FRAMES:
             raise DamagedPacket("a packet is longer than any encoder writes")
         try:
-            channels = read_codes(packet, self._entropy, len(self._codes))
+            channels = read_codes(packet, self._entropy, self._model.config)
         except ValueError as error:
             raise DamagedPacket(f"packet {packet.sequence}: {error}") from error
         for channel in channels:
             self._codes += (channel.counts[:, None] > np.arange(len(self._codes))).sum(0)
             self._stage_bits += self._entropy.code_bits(channel).sum(0)
             self._gain_bits += self._entropy.gains.bits(channel.gains)
+            self._trims += int(channel.trim_counts.sum())
+            self._trim_bits += self._entropy.trims.bits(channel.trims, channel.trim_counts)
 
     def result(self) -> CodeCounts:
         size = self._entropy.shape[1]
         plain = (size - 1).bit_length()
-        return CodeCounts(self._codes, self._stage_bits, plain, self._gain_bits)
+        side = (self._gain_bits, self._trims, self._trim_bits)
+        return CodeCounts(self._codes, self._stage_bits, plain, *side)

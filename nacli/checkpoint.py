@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from nacli.config import ModelConfig
-from nacli.entropy import EntropyModel, LearnedModel, StaticTables
+from nacli.entropy import EntropyModel, LearnedModel, StaticTables, TrimTables
 from nacli.errors import BadCheckpoint
 from nacli.quantize import Codebooks
 
@@ -48,13 +48,16 @@ class Model:
     def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
         self.config, self.tensors = config, tensors
         try:
-            self.codebooks = Codebooks(tensors["codebooks.entries"], tensors["codebooks.scales"])
-            self.left = tensors["codebooks.left"].astype(np.float32)
-            """Share of the latents' energy that 0 to N stages leave, on average [N + 1]."""
-            if self.left.shape != (self.codebooks.stages + 1,):
-                raise ValueError("codebooks.left has the wrong shape")
+            self.codebooks = Codebooks(
+                tensors["codebooks.entries"],
+                tensors["codebooks.scales"],
+                Codebooks(tensors["trims.entries"], tensors["trims.scales"])
+                if config.trim_starts
+                else None,
+            )
             tables = (tensors["entropy.gains"], tensors["entropy.codes"])
-            self.tables = StaticTables(*(table.astype(np.int64) for table in tables))
+            gains, codes = (table.astype(np.int64) for table in tables)
+            self.tables = StaticTables(gains, codes, _trim_tables(tensors))
             self.entropy: EntropyModel = self._learned() or self.tables
         except (KeyError, ValueError) as error:
             raise BadCheckpoint(
@@ -62,7 +65,8 @@ class Model:
             ) from error
 
     def _learned(self) -> LearnedModel | None:
-        """The learned entropy model, where the checkpoint has one; it shares the gain table."""
+        """The learned entropy model, where the checkpoint has one; it shares the tables of gains
+        and trims."""
         found = {
             name.removeprefix(LEARNED): tensor
             for name, tensor in self.tensors.items()
@@ -70,7 +74,8 @@ class Model:
         }
         if not found:
             return None
-        return LearnedModel(found | {"gains": self.tables.gain_table}, self.codebooks.entries)
+        shared = {"gains": self.tables.gain_table}
+        return LearnedModel(found | shared, self.codebooks.entries, self.tables.trims)
 
     @cached_property
     def digest(self) -> bytes:
@@ -91,6 +96,15 @@ class Model:
             return Networks(self.config, weights)
         except RuntimeError as error:
             raise BadCheckpoint(f"the weights do not fit the configuration: {error}") from error
+
+
+def _trim_tables(tensors: Tensors) -> TrimTables | None:
+    if "entropy.trims.first" not in tensors:
+        return None
+    first, later = (
+        tensors[f"entropy.trims.{name}"].astype(np.int64) for name in ("first", "later")
+    )
+    return TrimTables(tensors["entropy.trims.classes"], first, later)
 
 
 def content_digest(config: ModelConfig, tensors: Tensors) -> bytes:

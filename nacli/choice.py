@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.allocate import highest_level, packet_counts, packet_levels
+from nacli.allocate import highest_level, packet_counts, packet_levels, trim_counts
 from nacli.checkpoint import Model
 from nacli.entropy import ChannelCodes
 from nacli.format import packet_cost
-from nacli.quantize import Found, search, select
+from nacli.quantize import Found, dequantize, search, select
 from nacli.refine import exchange_rates, refine
+from nacli.trims import quantize_trims
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -26,9 +28,6 @@ TRIES = 3
 """Times that codes are weighed against their bits before a packet does without."""
 MARGIN = 1.005
 """Of the bits that are expected, since another try costs more than bits that wait a packet."""
-LIFT = 0.7
-"""Quantised latents lack the energy of their error, so latents are made larger first, by this share
-of the error that is usual."""
 AUDIBLE = 24
 """Gain steps under a packet's peak, 36 dB, within which frames count for what is close enough."""
 
@@ -55,12 +54,24 @@ EFFORTS = (
 
 
 @dataclass(frozen=True)
+class Analysis:
+    """What the network makes of a packet: latents [C, F, D], gains [C, F], and energies of bands
+    [C, F, bands]."""
+
+    latents: Floats
+    gains: Integers
+    energies: Floats
+
+
+@dataclass(frozen=True)
 class Chosen:
     """A packet's levels by channel, its codes, and the payload that holds them."""
 
     levels: tuple[int, ...]
     channels: list[ChannelCodes]
     payload: bytes
+    history: Any
+    """Of the Decoder network after it."""
 
 
 class Chooser:
@@ -74,23 +85,26 @@ class Chooser:
         self._model, self._frames, self._effort = model, packet_frames, EFFORTS[effort]
         rates = exchange_rates(model.codebooks, model.tables, model.entropy.mean_code_bits)
         self._prices = self._effort.eagerness * rates
+        self._trim_bits = model.entropy.trims.mean_bits()
+        self._history = model.networks.new_history()
         self._share = 1.0
         """Of the size that is expected of a packet, what packets took lately."""
 
-    def at_level(self, latents: Floats, gains: Integers, level: int, enough_db: float) -> Chosen:
-        """Latents [C, F, D] and gains [C, F] at a level, or a lower one at which the latents come
-        back with a signal-to-noise ratio of `enough_db` already."""
-        found = self._search(latents, gains, level)
-        level = self._enough(found, gains, enough_db, level)
-        return self._make(latents, found, gains, level)
+    def at_level(self, packet: Analysis, level: int, enough_db: float) -> Chosen:
+        """A packet at a level, or a lower one at which its latents come back with a signal-to-noise
+        ratio of `enough_db` already. Packets follow each other."""
+        found = self._search(packet.latents, packet.gains, level)
+        level = self._enough(found, packet.gains, enough_db, level)
+        return self._keep(self._make(packet, found, level))
 
-    def fit(self, latents: Floats, gains: Integers, budget: int, enough_db: float) -> Chosen:
+    def fit(self, packet: Analysis, budget: int, enough_db: float) -> Chosen:
         """The highest level whose packet should fit a budget in bytes, or a lower one that does or
         at which `enough_db` is reached.
 
         Only the deepest level that may be needed is scored code by code: what is left of it at a
         lower level tells closely enough what that will take.
         """
+        latents, gains = packet.latents, packet.gains
         most = highest_level(self._model.codebooks.stages)
         typical = self._bisect(gains, self._typical_bits, 8 * 1.1 * budget, most)
         deepest = min(most, typical + 6)
@@ -104,33 +118,39 @@ class Chooser:
         wanted, tries = float(budget), 0
         while True:
             level = self._bisect(gains, expected, wanted, deepest)
-            chosen = self._make(latents, found, gains, level, refined=tries < TRIES)
-            real = self._packet_size(8 * len(chosen.payload), gains)
+            chosen = self._make(packet, found, level, refined=tries < TRIES)
+            real = self._size_with(8 * len(chosen.payload), gains)
             self._share += (real / size(self._counts(gains, level)) - self._share) / 2
             if real <= budget or level == 0:
-                return chosen
+                return self._keep(chosen)
             wanted, deepest, tries = wanted - (real - budget), level - 1, tries + 1
 
+    def _keep(self, chosen: Chosen) -> Chosen:
+        """The next packet follows this one."""
+        self._history = chosen.history
+        return chosen
+
     def _make(
-        self,
-        latents: Floats,
-        found: list[Found],
-        gains: Integers,
-        level: int,
-        refined: bool = True,
+        self, packet: Analysis, found: list[Found], level: int, refined: bool = True
     ) -> Chosen:
         """The packet at a level."""
         if refined and self._effort.refined:
-            return self._refine(latents, gains, level)
-        return self._code(self._channels(found, gains, level), level)
+            channels = self._refine(packet.latents, packet.gains, level)
+        else:
+            channels = self._channels(found, packet.gains, level)
+        history = self._history.copy()
+        if self._model.codebooks.trims:
+            channels = self._trimmed(channels, packet.energies, history)
+        levels = packet_levels(level, len(channels))
+        return Chosen(levels, channels, self._model.entropy.compress(channels), history)
 
-    def _refine(self, latents: Floats, gains: Integers, level: int) -> Chosen:
+    def _refine(self, latents: Floats, gains: Integers, level: int) -> list[ChannelCodes]:
         entropy = self._model.tables if self._effort.by_tables else self._model.entropy
         channels = []
         counts = self._counts(gains, level)
         for i, count in enumerate(counts):
             codes = refine(
-                self._lifted(latents[i], count),
+                latents[i],
                 count,
                 self._prices[count],
                 entropy.forecast(gains[i], count),
@@ -138,19 +158,30 @@ class Chooser:
                 self._effort.refined,
             )
             channels.append(ChannelCodes(gains[i], codes, count))
-        return self._code(channels, level)
+        return channels
+
+    def _trimmed(
+        self, channels: list[ChannelCodes], energies: Floats, history: Any
+    ) -> list[ChannelCodes]:
+        """The channels with the trims that bring what decoders will make of them nearer to the
+        original's energies."""
+        books = self._model.codebooks
+        assert books.trims is not None
+        latents = np.stack([dequantize(c.codes, c.counts, books) for c in channels])
+        gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
+        wanted = self._model.networks.wanted_trims(energies, latents, gains, counts, history)
+        found = []
+        config = self._model.config
+        for channel, row in zip(channels, wanted, strict=True):
+            spans = trim_counts(channel.counts, config)
+            codes = quantize_trims(row, spans, books.trims, config.trim_memory)
+            found.append(replace(channel, trims=codes, trim_counts=spans))
+        return found
 
     def _search(self, latents: Floats, gains: Integers, level: int) -> list[Found]:
         counts = self._counts(gains, level)
         depth = max(1, int(counts.max()))
-        return [
-            search(self._lifted(*row), self._model.codebooks, depth, self._effort.beam)
-            for row in zip(latents, counts, strict=True)
-        ]
-
-    def _lifted(self, latents: Floats, counts: Integers) -> Floats:
-        """Latents [F, D] of frames that get so many stages [F]."""
-        return latents * (1 + LIFT * self._model.left[counts])[:, None]
+        return [search(row, self._model.codebooks, depth, self._effort.beam) for row in latents]
 
     def _enough(self, found: list[Found], gains: Integers, decibels: float, most: int) -> int:
         """The lowest level at which what is lost of the latents is small; `most` if none below.
@@ -194,7 +225,14 @@ class Chooser:
         total = np.concatenate([[0.0], np.cumsum(self._model.entropy.mean_code_bits)])
         return float(total[counts].sum())
 
-    def _packet_size(self, payload_bits: float, rows: Integers) -> float:
+    def _packet_size(self, bits: float, counts: Integers) -> float:
+        """Bytes that a packet with stage counts [C, F] should take, whose gains and codes take
+        `bits`."""
+        spans = (trim_counts(row, self._model.config) for row in counts)
+        bits += sum(float(self._trim_bits[row].sum()) for row in spans)
+        return self._size_with(bits, counts)
+
+    def _size_with(self, payload_bits: float, rows: Integers) -> float:
         """Bytes of a packet of `rows` [C, F] with such a payload."""
         return packet_cost(len(rows), math.ceil(payload_bits / 8), rows.shape[1], self._frames)
 
@@ -205,7 +243,3 @@ class Chooser:
     def _channels(self, found: list[Found], gains: Integers, level: int) -> list[ChannelCodes]:
         rows = zip(found, gains, self._counts(gains, level), strict=True)
         return [ChannelCodes(row, select(f.paths, count), count) for f, row, count in rows]
-
-    def _code(self, channels: list[ChannelCodes], level: int) -> Chosen:
-        payload = self._model.entropy.compress(channels)
-        return Chosen(packet_levels(level, len(channels)), channels, payload)

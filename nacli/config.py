@@ -50,6 +50,13 @@ class ModelConfig:
     codebook_size: int = 1024
     quantizer_groups: int = 1
     """Split the latents into so many groups; stage s quantises group s modulo their number."""
+    trim_starts: tuple[int, ...] = (1, 4, 8)
+    """Trims say how the levels of decoded bands are to be corrected. A span gets a trim code for
+    each of these numbers that one of its frames has as many stages as; none means no trims."""
+    trim_frames: int = 4
+    """Frames of a span, whose bands are corrected alike."""
+    trim_memory: float = 0.7
+    """Of the trim of the span before, what is expected of the next; its codes say the rest."""
     gain_floor_db: float = -100.0
     gain_step_db: float = 1.5051499783
 
@@ -61,6 +68,8 @@ class ModelConfig:
             raise ValueError(f"pair_blocks: {self.strides[1]} sub-frames a frame make no pairs")
         if self.latent_dim > min(self.width, self.hop):
             raise ValueError("latent_dim: at most the width and the hop")
+        if self.trim_frames < 1 or min(self.trim_starts, default=1) < 1:
+            raise ValueError("trim_frames and trim_starts: at least 1")
         if not 1 <= self.quantizer_groups <= min(self.stages, self.latent_dim):
             raise ValueError("quantizer_groups: at least 1, at most the stages and the latents")
 
@@ -73,6 +82,18 @@ class ModelConfig:
     def frame_rate(self) -> float:
         """Frames per second."""
         return self.sample_rate / self.hop
+
+    @property
+    def band_edges(self) -> tuple[int, ...]:
+        """The first coefficient of each band that trims correct, and the end of the last: bands are
+        1.2 critical bandwidths wide (Zwicker and Terhardt, 1980), and three coefficients at least.
+        """
+        spacing = self.sample_rate / (2 * self.hop)
+        edges = [0]
+        while edges[-1] < self.hop:
+            critical = 25 + 75 * (1 + 1.4 * (edges[-1] * spacing / 1000) ** 2) ** 0.69
+            edges.append(edges[-1] + max(3, round(1.2 * critical / spacing)))
+        return *edges[:-1], self.hop
 
     @property
     def decoder_context(self) -> int | None:
@@ -99,6 +120,7 @@ class ModelConfig:
         if unknown:
             raise TypeError(f"unknown configuration names: {', '.join(sorted(unknown))}")
         values = dict(values)
-        if "strides" in values:
-            values["strides"] = tuple(values["strides"])
+        for name in ("strides", "trim_starts"):
+            if name in values:
+                values[name] = tuple(values[name])
         return cls(**values)

@@ -11,9 +11,9 @@ from nacli.ahead import ahead
 from nacli.checkpoint import Model
 from nacli.errors import OutOfRange
 from nacli.format import Header, StreamInfo
-from nacli.offset import OffsetFilter
 from nacli.playout import Playout
 from nacli.position import START, parse_position
+from nacli.postprocess import PostProcess
 from nacli.synthesis import Synthesizer
 from nacli.timeline import Gap
 from nacli.unpack import Lost, Part, Unpacker
@@ -113,6 +113,7 @@ class Decoder:
         if self._playout.first and self._playout.first >= total:
             seconds = total / self.header.stream.sample_rate
             raise OutOfRange(f"the recording ends at {seconds:.3f} s, before the part asked for")
+        yield self._playout.process(self._wanted(self._synthesizer.finish()))
         yield self._playout.finish(total)
 
     def _join(self, parts: list[Floats]) -> Floats:
@@ -128,13 +129,13 @@ class Decoder:
             raise OutOfRange("the part asked for ends before it starts")
         frame = 0
         if config.decoder_context is not None:
-            context = config.decoder_context + -(-OffsetFilter.WINDOW // config.hop)
+            context = config.decoder_context + PostProcess.reach(config.hop)
             frame = max(0, self._playout.position // config.hop + 1 - context)
         self.first_packet = frame // stream.frames_per_packet
         self._unpacker.begin(self.first_packet)
-        # what the network makes of frame f is hop f - 1
-        first_frame = self.first_packet * stream.frames_per_packet
-        self._skip = self._playout.position - (first_frame - 1) * config.hop
+        # what the network makes of frame f is hop f - 1, and some hops late it is finished
+        first_hop = self.first_packet * stream.frames_per_packet - 1 - PostProcess.DELAY
+        self._skip = self._playout.position - first_hop * config.hop
         self._synthesizer = Synthesizer(self._model, self._unpacker.codebooks, stream.channels)
 
     def _play(self, parts: Iterator[Part]) -> Iterator[Floats]:
@@ -143,10 +144,14 @@ class Decoder:
             return
         for part in ahead(parts):
             for pcm in self._sound(part):
-                pcm, self._skip = pcm[self._skip :], max(0, self._skip - len(pcm))
-                yield self._playout.process(pcm)
+                yield self._playout.process(self._wanted(pcm))
             if self.done:
                 return
+
+    def _wanted(self, pcm: Floats) -> Floats:
+        """Without what comes before the part that is wanted."""
+        pcm, self._skip = pcm[self._skip :], max(0, self._skip - len(pcm))
+        return pcm
 
     def _sound(self, part: Part) -> Iterator[Floats]:
         """Samples at the model's rate."""

@@ -14,7 +14,7 @@ from nacli.ahead import ahead
 from nacli.allocate import QualityControl, RateControl, check_bitrate, default_bitrate
 from nacli.audio import Resampler, check_supported
 from nacli.checkpoint import Model
-from nacli.choice import DEFAULT_EFFORT, Chooser, Chosen
+from nacli.choice import DEFAULT_EFFORT, Analysis, Chooser, Chosen
 from nacli.config import ModelConfig
 from nacli.entropy import ChannelCodes
 from nacli.errors import UnsupportedAudio
@@ -143,8 +143,8 @@ class Encoder:
         self._pad()
         made += self._whole_packets()
         if len(self._pending):
-            [analyzed] = self._analyze(len(self._pending))
-            made.append(self._packet(*analyzed, last=True))
+            [analysis] = self._analyze(len(self._pending))
+            made.append(self._packet(analysis, last=True))
         seek = self._seek
         end = EndRecord(self._samples, seek.packets, self.check, seek.interval, seek.entries)
         return b"".join([*made, pack_end(end)])
@@ -158,15 +158,15 @@ class Encoder:
     def _whole_packets(self) -> list[bytes]:
         """The network goes on with the next packet while the codes of one are chosen."""
         samples = self._header.stream.frames_per_packet * self._model.config.hop
-        return [self._packet(*analyzed, last=False) for analyzed in ahead(self._analyze(samples))]
+        return [self._packet(made, last=False) for made in ahead(self._analyze(samples))]
 
-    def _analyze(self, samples: int) -> Iterator[tuple[Floats, Integers]]:
-        """Latents [C, F, D] and gains [C, F] of each `samples` pending samples."""
+    def _analyze(self, samples: int) -> Iterator[Analysis]:
+        """What the network makes of each `samples` pending samples."""
         while len(self._pending) >= samples:
             block, self._pending = self._pending[:samples], self._pending[samples:]
             pcm, silent = self._pre.process(block.T)
-            latents, gains = self._model.networks.analyze(pcm, self._histories)
-            yield latents, np.where(silent, 0, gains).astype(np.int32)
+            latents, gains, energies = self._model.networks.analyze(pcm, self._histories)
+            yield Analysis(latents, np.where(silent, 0, gains).astype(np.int32), energies)
 
     def _push(self, pcm: Floats) -> None:
         self._pending = np.concatenate([self._pending, channel_modes.mix(pcm, self._mode)])
@@ -179,12 +179,13 @@ class Encoder:
         self._pending = self._pending[:wanted]
         self._pending = np.pad(self._pending, ((0, wanted - len(self._pending)), (0, 0)))
 
-    def _packet(self, latents: Floats, gains: Integers, last: bool) -> bytes:
+    def _packet(self, analysis: Analysis, last: bool) -> bytes:
         """One packet of what the network made of its samples."""
-        self._coded_hops += gains.shape[1]
+        frames = analysis.gains.shape[1]
+        self._coded_hops += frames
         seconds = self._seconds(last)
-        chosen = self._choose(latents, gains, seconds, last)
-        packet = Packet(self._seek.packets & 0xFFFF, gains.shape[1], chosen.levels, chosen.payload)
+        chosen = self._choose(analysis, seconds, last)
+        packet = Packet(self._seek.packets & 0xFFFF, frames, chosen.levels, chosen.payload)
         data = pack_packet(packet, self._header.stream.frames_per_packet)
         if self._rate:
             self._rate.spend(seconds, len(data))
@@ -192,12 +193,12 @@ class Encoder:
         update_check(self._check, chosen.channels)
         return data
 
-    def _choose(self, latents: Floats, gains: Integers, seconds: float, last: bool) -> Chosen:
+    def _choose(self, analysis: Analysis, seconds: float, last: bool) -> Chosen:
         if self._rate:
             budget = self._rate.budget(seconds, last)
-            return self._chooser.fit(latents, gains, budget, self._rate.enough_db)
-        level = self._quality.level(gains, seconds)
-        return self._chooser.at_level(latents, gains, level, self._quality.enough_db)
+            return self._chooser.fit(analysis, budget, self._rate.enough_db)
+        level = self._quality.level(analysis.gains, seconds)
+        return self._chooser.at_level(analysis, level, self._quality.enough_db)
 
     def _seconds(self, last: bool) -> float:
         """Playing time that this packet completes; frame f completes hop f - 1."""
@@ -238,9 +239,11 @@ def make_header(
 
 
 def update_check(check: hashlib._Hash, coded: list[ChannelCodes]) -> None:
-    """Add a packet's gains and used codes to the stream's running check value."""
+    """Add a packet's gains, used codes and trims to the stream's running check value."""
     for channel in coded:
         check.update(channel.gains.astype(np.uint8).tobytes())
         check.update(channel.counts.astype(np.uint8).tobytes())
-        used = np.arange(channel.codes.shape[1]) < channel.counts[:, None]
-        check.update(channel.codes[used].astype("<u2").tobytes())
+        pairs = ((channel.codes, channel.counts), (channel.trims, channel.trim_counts))
+        for codes, counts in pairs:
+            used = np.arange(codes.shape[1]) < counts[:, None]
+            check.update(codes[used].astype("<u2").tobytes())

@@ -29,11 +29,13 @@ class Codebooks:
     """Codebooks [N, size, D] as stored: int8 entries and one scale per stage.
 
     The quantiser and the decoder both use exactly these values, so an inline copy in a file and
-    the checkpoint's own are interchangeable.
+    the checkpoint's own are interchangeable. `trims` are those of trims, which travel with them.
     """
 
-    def __init__(self, entries: NDArray[np.int8], scales: Floats) -> None:
-        self.entries, self.scales = entries, scales
+    def __init__(
+        self, entries: NDArray[np.int8], scales: Floats, trims: Codebooks | None = None
+    ) -> None:
+        self.entries, self.scales, self.trims = entries, scales, trims
         self.vectors: Floats = entries.astype(np.float32) * scales[:, None, None]
         self.energies: Floats = np.square(self.vectors).sum(-1)
         self.doubled: Floats = np.ascontiguousarray(-2 * self.vectors.transpose(0, 2, 1))
@@ -43,11 +45,11 @@ class Codebooks:
         return len(self.entries)
 
     @classmethod
-    def from_vectors(cls, vectors: Floats) -> Codebooks:
+    def from_vectors(cls, vectors: Floats, trims: Codebooks | None = None) -> Codebooks:
         """Round trained codebooks [N, size, D] to int8."""
         scales = (np.abs(vectors).max((1, 2)) / 127).astype(np.float32)
         rounded = np.rint(vectors / scales[:, None, None]).clip(-127, 127)
-        return cls(rounded.astype(np.int8), scales)
+        return cls(rounded.astype(np.int8), scales, trims)
 
     @cached_property
     def digest(self) -> bytes:
@@ -55,9 +57,11 @@ class Codebooks:
         return hashlib.sha256(self.to_bytes()).digest()[:8]
 
     def to_bytes(self) -> bytes:
-        """Shape as three uint16, scales as float32, entries as int8; little-endian."""
+        """Shape as three uint16, scales as float32, entries as int8; little-endian. Then the same
+        of the trims, where there are any."""
         shape = np.array(self.entries.shape, dtype="<u2")
-        return shape.tobytes() + self.scales.astype("<f4").tobytes() + self.entries.tobytes()
+        own = shape.tobytes() + self.scales.astype("<f4").tobytes() + self.entries.tobytes()
+        return own + (self.trims.to_bytes() if self.trims else b"")
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> Codebooks:
@@ -66,14 +70,19 @@ class Codebooks:
             raise ValueError("codebooks are cut short")
         stages, size, dim = (int(n) for n in np.frombuffer(blob[:6], dtype="<u2"))
         start = 6 + 4 * stages
-        if not stages or not size or not dim or len(blob) != start + stages * size * dim:
+        end = start + stages * size * dim
+        if not stages or not size or not dim or len(blob) < end:
             raise ValueError("codebooks do not have the length that their shape says")
         if stages * size * dim > MAX_ENTRIES:
             raise ValueError(f"codebooks have more than {MAX_ENTRIES} numbers")
         scales = np.frombuffer(blob[6:start], dtype="<f4").astype(np.float32)
         if not np.isfinite(scales).all():
             raise ValueError("codebooks have a scale that is no number")
-        return cls(np.frombuffer(blob[start:], dtype=np.int8).reshape(stages, size, dim), scales)
+        entries = np.frombuffer(blob[start:end], dtype=np.int8).reshape(stages, size, dim)
+        trims = cls.from_bytes(blob[end:]) if end < len(blob) else None
+        if trims and trims.trims:
+            raise ValueError("codebooks do not have the length that their shape says")
+        return cls(entries, scales, trims)
 
 
 class Found(NamedTuple):
@@ -90,9 +99,11 @@ def search(latents: Floats, codebooks: Codebooks, depth: int, beam: int = 4) -> 
     The search keeps the `beam` best sums of every frame from stage to stage, so a path is not
     always the start of the next longer one.
     """
+    if len(latents) < SEARCHERS:  # handing it over would take longer
+        return _search(latents, codebooks, depth, beam)
     parts = _searchers().map(
         partial(_search, codebooks=codebooks, depth=depth, beam=beam),
-        np.array_split(latents, min(SEARCHERS, len(latents))),
+        np.array_split(latents, SEARCHERS),
     )
     return Found(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
 

@@ -11,6 +11,7 @@ from nacli.checkpoint import Model
 from nacli.entropy import ChannelCodes
 from nacli.postprocess import PostProcess
 from nacli.quantize import Codebooks, dequantize
+from nacli.trims import dequantize_trims
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -28,16 +29,23 @@ class Synthesizer:
     def __init__(self, model: Model, codebooks: Codebooks, channels: int) -> None:
         self._networks, self._codebooks = model.networks, codebooks
         self._hop, self._channels = model.config.hop, channels
+        self._span, self._memory = model.config.trim_frames, model.config.trim_memory
         self._history = self._networks.new_history()
         self._post = PostProcess(channels, self._hop)
         shape = (channels, 1, model.config.latent_dim)
         self._latents: Floats = np.zeros(shape, dtype=np.float32)
         self._gains: Integers = np.zeros((channels, 1), dtype=np.int32)
         self._counts = self._gains
+        bands = len(model.config.band_edges) - 1
+        self._trims: Floats = np.zeros((channels, 1, bands), dtype=np.float32)
 
     def play(self, coded: list[ChannelCodes]) -> Iterator[Floats]:
-        """The codes of a packet to samples [T, C]; what frame f completes is hop f - 1."""
-        for at in range(0, len(coded[0].gains), NETWORK_FRAMES):
+        """The codes of a packet to samples [T, C]. What frame f completes is hop f - 1; what comes
+        is `PostProcess.DELAY` hops before that."""
+        frames = len(coded[0].gains)
+        spans = np.stack([self._span_trims(channel) for channel in coded])
+        trims = self._networks.spread_trims(spans, frames)
+        for at in range(0, frames, NETWORK_FRAMES):
             part = slice(at, at + NETWORK_FRAMES)
             gains = np.stack([channel.gains[part] for channel in coded])
             counts = np.stack([channel.counts[part] for channel in coded])
@@ -45,8 +53,15 @@ class Synthesizer:
                 [dequantize(c.codes[part], c.counts[part], self._codebooks) for c in coded]
             )
             self._latents, self._gains = latents[:, -1:], gains[:, -1:]
-            self._counts = counts[:, -1:]
-            yield self._run(latents, gains, counts)
+            self._counts, self._trims = counts[:, -1:], trims[:, part][:, -1:]
+            yield self._run(latents, gains, counts, trims[:, part])
+
+    def _span_trims(self, channel: ChannelCodes) -> Floats:
+        if self._codebooks.trims is None:
+            spans = -(-len(channel.gains) // self._span)
+            return np.zeros((spans, self._trims.shape[2]), dtype=np.float32)
+        books, memory = self._codebooks.trims, self._memory
+        return dequantize_trims(channel.trims, channel.trim_counts, books, memory)
 
     def conceal(self, frames: int) -> Iterator[Floats]:
         """Samples [T, C] in place of `frames` missing frames: the network goes on with the last
@@ -58,7 +73,7 @@ class Synthesizer:
             gains[:, -1] = 0
         counts = np.where(gains > 0, self._counts, 0).astype(np.int32)
         latents = np.where(counts[..., None] > 0, self._latents, 0).astype(np.float32)
-        yield self._run(latents, gains, counts)
+        yield self._run(latents, gains, counts, self._trims.repeat(fading, axis=1))
         if frames > fading:
             self._history = self._networks.new_history()
         for at in range(fading, frames, NETWORK_FRAMES):
@@ -66,6 +81,10 @@ class Synthesizer:
             pcm = np.zeros((self._channels, silent.shape[1] * self._hop), dtype=np.float32)
             yield self._post.process(pcm, silent).T
 
-    def _run(self, latents: Floats, gains: Integers, counts: Integers) -> Floats:
-        pcm = self._networks.synthesize(latents, gains, counts, self._history)
+    def finish(self) -> Floats:
+        """The samples [T, C] that are still to come."""
+        return self._post.finish().T
+
+    def _run(self, latents: Floats, gains: Integers, counts: Integers, trims: Floats) -> Floats:
+        pcm = self._networks.synthesize(latents, gains, counts, trims, self._history)
         return self._post.process(pcm, gains).T

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nacli.checkpoint import Model
+from nacli.config import ModelConfig
 from nacli.entropy import EntropyModel, read_entropy_model
 from nacli.errors import DamagedHeader, WrongModel
 from nacli.format import Header
@@ -28,9 +29,22 @@ def read_tables(header: Header, model: Model) -> tuple[Codebooks, EntropyModel]:
         raise WrongModel("the file names other codebooks")
     if (entropy.KIND, entropy.digest) != (section.kind, section.digest):
         raise WrongModel("the file names another entropy model")
-    shape = (codebooks.stages, codebooks.vectors.shape[2])
-    if shape != (header.stream.stages, model.config.latent_dim):
+    if codebooks.stages != header.stream.stages:
+        raise DamagedHeader("the codebooks do not have the header's stages")
+    _check_fit(codebooks, entropy, model.config)
+    return codebooks, entropy
+
+
+def _check_fit(codebooks: Codebooks, entropy: EntropyModel, config: ModelConfig) -> None:
+    """`DamagedHeader` where tables do not fit the model or each other."""
+    trims = codebooks.trims
+    if (codebooks.stages, codebooks.vectors.shape[2]) != (config.stages, config.latent_dim):
         raise DamagedHeader("the codebooks do not fit the model")
+    if (trims.stages if trims else 0) != len(config.trim_starts):
+        raise DamagedHeader("the codebooks of trims do not fit the model")
+    if trims and trims.vectors.shape[2] != len(config.band_edges) - 1:
+        raise DamagedHeader("the codebooks of trims do not have the model's bands")
     if entropy.shape != codebooks.vectors.shape[:2]:
         raise DamagedHeader("the entropy model does not fit the codebooks")
-    return codebooks, entropy
+    if (entropy.trims.stages, entropy.trims.size) != (trims.vectors.shape[:2] if trims else (0, 0)):
+        raise DamagedHeader("the trim tables do not fit the codebooks")

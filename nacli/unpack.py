@@ -132,7 +132,7 @@ class Unpacker:
             return
         yield from self._bridge(start)
         try:
-            coded = read_codes(packet, self._entropy, self.codebooks.stages)
+            coded = read_codes(packet, self._entropy, self._model.config)
         except ValueError as error:
             self._damage(f"packet {start // self._stream.frames_per_packet}: {error}")
             return

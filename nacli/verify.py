@@ -77,8 +77,8 @@ class Verifier:
         if packet.sequence != self._packets & 0xFFFF:
             raise Mismatch(f"packet {self._packets} is not where it belongs")
         self._packets += 1
-        stages = self._model.codebooks.stages
-        update_check(self._check, read_codes(packet, self._model.entropy, stages))
+        codes = read_codes(packet, self._model.entropy, self._model.config)
+        update_check(self._check, codes)
 
 
 def verify_file(path: str, model: Model, encoder: Encoder) -> None:

@@ -94,9 +94,9 @@ def round_trip(codec: Codec, clip: Clip, stages: int) -> tuple[np.ndarray, torch
     rate, hop = codec.config.sample_rate, codec.config.hop
     pcm = resample(clip.pcm, clip.rate, rate)[:, 0]
     padded = np.pad(pcm, (0, -len(pcm) % hop))
-    output, codes, _ = codec(torch.from_numpy(padded)[None], torch.tensor([stages]))
-    decoded = resample(output[0, : len(pcm), None].numpy(), rate, clip.rate)
-    return decoded[: len(clip.pcm), 0], codes
+    coded = codec(torch.from_numpy(padded)[None], torch.tensor([stages]))
+    decoded = resample(coded.output[0, : len(pcm), None].numpy(), rate, clip.rate)
+    return decoded[: len(clip.pcm), 0], coded.codes
 
 
 def score(clip: Clip, decoded: np.ndarray) -> dict[str, float]:
@@ -133,8 +133,9 @@ def speed(codec: Codec, clips: list[Clip]) -> float:
         pcm = torch.from_numpy(resample(clip.pcm, clip.rate, codec.config.sample_rate)[:, 0])
         pcm = pcm[None, : len(pcm) // codec.config.hop * codec.config.hop]
         began = time.process_time()
-        latents, gains = codec.encoder(pcm, History())
-        codec.decoder(latents, gains, torch.full_like(gains, STAGES[-1]), History())
+        latents, gains, _ = codec.encoder(pcm, History())
+        trims = torch.zeros(*gains.shape, codec.decoder.bands.count)
+        codec.decoder(latents, gains, torch.full_like(gains, STAGES[-1]), trims, History())
         taken += time.process_time() - began
         audio += pcm.shape[1] / codec.config.sample_rate
     return audio / taken

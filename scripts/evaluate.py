@@ -4,10 +4,10 @@
 
 Each sub-folder is a group; clips under `speech` also get PESQ-WB and ESTOI. Every figure comes from
 whole .nac files made and read back by the Python API; kbps leaves out the fixed cost of a file, as
-`--bitrate` promises. "payload" is what payloads take of their codes' plain size (10 bits each) in
-per cent; "codes" leaves out what the gains take. "bright" is the energy above 4 kHz against the
-original's in dB: dull sound is under 0. Clips are mixed to mono first, as the figures of
-the peers were.
+`--bitrate` promises. "payload" is what payloads take of their codes' and trims' plain size (10 bits
+each) in per cent; "codes" leaves out what the gains take. "bright" is the energy above 4 kHz
+against the original's in dB: dull sound is under 0. Clips are mixed to mono first, as the figures
+of the peers were.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def shares(model: Model, data: bytes) -> tuple[float, float]:
         counter.take(event)
         payload_bits += 8 * len(event.payload) if isinstance(event, Packet) else 0
     counts = counter.result()
-    raw = max(1, int(counts.codes.sum()) * counts.plain_bits)
+    raw = max(1, (int(counts.codes.sum()) + counts.trims) * counts.plain_bits)
     return 100 * payload_bits / raw, 100 * (payload_bits - counts.gain_bits) / raw
 
 

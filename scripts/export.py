@@ -15,12 +15,14 @@ import click
 import numpy as np
 import torch
 
-from nacli.checkpoint import Tensors, load_checkpoint, save_checkpoint
+from nacli.checkpoint import Model, Tensors, load_checkpoint, save_checkpoint
+from nacli.codec import decode, encode
 from nacli.config import ModelConfig
+from nacli.entropy import TrimTables
 from nacli.model import Networks
 from nacli.quantize import Codebooks
 from training.corpus import Sampler, read_corpus
-from training.tables import fit_tables, measure_left
+from training.tables import fit_tables
 
 MAX_BYTES = 16 << 20
 
@@ -39,11 +41,52 @@ def read_state(
         for name, tensor in found.items()
         if name.startswith(("encoder.", "decoder."))
     }
-    codebooks = Codebooks.from_vectors(state["codec"]["quantizer.codebooks"].numpy())
+    vectors, trims = (state["codec"][f"{n}.codebooks"].numpy() for n in ("quantizer", "trims"))
+    codebooks = Codebooks.from_vectors(
+        vectors, Codebooks.from_vectors(trims) if len(trims) else None
+    )
     past = state.get("past", {"steps": 0, "seconds": 0.0})
     steps = past["steps"] + state.get("step", 0)
     hours = round((past["seconds"] + state.get("seconds", 0.0)) / 3600, 2)
     return config, weights, codebooks, {"steps": steps, "hours": hours}
+
+
+def trim_tensors(codebooks: Codebooks, tables: TrimTables) -> Tensors:
+    """What a checkpoint holds of the trims; nothing where there are none."""
+    if codebooks.trims is None:
+        return {}
+    return {
+        "trims.entries": codebooks.trims.entries,
+        "trims.scales": codebooks.trims.scales,
+        "entropy.trims.classes": tables.classes,
+        "entropy.trims.first": tables.first.astype(np.uint32),
+        "entropy.trims.later": tables.later.astype(np.uint32),
+    }
+
+
+def level_lost(model: Model, sampler: Sampler, clips: int) -> float:
+    """By how many dB segments of the corpus come back too soft, on average.
+
+    Losses that compare waveforms are lowest where what is uncertain is left out, and trims cannot
+    make up for that behind them: the last layers learn to lower everything.
+    """
+    rate, lost = model.config.sample_rate, []
+    for pcm in sampler.batch(clips).numpy():
+        decoded, _ = decode(encode(pcm, rate, model=model), model=model)
+        powers = [float(np.square(x, dtype=np.float64).mean()) for x in (pcm, decoded)]
+        lost.append(10 * np.log10(powers[0] / max(powers[1], 1e-12)))
+    return float(np.median(lost))
+
+
+def raised(tensors: Tensors, decibels: float) -> Tensors:
+    """The tensors of a checkpoint whose Decoder is louder by so much: its last layers have no bias,
+    and nothing comes after them."""
+    factor = 10 ** (decibels / 20)
+    louder = {
+        name: (factor * tensors[name]).astype(np.float16)
+        for name in ("decoder.features.skip.weight", "decoder.features.second.weight")
+    }
+    return tensors | louder
 
 
 def with_decoder(tensors: Tensors, weights: Tensors, codebooks: Codebooks) -> Tensors:
@@ -54,6 +97,8 @@ def with_decoder(tensors: Tensors, weights: Tensors, codebooks: Codebooks) -> Te
     """
     kept = {name: weight for name, weight in weights.items() if name.startswith("encoder.")}
     kept |= {"codebooks.entries": codebooks.entries, "codebooks.scales": codebooks.scales}
+    if codebooks.trims:
+        kept |= {"trims.entries": codebooks.trims.entries, "trims.scales": codebooks.trims.scales}
     for name, tensor in kept.items():
         if not np.array_equal(tensors[name], tensor):
             raise click.ClickException(f"the checkpoint has another {name}")
@@ -72,9 +117,16 @@ def with_decoder(tensors: Tensors, weights: Tensors, codebooks: Codebooks) -> Te
     type=click.Path(path_type=Path),
     help="Take all but the Decoder from this checkpoint, whose Encoder and codebooks were kept.",
 )
+@click.option("--levels", default=200, help="Clips whose level sets that of the Decoder; 0: none.")
 @click.option("--last", is_flag=True, help="The last weights where the state has averages too.")
 def main(
-    state: Path, corpus: Path, out: Path, packets: int, decoder_for: Path | None, last: bool
+    state: Path,
+    corpus: Path,
+    out: Path,
+    packets: int,
+    decoder_for: Path | None,
+    levels: int,
+    last: bool,
 ) -> None:
     """Export a checkpoint and print its size and digest."""
     config, weights, codebooks, training = read_state(state, last)
@@ -88,10 +140,13 @@ def main(
             **weights,
             "codebooks.entries": codebooks.entries,
             "codebooks.scales": codebooks.scales,
-            "codebooks.left": measure_left(networks, codebooks, sampler, packets // 10),
             "entropy.gains": tables.gain_table.astype(np.uint32),
             "entropy.codes": tables.code_table.astype(np.uint32),
+            **trim_tensors(codebooks, tables.trims),
         }
+    if levels:
+        sampler = Sampler(read_corpus(corpus), 3 * config.sample_rate, seed=6)
+        tensors = raised(tensors, level_lost(Model(config, tensors), sampler, levels))
     save_checkpoint(out, config, tensors, {"training": training})
     size = out.stat().st_size
     if size > MAX_BYTES:

@@ -40,6 +40,7 @@ from training.losses import Losses, level_of
 from training.options import loss_options, losses_from, run_options
 from training.parallel import average_gradients
 from training.schedule import learning_rate, parameter_groups, set_rate
+from training.states import load_state
 
 BETAS = (0.8, 0.99)
 
@@ -54,7 +55,7 @@ class Finisher(Training):
         super().__init__(codec, options)
         self.losses = losses
         groups = parameter_groups(codec, encoder_rate=0.0)  # the Decoder's, all else frozen
-        codec.quantizer.frozen = True
+        codec.quantizer.frozen = codec.trims.frozen = True
         self.optimizer = torch.optim.AdamW(groups, betas=BETAS, weight_decay=0.01)
         self.discriminator = DISCRIMINATORS[options["discriminator"]]().to(self.device)
         self.judges = list(self.discriminator.parameters())
@@ -62,7 +63,8 @@ class Finisher(Training):
         self.balance = Balance()
         self.random = np.random.default_rng(options["seed"])
         self.average = Codec(codec.config).to(self.device)
-        self.average.encoder, self.average.quantizer = codec.encoder, codec.quantizer
+        for name in ("encoder", "quantizer", "trims"):
+            setattr(self.average, name, getattr(codec, name))
         self.average.decoder.load_state_dict(codec.decoder.state_dict())
 
     @property
@@ -100,13 +102,14 @@ class Finisher(Training):
         stages = draw_stages(len(pcm), frames, self.random).to(self.device)
         learning = self.step >= self.options["warmup"]
         with torch.set_grad_enabled(learning):
-            output, codes, commitment = self.codec(pcm, stages)
+            coded = self.codec(pcm, stages)
         level = level_of(pcm)
         # by its level, or the gradients of quiet clips would be far longer than those of loud ones
-        heard = (output.detach().float() / level).requires_grad_()
+        heard = (coded.output.detach().float() / level).requires_grad_()
         verdicts = self.discriminator(pcm / level, heard)
-        parts = self.losses(pcm, heard * level, torch.zeros_like(commitment))
-        del parts["commitment"]
+        nothing = torch.zeros_like(coded.commitment)
+        parts = self.losses(pcm, heard * level, nothing, nothing)
+        del parts["commitment"], parts["trims"]
         pulls = {
             "reconstruction": parts.pop("total"),
             "adversarial": deceiving_loss(verdicts),
@@ -115,7 +118,7 @@ class Finisher(Training):
         telling = telling_loss(verdicts)
         gradients = torch.autograd.grad(telling, self.judges, retain_graph=True)
         if learning:
-            self._move_decoder(output, self._pull(pulls, heard) / level)
+            self._move_decoder(coded.output, self._pull(pulls, heard) / level)
         self._move_discriminator(gradients)
         self.step += 1
         original, decoded = mean_scores(verdicts)
@@ -123,7 +126,7 @@ class Finisher(Training):
         row = {name: float(value.detach()) for name, value in losses.items()}
         row |= {"score_original": original, "score_decoded": decoded}
         lengths = {f"length_{name}": self.balance.lengths.get(name, 0.0) for name in pulls}
-        return row | lengths, codes
+        return row | lengths, coded.codes
 
     def _pull(self, losses: dict[str, Tensor], heard: Tensor) -> Tensor:
         """The gradient of all losses together at the Decoder's output."""
@@ -163,7 +166,7 @@ class Finisher(Training):
 
 
 @click.command()
-@click.option("--init", type=click.Path(path_type=Path), help="State to start from.")
+@click.option("--init", type=click.Path(path_type=Path), help="State or checkpoint to start from.")
 @run_options(run="runs/finish", steps=20_000, rate=2e-4, listen=1000)
 @click.option("--discriminator", type=click.Choice(list(DISCRIMINATORS)), default="frames")
 @click.option("--discriminator-rate", default=2e-4, help="Peak learning rate of its own.")
@@ -182,7 +185,9 @@ def main(**options: Any) -> None:
     """Train for STEPS steps or HOURS hours in all, resuming from <run>/state.pt."""
     state: Path = options["run"] / "state.pt"
     if not state.exists() and options["init"] is None:
-        raise click.UsageError(f"name a state to start from with --init: there is no {state}")
+        raise click.UsageError(
+            f"name a state or checkpoint to start from with --init: there is no {state}"
+        )
     start_run(work, options)
 
 
@@ -192,7 +197,7 @@ def work(rank: int, options: dict[str, Any]) -> None:
     torch.manual_seed(options["seed"])
     state = run / "state.pt"
     found = state if state.exists() else options["init"]
-    loaded = torch.load(found, map_location=options["device"], weights_only=True)
+    loaded = load_state(found, options["device"])
     codec = Codec(ModelConfig.from_json(loaded["config"])).to(options["device"])
     autocast_blocks(codec, options["device"], options["bf16"])
     finisher = Finisher(codec, losses_from(options, codec.config.sample_rate), options)

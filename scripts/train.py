@@ -21,13 +21,14 @@ from torch import Tensor, nn
 
 from nacli.config import ModelConfig
 from nacli.model import History, compress, emphasis
-from training.codec import Codec, autocast_blocks, draw_stages
+from training.codec import Codec, autocast_blocks, draw_stages, trim_counts
 from training.corpus import Sampler, read_corpus
 from training.loop import Training, listening_clips, run_steps, start_run
 from training.losses import Losses, Weights
 from training.options import loss_options, losses_from, run_options
 from training.parallel import average_gradients
 from training.schedule import learning_rate, parameter_groups, set_rate
+from training.states import load_state
 
 
 @torch.no_grad()
@@ -47,6 +48,26 @@ def start(codec: Codec, sampler: Sampler, batch_frames: int, count: int = 64_000
     codec.quantizer.fit(latents, batch_frames)
 
 
+@torch.no_grad()
+def start_trims(
+    codec: Codec, sampler: Sampler, batch_spans: int, device: str, count: int = 30_000
+) -> None:
+    """K-means codebooks of the trims that the codec as it is would need."""
+    found: list[Tensor] = []
+    random = np.random.default_rng(0)
+    codec.eval()
+    while sum(map(len, found)) < count:
+        pcm = sampler.batch(16).to(device)
+        latents, gains, original = codec.encoder(pcm, History())
+        stages = draw_stages(len(pcm), gains.shape[1], random).to(device)
+        quantized = codec.quantizer(latents, stages)[0]
+        decoded = codec.decoder.coefficients(quantized, gains, stages, History())
+        news = codec.trims.news(codec.wanted_trims(original, decoded))
+        found.append(news[trim_counts(stages * (gains > 20), codec.config) > 0])
+    codec.trims.fit(torch.cat(found)[:count], batch_spans)
+    codec.train()
+
+
 class Trainer(Training):
     """All parameters under the losses of `Losses`."""
 
@@ -54,7 +75,7 @@ class Trainer(Training):
         super().__init__(codec, options)
         self.losses = losses
         groups = parameter_groups(codec, options["encoder_rate"])
-        self.optimizer = torch.optim.AdamW(groups, betas=(0.8, 0.99), weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(groups, betas=(0.8, 0.99), weight_decay=0.01, fused=True)
         self.random = np.random.default_rng(options["seed"])
 
     def state(self) -> dict[str, Any]:
@@ -71,25 +92,30 @@ class Trainer(Training):
         pcm = pcm.to(self.device)
         frames = pcm.shape[1] // self.codec.config.hop + 1
         stages = draw_stages(len(pcm), frames, self.random).to(self.device)
-        output, codes, commitment = self.codec(pcm, stages)
-        parts = self.losses(pcm, output.float(), commitment)
+        coded = self.codec(pcm, stages)
+        parts = self.losses(pcm, coded.output.float(), coded.commitment, coded.trims)
         self.optimizer.zero_grad(set_to_none=True)
         parts["total"].backward()
         average_gradients(self.codec.parameters())
         nn.utils.clip_grad_norm_(self.codec.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
-        return {name: float(value.detach()) for name, value in parts.items()}, codes
+        return {name: float(value.detach()) for name, value in parts.items()}, coded.codes
 
 
 @click.command()
 @run_options(run="runs/main", steps=12_000, rate=5e-4, listen=2000)
 @loss_options
 @click.option("--commitment", default=Weights.commitment, help="Weight of the commitment loss.")
+@click.option("--trims", default=Weights.trims, help="Weight of levels that trims must correct.")
 @click.option(
     "--config", type=click.Path(path_type=Path), help="JSON configuration; else defaults."
 )
-@click.option("--init", type=click.Path(path_type=Path), help="Start from this state's weights.")
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    help="Start from the weights of a state or checkpoint.",
+)
 @click.option("--encoder-rate", default=0.2, help="Of the rate; 0 keeps Encoder and codebooks.")
 def main(**options: Any) -> None:
     """Train for STEPS steps or HOURS hours in all, resuming from <run>/state.pt."""
@@ -107,15 +133,17 @@ def work(rank: int, options: dict[str, Any]) -> None:
     losses = losses_from(options, codec.config.sample_rate)
     state = run / "state.pt"
     found = state if state.exists() else options["init"]
+    frames = options["workers"] * options["batch"] * segment // hop
+    sampler = Sampler(sources, segment, options["seed"], options["music"])
     if not found:
-        frames = options["workers"] * options["batch"] * segment // hop
-        start(codec, Sampler(sources, segment, options["seed"], options["music"]), frames)
+        start(codec, sampler, frames)
     codec.to(options["device"])
     autocast_blocks(codec, options["device"], options["bf16"])
     trainer = Trainer(codec, losses, options)
     if found:
-        loaded = torch.load(found, map_location=options["device"], weights_only=True)
-        trainer.restore(loaded, weights_only=found != state)
+        trainer.restore(load_state(found, options["device"]), weights_only=found != state)
+    if len(codec.trims.codebooks) and not codec.trims.counts.any():
+        start_trims(codec, sampler, frames // codec.config.trim_frames, options["device"])
     codec.quantizer.frozen = options["encoder_rate"] == 0
     # every process draws its own segments, and a resumed run not those that it has seen
     seed = options["seed"] + trainer.step + 1_000_003 * rank

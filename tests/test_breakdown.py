@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fake_model import CONFIG, make_model
-from nacli.allocate import packet_counts
+from nacli.allocate import packet_counts, trim_counts
 from nacli.breakdown import count_codes
 from nacli.codec import encode
 from nacli.entropy import ChannelCodes
@@ -31,33 +31,36 @@ def test_codes_are_counted_by_stage(tmp_path: Path, learned: bool, embed: bool) 
     path = tmp_path / "x.nac"
     path.write_bytes(encode(TALK, 24_000, model=model, bitrate=3, embed=embed))
     values = count_codes(str(path), make_model() if embed else model).to_json()
-    codes, stage_bits, gain_bits = decoded(path.read_bytes(), model)
+    codes, stage_bits, gain_bits, trim_bits = decoded(path.read_bytes(), model)
     assert values["raw_stage_bits"] == [4 * n for n in codes]  # 16 codes in a book
     assert values["raw_code_bits"] == 4 * values["codes"] == 4 * sum(codes)
     assert values["stage_bits"] == [round(bits) for bits in stage_bits]
     assert values["code_bits"] == pytest.approx(sum(stage_bits), abs=1)
     assert values["gain_bits"] == round(gain_bits)
-    coded = values["code_bits"] + values["gain_bits"]
+    assert values["trim_bits"] == round(trim_bits)
+    assert values["raw_trim_bits"] == 4 * values["trims"] > 0
+    coded = values["code_bits"] + values["gain_bits"] + values["trim_bits"]
     info = read_info(str(path))
     assert coded - 40 * info.packets <= 8 * info.payload_bytes <= coded + 40 * info.packets
 
 
-def decoded(data: bytes, model: Any) -> tuple[list[int], list[float], float]:
-    """Codes and their bits by stage, and bits of gains."""
+def decoded(data: bytes, model: Any) -> tuple[list[int], list[float], float, float]:
+    """Codes and their bits by stage, and bits of gains and trims."""
     parser, total, bits = Parser(), np.zeros(CONFIG.stages, dtype=int), 0.0
-    stage_bits = np.zeros(CONFIG.stages)
+    stage_bits, trim_bits = np.zeros(CONFIG.stages), 0.0
     for event in [*parser.feed(data), *parser.finish()]:
         if isinstance(event, Packet):
             reader = model.entropy.open(event.payload)
             gains = np.stack([reader.gains(event.frames) for _ in event.levels])
-            for row, count in zip(
-                gains, packet_counts(gains, event.levels, CONFIG.stages), strict=True
-            ):
+            counts = packet_counts(gains, event.levels, CONFIG.stages)
+            for row, count in zip(gains, counts, strict=True):
                 total += [(count > stage).sum() for stage in range(CONFIG.stages)]
                 channel = ChannelCodes(row, reader.codes(row, count), count)
                 stage_bits += model.entropy.code_bits(channel).sum(0)
+            for spans in (trim_counts(count, CONFIG) for count in counts):
+                trim_bits += model.entropy.trims.bits(reader.trims(spans), spans)
             bits += sum(model.entropy.gains.bits(row) for row in gains)
-    return total.tolist(), stage_bits.tolist(), bits
+    return total.tolist(), stage_bits.tolist(), bits, trim_bits
 
 
 def test_another_model_is_named(tmp_path: Path) -> None:

@@ -325,7 +325,8 @@ def test_tags_and_sample_format_are_in_the_header() -> None:
 def test_a_decoder_needs_no_shape_but_its_own() -> None:
     """A file whose inline tables fit each other but not the model is refused, not decoded."""
     other: Any = SimpleNamespace(**vars(MODEL))
-    other.entropy = StaticTables(MODEL.entropy.gain_table, frequencies(np.ones((4, 32), np.int64)))
+    wide = frequencies(np.ones((4, 32), np.int64))
+    other.entropy = StaticTables(MODEL.entropy.gain_table, wide, MODEL.entropy.trims)
     data = encode(sound(1000), 24_000, embed=True, model=other)
     with pytest.raises(DamagedHeader):
         decode(data, model=MODEL)

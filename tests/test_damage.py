@@ -35,11 +35,11 @@ def concealed(data: bytes) -> tuple[np.ndarray, list[Gap]]:
 
 
 def far_from(gaps: list[Gap], samples: int) -> np.ndarray:
-    """Which samples no gap reaches: the overlap, DC filter and resampler look a little around."""
+    """Which samples no gap reaches: overlap, resampler and the filters look a little around."""
     kept = np.ones(samples, bool)
     for gap in gaps:
         if gap.samples:
-            kept[max(0, gap.start - HOP) : gap.start + gap.samples + 5000] = False
+            kept[max(0, gap.start - 3 * HOP) : gap.start + gap.samples + 6200] = False
     return kept
 
 

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from fake_model import CONFIG, make_model
+from fake_model import BANDS, CONFIG, make_model
 from learned_model import make_channel, make_entries, make_learned
-from nacli.choice import DEFAULT_EFFORT, EFFORTS, Chooser
+from nacli.choice import DEFAULT_EFFORT, EFFORTS, Analysis, Chooser
 from nacli.cli import main
 from nacli.codec import decode, encode
 from nacli.encoder import Encoder
@@ -134,13 +134,14 @@ def test_what_is_close_enough_gets_no_more_stages() -> None:
     codes = random.integers(0, CONFIG.codebook_size, (75, 4)).astype(np.int32)
     latents = dequantize(codes, np.full(75, 2, np.int32), model.codebooks)[None]
     gains = np.full((1, 75), 50, dtype=np.int32)
+    packet = Analysis(latents, gains, np.ones((1, 75, BANDS), np.float32))
     chooser = Chooser(model, 75, DEFAULT_EFFORT)
-    (stopped,) = chooser.fit(latents, gains, 10_000, 15.0).channels
-    (whole,) = chooser.fit(latents, gains, 10_000, 1000.0).channels
+    (stopped,) = chooser.fit(packet, 10_000, 15.0).channels
+    (whole,) = chooser.fit(packet, 10_000, 1000.0).channels
     assert whole.counts.min() == 4
     assert stopped.counts.max() == 2
-    assert chooser.at_level(latents, gains, 32, 15.0).levels == (16,)
-    assert chooser.at_level(latents, gains, 12, 15.0).levels == (12,)
+    assert chooser.at_level(packet, 32, 15.0).levels == (16,)
+    assert chooser.at_level(packet, 12, 15.0).levels == (12,)
 
 
 def test_options_out_of_range_are_refused(tmp_path: Path) -> None:

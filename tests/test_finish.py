@@ -162,17 +162,29 @@ def test_a_state_of_something_else_is_refused(folder: Path) -> None:
 def test_a_finished_decoder_goes_into_the_shipped_checkpoint(folder: Path, last: bool) -> None:
     config, weights, codebooks, _ = export.read_state(folder / "run" / "state.pt")
     tables = {
-        "codebooks.left": np.linspace(1, 0, 17, dtype=np.float32),
         "entropy.codes": frequencies(np.ones((16, 4), np.int64)).astype(np.uint32),
         "entropy.gains": frequencies(np.ones((82, 81), np.int64)).astype(np.uint32),
     }
-    kept: Tensors = {"codebooks.entries": codebooks.entries, "codebooks.scales": codebooks.scales}
+    assert codebooks.trims is not None
+    kept: Tensors = {
+        "codebooks.entries": codebooks.entries,
+        "codebooks.scales": codebooks.scales,
+        "trims.entries": codebooks.trims.entries,
+        "trims.scales": codebooks.trims.scales,
+        "entropy.trims.classes": np.zeros(4, np.uint8),
+        "entropy.trims.first": frequencies(np.ones((2, 4), np.int64)).astype(np.uint32),
+        "entropy.trims.later": frequencies(np.ones((2, 4), np.int64)).astype(np.uint32),
+    }
     shipped, made = folder / "shipped.safetensors", folder / "made.safetensors"
     save_checkpoint(shipped, config, {**weights, **kept, **tables}, {})
-    state = finish(folder, "done", "--steps", "3", "--warmup", "0", "--rate", "0.05")
+    init = shipped if last else folder / "run" / "state.pt"
+    state = finish(
+        folder, "done", "--steps", "3", "--warmup", "0", "--rate", "0.05", "--init", str(init)
+    )
     given = {"state": folder / "done" / "state.pt", "out": made, "decoder-for": shipped}
     paths = [text for name, path in given.items() for text in (f"--{name}", str(path))]
-    export.main.main([*paths, *(["--last"] if last else [])], standalone_mode=False)
+    options = ["--levels", "0", *(["--last"] if last else [])]
+    export.main.main([*paths, *options], standalone_mode=False)
     before, after = load_checkpoint(shipped), load_checkpoint(made)
     assert after.codebooks.digest == before.codebooks.digest
     for name, tensor in before.tensors.items():

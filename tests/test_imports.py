@@ -21,9 +21,11 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"ahead", "errors", "config", "live", "offset", "partials", "position", "signals"},
+    {"ahead", "errors", "config", "harmonics", "live", "offset"},
+    {"partials", "position", "signals"},
     {"files", "format", "originals", "quantize", "model"},
-    {"info", "audio", "channels", "postprocess", "preprocess", "entropy", "metrics", "timeline"},
+    {"info", "audio", "channels", "postprocess", "preprocess"},
+    {"entropy", "metrics", "timeline", "trims"},
     {"allocate", "checkpoint", "playout", "refine"},
     {"choice"},
     {"encoder", "synthesis", "tables", "payload"},

@@ -100,7 +100,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     assert process.wait(60) in (143, -signal.SIGTERM)
 
 
-def test_the_latency_is_a_packet_and_two_hops() -> None:
+def test_the_latency_is_a_packet_and_four_hops() -> None:
     """At 24 kHz, where nothing is resampled, from a sample that goes in to when it comes out."""
     frames, step = 3, 40
     encoder, decoder = Encoder(MODEL, RATE, 1, packet_frames=frames), Decoder(MODEL)
@@ -108,7 +108,7 @@ def test_the_latency_is_a_packet_and_two_hops() -> None:
     for at in range(0, len(pcm), step):
         heard += len(decoder.decode(encoder.encode(pcm[at : at + step])))
         worst = max(worst, at + step - heard)
-    assert worst <= (frames + 2) * 320
+    assert worst <= (frames + 4) * 320
 
 
 def test_a_pipe_gives_every_packet_at_once() -> None:

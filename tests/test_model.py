@@ -14,7 +14,7 @@ import torch
 import nacli
 from fake_model import make_model
 from nacli.config import GAIN_LEVELS, ModelConfig
-from nacli.model import Decoder, Encoder, History, Networks, compress, emphasis, expand
+from nacli.model import Bands, Decoder, Encoder, History, Networks, compress, emphasis, expand
 from nacli.model.upsampling import step_factors
 
 SMALL = ModelConfig(width=48, hidden=64, encoder_blocks=2, decoder_blocks=2, latent_dim=40)
@@ -64,16 +64,19 @@ def test_untrained_networks_reconstruct_exactly(options: dict[str, Any]) -> None
 def test_blocks_of_any_size_give_the_same_result(config: ModelConfig) -> None:
     model, random = networks(config), np.random.default_rng(0)
     pcm = random.normal(size=(2, 24 * config.hop)).astype(np.float32) * 0.1
-    whole, gains = model.analyze(pcm, model.new_history())
+    whole, gains, energies = model.analyze(pcm, model.new_history())
     history, parts = model.new_history(), []
     for start, stop in ((0, 1), (1, 9), (9, 24)):
-        parts.append(model.analyze(pcm[:, start * config.hop : stop * config.hop], history)[0])
-    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, atol=2e-5)
+        parts.append(model.analyze(pcm[:, start * config.hop : stop * config.hop], history))
+    for index, expected in ((0, whole), (2, energies)):
+        joined = np.concatenate([part[index] for part in parts], axis=1)
+        np.testing.assert_allclose(joined, expected, atol=2e-5)
     counts = np.full(gains.shape, 4, dtype=np.int32)
-    sound = model.synthesize(whole, gains, counts, model.new_history())
+    trims = random.normal(size=energies.shape).astype(np.float32) * 0.1
+    sound = model.synthesize(whole, gains, counts, trims, model.new_history())
     history = model.new_history()
     pieces = [
-        model.synthesize(whole[:, part], gains[:, part], counts[:, part], history)
+        model.synthesize(whole[:, part], gains[:, part], counts[:, part], trims[:, part], history)
         for part in (slice(0, 5), slice(5, 24))
     ]
     np.testing.assert_allclose(np.concatenate(pieces, axis=1), sound, atol=2e-5)
@@ -96,13 +99,13 @@ def test_latents_untrained_are_the_coefficients(config: ModelConfig) -> None:
     """Blocks, attention and recurrent layers start as identities in both networks."""
     pcm = torch.randn(1, 6 * config.hop, generator=torch.Generator().manual_seed(0)) * 0.1
     encoder, decoder = Encoder(config), Decoder(config)
-    latents, gains = encoder(pcm, History())
-    coefficients = encoder.transform(pcm, History())
+    latents, gains, coefficients = encoder(pcm, History())
     shape = expand(latents / emphasis(config), config.compand) * encoder.gain.amplitude(gains)
     torch.testing.assert_close(shape, coefficients[..., : config.latent_dim], atol=1e-5, rtol=1e-4)
     kept = torch.zeros_like(coefficients)
     kept[..., : config.latent_dim] = shape
-    heard = decoder(latents, gains, torch.full_like(gains, 4), History())
+    trims = torch.zeros(1, 6, decoder.bands.count)
+    heard = decoder(latents, gains, torch.full_like(gains, 4), trims, History())
     exact = decoder.inverse_transform(kept, History())
     torch.testing.assert_close(heard, exact, atol=1e-5, rtol=1e-4)
 
@@ -115,10 +118,11 @@ def test_the_decoder_hears_no_further_back_than_it_says(config: ModelConfig) -> 
     latents = random.normal(size=(1, frames, config.latent_dim)).astype(np.float32)
     gains = np.full((1, frames), 60, dtype=np.int32)
     counts = np.full_like(gains, 4)
+    trims = np.zeros((1, frames, len(config.band_edges) - 1), dtype=np.float32)
     changed = latents.copy()
     changed[:, 0] *= -3
     first, second = (
-        model.synthesize(x, gains, counts, model.new_history()) for x in (latents, changed)
+        model.synthesize(x, gains, counts, trims, model.new_history()) for x in (latents, changed)
     )
     distance = np.abs(first - second).reshape(frames, config.hop).max(1)
     assert distance[0] > 1e-4
@@ -175,7 +179,9 @@ def test_without_normalisation_the_network_sees_levels() -> None:
     loud, quiet = (encoder(level, History()) for level in (pcm, pcm / 8))
     assert (loud[1] > quiet[1]).all()
     assert loud[0].square().mean() > 4 * quiet[0].square().mean()
-    silent = Decoder(config)(loud[0], torch.zeros_like(loud[1]), loud[1] * 0, History())
+    decoder, nothing = Decoder(config), torch.zeros_like(loud[1])
+    trims = torch.zeros(1, 10, decoder.bands.count)
+    silent = decoder(loud[0], nothing, nothing, trims, History())
     assert (silent == 0).all()
 
 
@@ -194,6 +200,41 @@ def test_silence_has_gain_zero_and_full_scale_stays_in_range() -> None:
     assert (Encoder(SMALL)(torch.from_numpy(silence), History())[1] == 0).all()
     loud = np.full((1, 640), 1e3, dtype=np.float32)
     assert model.analyze(loud, model.new_history())[1].max() < GAIN_LEVELS
+
+
+def test_trims_give_bands_the_energy_of_the_original() -> None:
+    config = ModelConfig()
+    bands = Bands(config)
+    original, decoded = torch.randn(
+        2, 1, 10, config.hop, generator=torch.Generator().manual_seed(0)
+    )
+    decoded = decoded * torch.linspace(0.5, 2, config.hop)
+    wanted = bands.wanted(bands.energies(original), bands.energies(decoded))
+    assert wanted.shape == (1, 3, bands.count)  # the last span has two frames
+    stepped = wanted.repeat_interleave(config.trim_frames, dim=1)[:, :10]
+    before, after = (
+        (bands.spans(bands.energies(x)) / bands.spans(bands.energies(original))).log().abs().mean()
+        for x in (decoded, bands.trim(decoded, stepped))
+    )
+    assert after < before / 10  # not nothing: at its edges a band sees its neighbours
+
+
+def test_trims_go_over_into_each_other_within_a_packet() -> None:
+    bands = Bands(ModelConfig())
+    trims = torch.tensor([0.0, 1.0, 1.0])[None, :, None].expand(1, 3, bands.count)
+    frames = bands.spread(trims, 11)
+    assert frames.shape == (1, 11, bands.count)
+    assert (frames[0, :2] == 0).all() and (frames[0, 6:] == 1).all()
+    assert (frames[0, 1:7].diff(dim=0) > 0.19).all()
+
+
+def test_a_band_that_is_far_under_the_others_is_left_as_it_is() -> None:
+    bands = Bands(ModelConfig())
+    original = torch.ones(1, 4, bands.count)
+    original[..., -1] = 1e-6
+    wanted = bands.wanted(original, original * torch.tensor(1e-3))
+    assert wanted[0, 0, 0] > 1.5 and wanted[0, 0, -1].abs() < 0.01
+    assert (bands.wanted(torch.zeros(1, 4, 21), torch.zeros(1, 4, 21)) == 0).all()
 
 
 def test_companding_and_its_inverse() -> None:

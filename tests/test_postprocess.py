@@ -15,7 +15,7 @@ def run(pcm: np.ndarray, gains: list[int], cuts: tuple[int, ...] = ()) -> np.nda
         row = np.array([gains[start:stop]], dtype=np.int32)
         parts.append(post.process(pcm[:, start * HOP : stop * HOP], row))
         start = stop
-    return np.concatenate(parts, axis=1)[0]
+    return np.concatenate([*parts, post.finish()], axis=1)[0, PostProcess.DELAY * HOP :]
 
 
 def tone(hops: int) -> np.ndarray:

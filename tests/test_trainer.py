@@ -56,7 +56,8 @@ def test_training_stops_after_the_hours_and_goes_on_with_more(
 
 
 def test_weights_of_losses_come_from_the_options(run: Path) -> None:
-    weights = {"mel": 0.5, "compressed": 2.0, "waveform": 0.25, "commitment": 0.0}
+    names = ("mel", "compressed", "waveform", "commitment", "trims")
+    weights = dict(zip(names, (0.5, 2.0, 0.25, 0.0, 0.5), strict=True))
     options = [text for name, weight in weights.items() for text in (f"--{name}", str(weight))]
     assert train(run, *options, "--steps", "2", "--complex-share", "1")["step"] == 2
     for line in (run / "run" / "log.jsonl").read_text().splitlines():

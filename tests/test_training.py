@@ -7,12 +7,35 @@ import numpy as np
 import pytest
 import torch
 
-from export import with_decoder
+from export import raised, with_decoder
 from nacli.checkpoint import Tensors
+from nacli.config import ModelConfig
+from nacli.model import Decoder, History
 from nacli.quantize import Codebooks, search
+from nacli.trims import dequantize_trims, quantize_trims
 from training.corpus import Sampler, Source
 from training.losses import CompressedLoss, LogMelLoss
-from training.quantizer import ResidualQuantizer
+from training.quantizer import ResidualQuantizer, TrimQuantizer
+
+
+def test_trims_are_quantised_as_what_is_new_in_them() -> None:
+    torch.manual_seed(0)
+    quantizer = TrimQuantizer(stages=2, size=32, bands=3, memory=0.7)
+    wanted = torch.randn(40, 25, 3).cumsum(1) * 0.3
+    quantizer.fit(quantizer.news(wanted).flatten(0, 1), batch_frames=100)
+    quantizer.eval()
+    counts = torch.full((40, 25), 2)
+    counts[:, 20:] = 0
+    trims = quantizer(wanted, counts)[0]
+    assert (trims[:, :20] - wanted[:, :20]).square().mean() < 0.1 * wanted[:, :20].var()
+    torch.testing.assert_close(trims[:, 21:], 0.7 * trims[:, 20:-1])
+    books = Codebooks.from_vectors(quantizer.codebooks.numpy())
+    quantizer.codebooks.copy_(torch.from_numpy(books.vectors))
+    rows = (wanted[0].numpy(), counts[0].numpy().astype(np.int32))
+    codes = quantize_trims(*rows, books, 0.7)
+    error = dequantize_trims(codes, rows[1], books, 0.7)[:20] - rows[0][:20]
+    greedy = quantizer(wanted[:1], counts[:1])[0][0, :20].numpy() - rows[0][:20]
+    assert np.square(error).mean() < 1.05 * np.square(greedy).mean()  # the same, but for a beam
 
 
 def test_kmeans_start_and_later_stages_lower_the_error() -> None:
@@ -91,3 +114,24 @@ def test_a_newer_decoder_is_taken_for_the_same_codes_only() -> None:
     assert made.keys() == shipped.keys() and not made["decoder.b"].any()
     with pytest.raises(click.ClickException, match=r"another encoder\.a"):
         with_decoder(shipped, {**newer, "encoder.a": np.zeros(2, np.float16)}, codebooks)
+
+
+@torch.no_grad()
+def test_a_raised_decoder_is_louder_and_nothing_else() -> None:
+    config = ModelConfig(width=16, hidden=16, encoder_blocks=1, decoder_blocks=1, latent_dim=8)
+    torch.manual_seed(0)
+    decoder = Decoder(config)
+    torch.nn.init.normal_(decoder.features.second.weight)
+    tensors = {f"decoder.{name}": w.numpy() for name, w in decoder.state_dict().items()}
+    pcm = torch.randn(1, 4 * config.hop) * 0.1
+    before = decoder.inverse_transform(pcm.unflatten(1, (4, -1)), History())
+    louder = raised(tensors, 20 * np.log10(2))
+    assert {n for n in tensors if not np.array_equal(tensors[n], louder[n])} == {
+        "decoder.features.skip.weight",
+        "decoder.features.second.weight",
+    }
+    decoder.load_state_dict(
+        {n.removeprefix("decoder."): torch.from_numpy(w).float() for n, w in louder.items()}
+    )
+    after = decoder.inverse_transform(pcm.unflatten(1, (4, -1)), History())
+    torch.testing.assert_close(after, 2 * before, atol=1e-3, rtol=1e-2)

@@ -42,6 +42,7 @@ def make_run(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(TINY))
     codec = Codec(ModelConfig(**TINY))  # type: ignore[arg-type]
     codec.quantizer.fit(torch.randn(200, TINY["latent_dim"]), batch_frames=20)
+    codec.trims.fit(torch.randn(200, codec.decoder.bands.count), batch_frames=5)
     (folder / "run").mkdir()
     losses = Losses(24_000, Weights(), CompressedLoss(24_000))
     options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0}

@@ -22,5 +22,5 @@ def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
 
 
 def _packet(packet: Packet, model: Model) -> NDArray[np.float64]:
-    channels = read_codes(packet, model.entropy, model.codebooks.stages)
+    channels = read_codes(packet, model.entropy, model.config)
     return np.sum([model.entropy.code_bits(channel) for channel in channels], axis=0)

@@ -33,6 +33,7 @@ def code_table(values: dict[str, Any]) -> str:
     """What `info --codes` adds: bits by the entropy model, against plain numbers."""
     raw, stages = values["raw_stage_bits"], values["stage_bits"]
     lines = [f"  {'gains':<10} {values['gain_bits']} bits"]
+    lines.append(f"  {'trims':<10} {_share(values['trim_bits'], values['raw_trim_bits'])}")
     lines.append(f"  {'codes':<10} {_share(values['code_bits'], values['raw_code_bits'])}")
     for stage, (bits, plain) in enumerate(zip(stages, raw, strict=True), 1):
         if plain:

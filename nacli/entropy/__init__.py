@@ -1,7 +1,8 @@
 """Codes to payload and back: range ANS (`constriction`) under integer probabilities.
 
 `tables` predicts codes by fixed tables, `learned` by a small network in integers, whose exact
-arithmetic is `network` and whose view of the codes is `context`. `coder` is what both share.
+arithmetic is `network` and whose view of the codes is `context`. `coder` is what both share, with
+`trims` and the `rows` of frequencies under all of it.
 """
 
 from __future__ import annotations
@@ -10,17 +11,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from nacli.entropy.coder import (
-    CODER_BYTES,
-    PRECISION_BITS,
-    ChannelCodes,
-    EntropyModel,
-    PayloadReader,
-    frequencies,
-)
+from nacli.entropy.coder import CODER_BYTES, ChannelCodes, EntropyModel, PayloadReader
 from nacli.entropy.forecast import Forecast
 from nacli.entropy.learned import LearnedModel
+from nacli.entropy.rows import PRECISION_BITS, frequencies
 from nacli.entropy.tables import StaticTables
+from nacli.entropy.trims import TrimTables
 
 __all__ = [
     "CODER_BYTES",
@@ -31,6 +27,7 @@ __all__ = [
     "LearnedModel",
     "PayloadReader",
     "StaticTables",
+    "TrimTables",
     "frequencies",
     "read_entropy_model",
 ]

@@ -9,98 +9,45 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import constriction
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.config import GAIN_LEVELS
+from nacli.entropy.rows import (
+    Coder,
+    Floats,
+    Frequencies,
+    Integers,
+    check_table,
+    coder_model,
+    symbol_bits,
+)
+from nacli.entropy.trims import TrimTables
 
 if TYPE_CHECKING:
     from nacli.entropy.forecast import Forecast
 
-Integers = NDArray[np.int32]
-Frequencies = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Coder = Any
-"""constriction's AnsCoder, which has no types."""
-
-PRECISION_BITS = 24
-"""Of constriction's default coder."""
 CODER_BYTES = 3
 """What the coder's state adds to a payload at most, beyond the bits of its symbols."""
 
 
+NO_TRIMS = np.zeros((0, 0), dtype=np.int32)
+
+
 @dataclass(frozen=True)
 class ChannelCodes:
-    """One channel of a packet: gains [F], codes [F, N] and how many stages count [F]."""
+    """One channel of a packet: gains [F], codes [F, N] and how many stages count [F]; trim codes of
+    its spans [S, T] and how many count [S]."""
 
     gains: Integers
     codes: Integers
     counts: Integers
-
-
-def frequencies(weights: Frequencies) -> Frequencies:
-    """Integer weights [..., n] to frequencies that sum to 2**24, each at least 1."""
-    size = weights.shape[-1]
-    free = (1 << PRECISION_BITS) - size
-    shares = weights * free // weights.sum(-1, keepdims=True)
-    flat = shares.reshape(-1, size)
-    flat[np.arange(len(flat)), flat.argmax(-1)] += free - flat.sum(-1)
-    return shares + 1
-
-
-def symbol_bits(table: NDArray[Any]) -> Floats:
-    """Bits that each symbol of the tables costs."""
-    return PRECISION_BITS - np.log2(table)
-
-
-def coder_model(table: Frequencies) -> Any:
-    """A coder model with exactly these frequencies.
-
-    The library gives every symbol one count and shares out the rest; handing it the integers less
-    that one count, whose sum is the rest, leaves it nothing to round.
-    """
-    return constriction.stream.model.Categorical((table - 1).astype(np.float64), perfect=False)
-
-
-ROW_MODELS = constriction.stream.model.Categorical(perfect=False)
-"""As `coder_model`, for a call with one row of frequencies less one, as float64, per symbol."""
-
-
-def places(less_one: Floats, codes: Integers) -> Floats:
-    """Where each code [M] lies in its row of frequencies, given less one [M, size]: what is below
-    it, its own, and what is above [M, 3]."""
-    rows, size = np.arange(len(codes)), less_one.shape[1]
-    bounds = np.stack([rows * size, rows * size + codes], axis=1)
-    sums = np.add.reduceat(less_one.ravel(), bounds.ravel())[::2]
-    below = np.where(codes > 0, sums + codes, 0)  # an empty piece is not empty to reduceat
-    own = less_one[rows, codes] + 1
-    return np.stack([below, own, (1 << PRECISION_BITS) - below - own], axis=1)
-
-
-def push_places(coder: Coder, found: Floats) -> None:
-    """Encode codes by their `places` [M, 3], the last first.
-
-    To the coder a code among three looks as it does among a thousand, as long as its own frequency
-    and the sum below it are the same. The library wants no frequency of zero, so at either end of
-    the table a count is taken from the other side.
-    """
-    below, own, above = found.T
-    first, last = below == 0, above == 0
-    rows = np.where(first, [own, above - 1, below + 1], found.T)
-    rows = np.where(last, [below - 1, above + 1, own], rows)
-    symbols = np.where(first, 0, np.where(last, 2, 1)).astype(np.int32)
-    coder.encode_reverse(symbols, ROW_MODELS, np.ascontiguousarray(rows.T) - 1)
-
-
-def check_table(table: Frequencies) -> None:
-    """`ValueError` where a row of frequencies does not sum to 2**24."""
-    if (table < 1).any() or (table.sum(-1) != 1 << PRECISION_BITS).any():
-        raise ValueError("a probability table does not sum to 2**24")
+    trims: Integers = field(default_factory=lambda: NO_TRIMS)
+    trim_counts: Integers = field(default_factory=lambda: NO_TRIMS.ravel())
 
 
 class GainTable:
@@ -134,7 +81,7 @@ class GainTable:
 
 
 class EntropyModel(ABC):
-    """Predicts gains and codes: payloads there and back, and what they cost."""
+    """Predicts gains, codes and trims: payloads there and back, and what they cost."""
 
     KIND: int
     """Of the file's ENTROPY section."""
@@ -143,8 +90,8 @@ class EntropyModel(ABC):
     mean_code_bits: Floats
     """What a code of each stage takes on average [N], roughly."""
 
-    def __init__(self, gain_table: Frequencies) -> None:
-        self.gains = GainTable(gain_table)
+    def __init__(self, gain_table: Frequencies, trims: TrimTables) -> None:
+        self.gains, self.trims = GainTable(gain_table), trims
 
     @abstractmethod
     def to_bytes(self) -> bytes:
@@ -175,6 +122,8 @@ class EntropyModel(ABC):
         """The payload of one packet."""
         coder = constriction.stream.stack.AnsCoder()
         for channel in reversed(channels):
+            self.trims.push(coder, channel.trims, channel.trim_counts)
+        for channel in reversed(channels):
             self.push_codes(coder, channel)
         for channel in reversed(channels):
             self.gains.push(coder, channel.gains)
@@ -182,7 +131,12 @@ class EntropyModel(ABC):
 
     def cost_bits(self, channels: list[ChannelCodes]) -> float:
         """Bits that `compress` needs, to within the coder's last word."""
-        return sum(self.gains.bits(c.gains) + float(self.code_bits(c).sum()) for c in channels)
+        return sum(
+            self.gains.bits(c.gains)
+            + float(self.code_bits(c).sum())
+            + self.trims.bits(c.trims, c.trim_counts)
+            for c in channels
+        )
 
     def open(self, payload: bytes) -> PayloadReader:
         """Start to decompress; `ValueError` for bytes that no encoder writes."""
@@ -190,7 +144,7 @@ class EntropyModel(ABC):
 
 
 class PayloadReader:
-    """Pops a packet's gains first, then, once the stage counts are known, its codes."""
+    """Pops a packet's gains first, then, once the stage counts are known, its codes, then trims."""
 
     def __init__(self, model: EntropyModel, payload: bytes) -> None:
         self._model = model
@@ -204,3 +158,7 @@ class PayloadReader:
     def codes(self, gains: Integers, counts: Integers) -> Integers:
         """Codes [F, N] of the next channel, 0 where a frame has fewer stages."""
         return self._model.pop_codes(self._coder, gains, counts)
+
+    def trims(self, counts: Integers) -> Integers:
+        """Trim codes [S, T] of the next channel, whose spans have so many."""
+        return self._model.trims.pop(self._coder, counts)

@@ -12,20 +12,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.entropy.coder import (
-    ROW_MODELS,
-    ChannelCodes,
-    Coder,
-    EntropyModel,
-    Floats,
-    GainTable,
-    Integers,
-    places,
-    push_places,
-)
+from nacli.entropy.coder import ChannelCodes, EntropyModel, GainTable
 from nacli.entropy.context import PLAIN_INPUTS, Context, Frames, Order, Vectors
 from nacli.entropy.forecast import LearnedForecast
 from nacli.entropy.network import Network, Tensors
+from nacli.entropy.rows import ROW_MODELS, Coder, Floats, Integers, places, push_places
+from nacli.entropy.trims import TrimTables
 
 Logits = NDArray[np.float32]
 
@@ -74,7 +66,9 @@ class LearnedModel(EntropyModel):
 
     KIND = 1
 
-    def __init__(self, tensors: Tensors, entries: NDArray[np.int8]) -> None:
+    def __init__(
+        self, tensors: Tensors, entries: NDArray[np.int8], trims: TrimTables | None = None
+    ) -> None:
         """`tensors` as in LAYOUT, `entries` [N, size, D] of the codebooks. `ValueError` where they
         do not fit each other or a sum might not be exact, `KeyError` where one is missing."""
         self._tensors = {
@@ -85,7 +79,7 @@ class LearnedModel(EntropyModel):
         for name, (_, shape) in LAYOUT.items():
             if self._tensors[name].shape != _resolve(shape, self._sizes):
                 raise ValueError(f"the entropy model's {name} have the wrong shape")
-        super().__init__(self._tensors["gains"].astype(np.int64))
+        super().__init__(self._tensors["gains"].astype(np.int64), trims or TrimTables.none())
         self.shape = (self._sizes["stages"], self._sizes["size"])
         self._check_fit(entries)
         offsets, ranks = (self._tensors[name].tolist() for name in ("offsets", "ranks"))
@@ -174,9 +168,11 @@ class LearnedModel(EntropyModel):
         return self._network.logits(sums, context.own_inputs(frames, stage), stage)
 
     def to_bytes(self) -> bytes:
-        """SIZES as uint16, then the tensors in the order of LAYOUT; little-endian."""
+        """SIZES as uint16, then the tensors in the order of LAYOUT, little-endian; then the tables
+        of the trims."""
         sizes = np.array([self._sizes[name] for name in SIZES], dtype="<u2")
-        return sizes.tobytes() + b"".join(self._tensors[name].tobytes() for name in LAYOUT)
+        own = sizes.tobytes() + b"".join(self._tensors[name].tobytes() for name in LAYOUT)
+        return own + self.trims.to_bytes()
 
     @classmethod
     def from_bytes(cls, blob: bytes, entries: NDArray[np.int8]) -> LearnedModel:
@@ -193,9 +189,7 @@ class LearnedModel(EntropyModel):
                 raise ValueError("the entropy model is cut short")
             tensors[name] = np.frombuffer(blob[start:end], dtype=dtype).reshape(resolved)
             start = end
-        if start != len(blob):
-            raise ValueError("the entropy model does not have the length that its sizes say")
-        return cls(tensors, entries)
+        return cls(tensors, entries, TrimTables.from_bytes(blob[start:]))
 
 
 def _parts(rows: Frames) -> Iterator[Frames]:

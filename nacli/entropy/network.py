@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.entropy.coder import PRECISION_BITS
+from nacli.entropy.rows import PRECISION_BITS
 
 Floats = NDArray[np.float32]
 Tensors = dict[str, NDArray[Any]]

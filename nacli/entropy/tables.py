@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from nacli.entropy.coder import (
-    ChannelCodes,
+from nacli.entropy.coder import ChannelCodes, EntropyModel, GainTable
+from nacli.entropy.forecast import StaticForecast
+from nacli.entropy.rows import (
     Coder,
-    EntropyModel,
     Floats,
     Frequencies,
-    GainTable,
     Integers,
     check_table,
     coder_model,
     symbol_bits,
 )
-from nacli.entropy.forecast import StaticForecast
+from nacli.entropy.trims import TrimTables
 
 
 class StaticTables(EntropyModel):
@@ -24,8 +23,10 @@ class StaticTables(EntropyModel):
 
     KIND = 0
 
-    def __init__(self, gain_table: Frequencies, code_table: Frequencies) -> None:
-        super().__init__(gain_table)
+    def __init__(
+        self, gain_table: Frequencies, code_table: Frequencies, trims: TrimTables | None = None
+    ) -> None:
+        super().__init__(gain_table, trims or TrimTables.none())
         check_table(code_table)
         self.gain_table, self.code_table = gain_table, code_table
         self.shape = (code_table.shape[0], code_table.shape[1])
@@ -55,10 +56,12 @@ class StaticTables(EntropyModel):
         return StaticForecast(self._bits.astype(np.float32), len(counts))
 
     def to_bytes(self) -> bytes:
-        """Stages and codebook size as uint16, then both tables as uint32; little-endian."""
+        """Stages and codebook size as uint16, then both tables as uint32, then those of the trims;
+        little-endian."""
         shape = np.array(self.shape, dtype="<u2").tobytes()
         tables = (self.gain_table, self.code_table)
-        return shape + b"".join(table.astype("<u4").tobytes() for table in tables)
+        own = shape + b"".join(table.astype("<u4").tobytes() for table in tables)
+        return own + self.trims.to_bytes()
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> StaticTables:
@@ -67,8 +70,10 @@ class StaticTables(EntropyModel):
             raise ValueError("entropy tables are cut short")
         stages, size = (int(n) for n in np.frombuffer(blob[:4], dtype="<u2"))
         split = 4 + 4 * GainTable.SHAPE[0] * GainTable.SHAPE[1]
-        if not stages or size < 2 or len(blob) != split + 4 * stages * size:
+        end = split + 4 * stages * size
+        if not stages or size < 2 or len(blob) < end:
             raise ValueError("entropy tables do not have the length that their shape says")
         gains = np.frombuffer(blob[4:split], dtype="<u4").astype(np.int64)
-        codes = np.frombuffer(blob[split:], dtype="<u4").astype(np.int64)
-        return cls(gains.reshape(GainTable.SHAPE), codes.reshape(stages, size))
+        codes = np.frombuffer(blob[split:end], dtype="<u4").astype(np.int64)
+        trims = TrimTables.from_bytes(blob[end:])
+        return cls(gains.reshape(GainTable.SHAPE), codes.reshape(stages, size), trims)

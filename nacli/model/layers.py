@@ -27,6 +27,12 @@ class History:
     def __init__(self) -> None:
         self._past: dict[nn.Module, Tensor] = {}
 
+    def copy(self) -> History:
+        """Another stream that goes on from the same place."""
+        copied = History()
+        copied._past = dict(self._past)
+        return copied
+
     def extend(self, layer: nn.Module, x: Tensor, length: int) -> Tensor:
         """Put the `length` steps that came before `x` [B, T, C] in front of it."""
         past = self._past.get(layer)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
+from nacli.model.bands import Bands
 from nacli.model.layers import (
     FeatureLayers,
     History,
@@ -58,7 +59,8 @@ class Encoder(nn.Module):
         weights = emphasis(config).diag()
         self.project_out = linear_from(weights @ torch.eye(config.latent_dim, config.width), True)
 
-    def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor]:
+    def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor, Tensor]:
+        """And the coefficients [B, F, hop] that both were made of."""
         coefficients = self.transform(pcm, history)
         gains = self.gain.index(coefficients)
         shape = compress(
@@ -66,7 +68,7 @@ class Encoder(nn.Module):
         )
         x = self.project_in(shape / self.band_scale) + self.gain.features(gains, history)
         x = self.project_out(run(self.layers, x, history))
-        return x * self.band_scale[: x.shape[-1]], gains
+        return x * self.band_scale[: x.shape[-1]], gains, coefficients
 
     def transform(self, pcm: Tensor, history: History) -> Tensor:
         """The learned analysis transform: samples [B, T] to coefficients [B, F, hop]."""
@@ -82,7 +84,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latents [B, F, D], gain indices [B, F] and stage counts [B, F] to samples [B, F * hop].
 
-    The output of frame f is hop f - 1 of the encoder's input: it lags by one hop.
+    In between there are coefficients [B, F, hop], whose bands trims [B, F, bands] correct. The
+    output of frame f is hop f - 1 of the encoder's input: it lags by one hop.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -97,18 +100,28 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.stage_feature.weight)
         self.layers = frame_layers(config, config.decoder_blocks)
         self.project_out = linear_from(torch.eye(config.hop, config.width), bias=True)
+        self.bands = Bands(config)
         self.up_subframes = linear_from(spread(mdct_basis(config.hop), config).T.contiguous())
         self.pair = pair_layers(config)
         self.subframe = subframe_layers(config)
         self.up_samples = upsampling(config)
         self.features = FeatureLayers(config.feature_channels, 1)
 
-    def forward(self, latents: Tensor, gains: Tensor, stages: Tensor, history: History) -> Tensor:
+    def forward(
+        self, latents: Tensor, gains: Tensor, stages: Tensor, trims: Tensor, history: History
+    ) -> Tensor:
+        coefficients = self.coefficients(latents, gains, stages, history)
+        return self.inverse_transform(self.bands.trim(coefficients, trims), history)
+
+    def coefficients(
+        self, latents: Tensor, gains: Tensor, stages: Tensor, history: History
+    ) -> Tensor:
+        """All of the network up to the inverse transform."""
         x = self.project_in(latents / self.band_scale[: latents.shape[-1]])
         x = x + self.gain.features(gains, history) + self.stage_feature(stages)
         x = self.project_out(run(self.layers, x, history))
         shape = expand(x * self.band_scale, self.config.compand)
-        return self.inverse_transform(shape * self.gain.amplitude(gains), history)
+        return shape * self.gain.amplitude(gains)
 
     def inverse_transform(self, coefficients: Tensor, history: History) -> Tensor:
         """The learned synthesis transform: coefficients [B, F, hop] to samples [B, F * hop]."""

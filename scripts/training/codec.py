@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nacli.checkpoint import Model
 from nacli.config import ModelConfig
 from nacli.model import Decoder, Encoder, History
 from nacli.model.layers import RecurrentLayer
-from training.quantizer import ResidualQuantizer
+from training.quantizer import ResidualQuantizer, TrimQuantizer
 
 STAGE_CHOICES = (1, 2, 3, 4, 6, 8, 12, 16)
+
+
+class Coded(NamedTuple):
+    """What comes of a batch: samples [B, T] aligned with the input, codes [K, M], and how far the
+    latents are from their codes and decoded bands from their levels, both squared."""
+
+    output: Tensor
+    codes: Tensor
+    commitment: Tensor
+    trims: Tensor
 
 
 class Codec(nn.Module):
@@ -26,16 +38,51 @@ class Codec(nn.Module):
         self.quantizer = ResidualQuantizer(
             config.stages, config.codebook_size, config.latent_dim, config.quantizer_groups
         )
+        self.trims = TrimQuantizer(
+            len(config.trim_starts),
+            config.codebook_size,
+            self.decoder.bands.count,
+            config.trim_memory,
+        )
 
-    def forward(self, pcm: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Samples [B, T] through `stages` [B] or [B, F]: output aligned with the input, codes,
-        commitment loss."""
-        hop = self.config.hop
-        latents, gains = self.encoder(torch.nn.functional.pad(pcm, (0, hop)), History())
+    def forward(self, pcm: Tensor, stages: Tensor) -> Coded:
+        """Samples [B, T] through `stages` [B] or [B, F]."""
+        hop, bands, history = self.config.hop, self.decoder.bands, History()
+        latents, gains, original = self.encoder(torch.nn.functional.pad(pcm, (0, hop)), History())
         counts = stages.reshape(len(pcm), -1).expand_as(gains)
         quantized, codes, commitment = self.quantizer(latents, counts)
-        output = self.decoder(quantized, gains, counts, History())
-        return output[:, hop:], codes, commitment
+        decoded = self.decoder.coefficients(quantized, gains, counts, history)
+        wanted = self.wanted_trims(original, decoded)
+        trims, *_ = self.trims(wanted.detach(), trim_counts(counts * (gains > 0), self.config))
+        trimmed = bands.trim(decoded, bands.spread(trims, gains.shape[1]))
+        output = self.decoder.inverse_transform(trimmed, history)
+        return Coded(output[:, hop:], codes, commitment, wanted.square().mean())
+
+    def adopt(self, model: Model, batch_frames: int = 1000) -> None:
+        """Take what a checkpoint has of a codec that was trained with so many frames in a batch."""
+        weights = {
+            name: torch.from_numpy(weight).float()
+            for name, weight in model.tensors.items()
+            if name.startswith(("encoder.", "decoder."))
+        }
+        self.load_state_dict(weights, strict=False)  # codebooks follow
+        self.quantizer.adopt(torch.from_numpy(model.codebooks.vectors), batch_frames)
+        if model.codebooks.trims:
+            spans = batch_frames // self.config.trim_frames
+            self.trims.adopt(torch.from_numpy(model.codebooks.trims.vectors), spans)
+
+    def wanted_trims(self, original: Tensor, decoded: Tensor) -> Tensor:
+        """What would correct the bands of decoded coefficients [B, F, hop], [B, S, bands]."""
+        bands = self.decoder.bands
+        first, second = (bands.energies(x.float()) for x in (original.detach(), decoded))
+        return bands.wanted(first, second)
+
+
+def trim_counts(counts: Tensor, config: ModelConfig) -> Tensor:
+    """How many trim codes spans get [B, S] whose frames have stage counts [B, F]."""
+    padded = torch.nn.functional.pad(counts, (0, -counts.shape[1] % config.trim_frames))
+    most = padded.unflatten(1, (-1, config.trim_frames)).amax(2)
+    return sum((most >= start).long() for start in config.trim_starts) + torch.zeros_like(most)
 
 
 def draw_stages(size: int, frames: int, generator: np.random.Generator) -> Tensor:

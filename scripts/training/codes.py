@@ -69,7 +69,7 @@ def analyze(model: Model, pcm: NDArray[np.float32]) -> Segment:
     """Samples [T] at 24 kHz to a segment; what is left over of a hop is not taken."""
     hop = model.config.hop
     pcm = pcm[: len(pcm) // hop * hop]
-    latents, gains = model.networks.analyze(pcm[None], model.networks.new_history())
+    latents, gains, _ = model.networks.analyze(pcm[None], model.networks.new_history())
     paths = search(latents[0], model.codebooks, model.codebooks.stages).paths
     return Segment(gains[0], paths.astype(np.int16))
 

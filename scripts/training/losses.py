@@ -19,6 +19,8 @@ class Weights:
     waveform: float = 0.1
     commitment: float = 15.0
     """Large enough to hold the latents where the codebooks are: with 3 they drift away."""
+    trims: float = 1.0
+    """Levels that the Decoder gets right by itself need no bits."""
 
 
 def hann_stft(x: Tensor, size: int) -> Tensor:
@@ -44,13 +46,12 @@ class LogMelLoss(nn.Module):
             self.register_buffer(f"bands_{size}", bands)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        both, loss = torch.cat([x, y]), x.new_zeros(())
-        for size in self.sizes:
-            magnitude = (hann_stft(both, size).abs().square() + 1e-9).sqrt()
-            level = torch.log(self.get_buffer(f"bands_{size}") @ magnitude + 1e-3)
-            first, second = level.chunk(2)
-            loss = loss + (first - second).abs().mean()
-        return loss / len(self.sizes)
+        distances = [(self._level(x, n) - self._level(y, n)).abs().mean() for n in self.sizes]
+        return torch.stack(distances).mean()
+
+    def _level(self, x: Tensor, size: int) -> Tensor:
+        power = torch.view_as_real(hann_stft(x, size)).square().sum(-1)
+        return torch.log(self.get_buffer(f"bands_{size}") @ (power + 1e-9).sqrt() + 1e-3)
 
 
 class CompressedLoss(nn.Module):
@@ -83,17 +84,20 @@ class CompressedLoss(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Distance of `y` to the reference `x` [B, samples], both divided by the level of `x`."""
         level = level_of(x)
-        both, loss = torch.cat([x / level, y / level]), x.new_zeros(())
-        for size in self.sizes:
-            loss = loss + self._distance(both, size) / len(self.sizes)
-        return loss
+        pair = (x / level, y / level)
+        return torch.stack([self._distance(*pair, size) for size in self.sizes]).mean()
 
-    def _distance(self, both: Tensor, size: int) -> Tensor:
-        spectrum = torch.view_as_real(hann_stft(both, size)) / (size * 3 / 8) ** 0.5
+    def _compressed(self, x: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Magnitudes [B, F, T] and complex values [B, F, T, 2]."""
+        spectrum = torch.view_as_real(hann_stft(x, size)) / (size * 3 / 8) ** 0.5
         power = spectrum.square().sum(-1) + self.FLOOR
-        magnitude_x, magnitude_y = (power ** (self.exponent / 2)).chunk(2)
-        flat = spectrum * (power ** ((self.exponent - 1) / 2)).unsqueeze(-1)
-        complex_x, complex_y = flat.chunk(2)
+        magnitude = power ** (self.exponent / 2)
+        return magnitude, spectrum * (magnitude / power.sqrt()).unsqueeze(-1)
+
+    def _distance(self, x: Tensor, y: Tensor, size: int) -> Tensor:
+        (magnitude_x, complex_x), (magnitude_y, complex_y) = (
+            self._compressed(signal, size) for signal in (x, y)
+        )
         magnitudes = (magnitude_x - magnitude_y).square()
         complexes = (complex_x - complex_y).square().sum(-1)
         distance = (1 - self.complex_share) * magnitudes + self.complex_share * complexes
@@ -108,7 +112,9 @@ class Losses(nn.Module):
         self.weights = weights
         self.mel, self.compressed = LogMelLoss(sample_rate), compressed
 
-    def forward(self, target: Tensor, output: Tensor, commitment: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, target: Tensor, output: Tensor, commitment: Tensor, trims: Tensor
+    ) -> dict[str, Tensor]:
         """Each loss by name, and their weighted sum under `total`."""
         level = level_of(target)
         parts = {
@@ -116,6 +122,7 @@ class Losses(nn.Module):
             "compressed": self.compressed(target, output),
             "waveform": ((target - output).abs() / level).mean(),
             "commitment": commitment,
+            "trims": trims,
         }
         total = sum(getattr(self.weights, name) * value for name, value in parts.items())
         return {"total": torch.as_tensor(total), **parts}

@@ -64,6 +64,13 @@ class ResidualQuantizer(nn.Module):
             self.sums[stage] = centres * self.counts[stage].unsqueeze(1)
             residual -= centres[nearest(residual, centres)]
 
+    @torch.no_grad()
+    def adopt(self, vectors: Tensor, batch_frames: int) -> None:
+        """Start from finished codebooks, with equal counts that the averages settle at."""
+        self.codebooks.copy_(vectors)
+        self.counts.fill_(batch_frames / (1 - self.decay) / vectors.shape[1])
+        self.sums.copy_(self.codebooks * self.counts.unsqueeze(2))
+
     def forward(self, latents: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Quantise [B, F, D] with `stages` [B, F] stages each.
 
@@ -86,7 +93,8 @@ class ResidualQuantizer(nn.Module):
         if self.training and not self.frozen:
             self._update(found)
         quantized = (flat + (total - flat).detach()).view(shape)
-        return quantized, torch.stack(codes), commitment / max(1, len(codes))
+        rows = torch.stack(codes) if codes else flat.new_zeros(0, len(flat), dtype=torch.long)
+        return quantized, rows, commitment / max(1, len(codes))
 
     @torch.no_grad()
     def _update(self, found: list[tuple[Tensor, Tensor]]) -> None:
@@ -111,6 +119,35 @@ class ResidualQuantizer(nn.Module):
         from_first(chosen)
         self.counts[stage, dead] = 5 * DEAD_COUNT
         self.sums[stage, dead] = 5 * DEAD_COUNT * chosen
+
+
+class TrimQuantizer(ResidualQuantizer):
+    """The same of trims, each quantised as what is new against the span before."""
+
+    def __init__(self, stages: int, size: int, bands: int, memory: float) -> None:
+        super().__init__(stages, size, bands)
+        self.memory = memory
+
+    def news(self, wanted: Tensor) -> Tensor:
+        """What is new in trims [B, S, bands], were they not quantised."""
+        before = torch.nn.functional.pad(wanted, (0, 0, 1, 0))[:, :-1]
+        return wanted - self.memory * before
+
+    @torch.no_grad()
+    def forward(self, wanted: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Quantise trims [B, S, bands] with `counts` [B, S] stages each."""
+        training, trim = self.training, torch.zeros_like(wanted[:, 0])
+        news, trims = [], []
+        self.training = False
+        for span in range(wanted.shape[1]):
+            here = slice(span, span + 1)
+            new = wanted[:, here] - self.memory * trim[:, None]
+            trim = self.memory * trim + super().forward(new, counts[:, here])[0][:, 0]
+            news.append(new)
+            trims.append(trim)
+        self.training = training
+        _, codes, error = super().forward(torch.cat(news, 1), counts)
+        return torch.stack(trims, 1), codes, error
 
 
 def usage_bits(codes: Tensor, size: int) -> list[float]:

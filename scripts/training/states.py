@@ -1,12 +1,16 @@
-"""States of a training on the disk."""
+"""States of a training on the disk, and what a checkpoint has of one."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from nacli.checkpoint import load_checkpoint
+from training.codec import Codec
 
 
 def save(state: dict[str, Any], path: Path) -> None:
@@ -14,3 +18,17 @@ def save(state: dict[str, Any], path: Path) -> None:
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     os.replace(partial, path)
+
+
+def load_state(path: Path, device: str) -> dict[str, Any]:
+    """A state, or one made of a checkpoint (.safetensors), which has no optimiser and has not kept
+    how often its codes are used."""
+    if path.suffix != ".safetensors":
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        return state
+    model = load_checkpoint(path)
+    codec = Codec(model.config)
+    codec.adopt(model)
+    notes = json.loads(path.with_suffix(".json").read_text()).get("training", {})
+    past = {"steps": notes.get("steps", 0), "seconds": 3600 * notes.get("hours", 0.0)}
+    return {"codec": codec.state_dict(), "config": model.config.to_json(), "past": past}
