@@ -60,6 +60,8 @@ class HarmonicFilter:
     def _filter(self, pcm: Floats) -> Floats:
         """Samples of all but the first REACH - DELAY and the last DELAY hops."""
         hop, lead = self._hop, (self.REACH - self.DELAY) * self._hop
+        if not pcm.any():  # a gap may be an hour of it
+            return np.zeros(len(pcm) - self.REACH * hop, dtype=np.float32)
         low = np.convolve(pcm, _low_pass(), "same")
         places = np.arange(lead, len(pcm) - self.DELAY * hop + 1, hop)
         periods, strengths = _periods(low, places)
