@@ -16,7 +16,7 @@ import traceback
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def attempt(model: Any, data: bytes) -> str:
         for _ in (*parser.feed(data), *parser.finish()):
             pass
         decoder = Decoder(model, on_gap=gaps.append)
-        for pcm in (*decoder.blocks(data), *decoder.last_blocks()):
+        for pcm in chain(decoder.blocks(data), decoder.last_blocks()):
             assert pcm.dtype == np.float32 and np.isfinite(pcm).all()
     except NacliError as error:
         return type(error).__name__ if "\n" not in str(error) else "FAILED"
