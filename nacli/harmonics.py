@@ -8,6 +8,8 @@ more the better it repeats: a comb filter, as decoders of speech have had since 
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,8 +31,9 @@ _SIZE = 2048
 """Of the Fourier transforms, for WINDOW + LONGEST samples and as many lags."""
 
 
+@cache
 def _low_pass() -> NDArray[np.float64]:
-    """A windowed sinc [TAPS]."""
+    """A windowed sinc [TAPS], the same for every block."""
     time = np.arange(TAPS) - TAPS // 2
     taps = np.sinc(2 * CUTOFF / CODED_RATE * time) * np.hamming(TAPS)
     return taps / taps.sum()
