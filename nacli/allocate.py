@@ -141,9 +141,13 @@ class RateControl:
         self._reserve = reserve
         self._saved = -float(reserve)
 
+    def share(self, seconds: float) -> float:
+        """Bytes of a packet, `seconds` long, if all were alike."""
+        return self._bytes_per_second * seconds
+
     def budget(self, seconds: float, last: bool = False) -> int:
         """Bytes that the next packet, `seconds` long, may take."""
-        share = self._bytes_per_second * seconds
+        share = self.share(seconds)
         if last:
             return int(share + self._saved + self._reserve)
         more = min(share, self._saved / self.SPREAD) if self._saved > 0 else self._saved / 2

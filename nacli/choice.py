@@ -25,31 +25,28 @@ Integers = NDArray[np.int32]
 DEFAULT_EFFORT = 1
 """The best value for its time; models/README.md has the figures."""
 TRIES = 3
-"""Times that codes are weighed against their bits before a packet does without."""
+"""Times that codes are weighed against their bits by the learned model before a packet does
+without."""
 MARGIN = 1.005
 """Of the bits that are expected, since another try costs more than bits that wait a packet."""
+DEEPER = 6
+"""Levels that are looked at beyond the one at which codes of average size would fit."""
 AUDIBLE = 24
 """Gain steps under a packet's peak, 36 dB, within which frames count for what is close enough."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How codes are searched: `beam` sums of every frame are kept. With `refined`, so many are kept
-    in a second pass, which weighs errors against bits: those of the model or, with `by_tables`, of
-    its fixed tables. `eagerness` is the share of what a bit buys that is paid for it."""
+    """How codes are searched: the `beam` best sums of every frame are kept, and errors weighed
+    against what codes take on average: `eagerness` is the share of what a bit buys that is paid for
+    it. With `refined`, so many are kept in a second pass, by what the learned model asks."""
 
     beam: int
     refined: int = 0
-    by_tables: bool = False
-    eagerness: float = 0.0
+    eagerness: float = 0.25
 
 
-EFFORTS = (
-    Effort(1),
-    Effort(4),
-    Effort(1, refined=8, by_tables=True, eagerness=0.25),
-    Effort(1, refined=8, eagerness=0.25),
-)
+EFFORTS = (Effort(1), Effort(4), Effort(8), Effort(1, refined=8))
 """By number, as `--effort` takes it."""
 
 
@@ -61,6 +58,17 @@ class Analysis:
     latents: Floats
     gains: Integers
     energies: Floats
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A packet with the level that it is likely to get, and its best codes if it does, by channel;
+    they are deep enough for `depth`, a level as well."""
+
+    packet: Analysis
+    level: int
+    depth: int
+    found: list[Found]
 
 
 @dataclass(frozen=True)
@@ -90,27 +98,34 @@ class Chooser:
         self._share = 1.0
         """Of the size that is expected of a packet, what packets took lately."""
 
-    def at_level(self, packet: Analysis, level: int, enough_db: float) -> Chosen:
-        """A packet at a level, or a lower one at which its latents come back with a signal-to-noise
-        ratio of `enough_db` already. Packets follow each other."""
-        found = self._search(packet.latents, packet.gains, level)
-        level = self._enough(found, packet.gains, enough_db, level)
-        return self._keep(self._make(packet, found, level))
+    def draft(self, packet: Analysis, level: int) -> Draft:
+        """Search the codes of a packet that is likely to get this level. It takes most of the time
+        and may run ahead of the packets before."""
+        return self._draft(packet, level, level + 2 * DEEPER)
 
-    def fit(self, packet: Analysis, budget: int, enough_db: float) -> Chosen:
+    def likely_level(self, gains: Integers, budget: float) -> int:
+        """The level at which a packet of average codes takes a budget in bytes."""
+        return self._bisect(gains, self._typical_bits, 8 * 1.1 * budget, self._most)
+
+    def at_level(self, draft: Draft, enough_db: float) -> Chosen:
+        """A packet at the level of its draft, or a lower one at which its latents come back with a
+        signal-to-noise ratio of `enough_db` already. Packets follow each other."""
+        level = self._enough(draft, enough_db, draft.level)
+        return self._keep(self._make(draft, level))
+
+    def fit(self, draft: Draft, budget: int, enough_db: float) -> Chosen:
         """The highest level whose packet should fit a budget in bytes, or a lower one that does or
         at which `enough_db` is reached.
 
         Only the deepest level that may be needed is scored code by code: what is left of it at a
         lower level tells closely enough what that will take.
         """
-        latents, gains = packet.latents, packet.gains
-        most = highest_level(self._model.codebooks.stages)
-        typical = self._bisect(gains, self._typical_bits, 8 * 1.1 * budget, most)
-        deepest = min(most, typical + 6)
-        found = self._search(latents, gains, deepest)
-        deepest = self._enough(found, gains, enough_db, deepest)
-        size = self._sizes(found, gains, deepest)
+        gains = draft.packet.gains
+        deepest = min(self._most, self.likely_level(gains, budget) + DEEPER)
+        if deepest > draft.depth:  # it may have more than usual
+            draft = self._draft(draft.packet, draft.level, deepest)
+        deepest = self._enough(draft, enough_db, deepest)
+        size = self._sizes(draft, deepest)
 
         def expected(counts: Integers) -> float:
             return MARGIN * self._share * size(counts)
@@ -118,46 +133,66 @@ class Chooser:
         wanted, tries = float(budget), 0
         while True:
             level = self._bisect(gains, expected, wanted, deepest)
-            chosen = self._make(packet, found, level, refined=tries < TRIES)
+            chosen = self._make(draft, level, refined=tries < TRIES)
             real = self._size_with(8 * len(chosen.payload), gains)
             self._share += (real / size(self._counts(gains, level)) - self._share) / 2
             if real <= budget or level == 0:
                 return self._keep(chosen)
             wanted, deepest, tries = wanted - (real - budget), level - 1, tries + 1
 
+    @property
+    def _most(self) -> int:
+        return highest_level(self._model.codebooks.stages)
+
+    def _draft(self, packet: Analysis, level: int, depth: int) -> Draft:
+        depth = min(self._most, depth)
+        deep = max(1, int(self._counts(packet.gains, depth).max()))
+        found = [
+            search(
+                latents,
+                self._model.codebooks,
+                deep,
+                self._effort.beam,
+                self._model.tables.table_bits,
+                self._prices[counts],
+            )
+            for latents, counts in zip(
+                packet.latents, self._counts(packet.gains, level), strict=True
+            )
+        ]
+        return Draft(packet, level, depth, found)
+
     def _keep(self, chosen: Chosen) -> Chosen:
         """The next packet follows this one."""
         self._history = chosen.history
         return chosen
 
-    def _make(
-        self, packet: Analysis, found: list[Found], level: int, refined: bool = True
-    ) -> Chosen:
+    def _make(self, draft: Draft, level: int, refined: bool = True) -> Chosen:
         """The packet at a level."""
         if refined and self._effort.refined:
-            channels = self._refine(packet.latents, packet.gains, level)
+            channels = self._refine(draft.packet, level)
         else:
-            channels = self._channels(found, packet.gains, level)
+            channels = self._channels(draft, level)
         history = self._history.copy()
         if self._model.codebooks.trims:
-            channels = self._trimmed(channels, packet.energies, history)
+            channels = self._trimmed(channels, draft.packet.energies, history)
         levels = packet_levels(level, len(channels))
         return Chosen(levels, channels, self._model.entropy.compress(channels), history)
 
-    def _refine(self, latents: Floats, gains: Integers, level: int) -> list[ChannelCodes]:
-        entropy = self._model.tables if self._effort.by_tables else self._model.entropy
+    def _refine(self, packet: Analysis, level: int) -> list[ChannelCodes]:
         channels = []
-        counts = self._counts(gains, level)
-        for i, count in enumerate(counts):
+        rows = zip(packet.latents, packet.gains, self._counts(packet.gains, level), strict=True)
+        for latents, gains, counts in rows:
+            forecast = self._model.entropy.forecast(gains, counts)
             codes = refine(
-                latents[i],
-                count,
-                self._prices[count],
-                entropy.forecast(gains[i], count),
+                latents,
+                counts,
+                self._prices[counts],
+                forecast,
                 self._model.codebooks,
                 self._effort.refined,
             )
-            channels.append(ChannelCodes(gains[i], codes, count))
+            channels.append(ChannelCodes(gains, codes, counts))
         return channels
 
     def _trimmed(
@@ -178,14 +213,10 @@ class Chooser:
             found.append(replace(channel, trims=codes, trim_counts=spans))
         return found
 
-    def _search(self, latents: Floats, gains: Integers, level: int) -> list[Found]:
-        counts = self._counts(gains, level)
-        depth = max(1, int(counts.max()))
-        return [search(row, self._model.codebooks, depth, self._effort.beam) for row in latents]
-
-    def _enough(self, found: list[Found], gains: Integers, decibels: float, most: int) -> int:
+    def _enough(self, draft: Draft, decibels: float, most: int) -> int:
         """The lowest level at which what is lost of the latents is small; `most` if none below.
         More stages lose less, but for exceptions that do not matter here."""
+        gains, found = draft.packet.gains, draft.found
         audible = gains > max(0, int(gains.max()) - AUDIBLE)
         whole = sum(float(f.errors[0, row].sum()) for f, row in zip(found, audible, strict=True))
 
@@ -196,14 +227,12 @@ class Chooser:
 
         return bisect_left(range(most), decibels, key=kept)
 
-    def _sizes(
-        self, found: list[Found], gains: Integers, deepest: int
-    ) -> Callable[[Integers], float]:
+    def _sizes(self, draft: Draft, deepest: int) -> Callable[[Integers], float]:
         """A function from stage counts, of levels to `deepest`, to the size of their packet."""
         entropy = self._model.entropy
-        bits = [entropy.code_bits(c) for c in self._channels(found, gains, deepest)]
+        bits = [entropy.code_bits(c) for c in self._channels(draft, deepest)]
         sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
-        gain_bits = sum(entropy.gains.bits(row) for row in gains)
+        gain_bits = sum(entropy.gains.bits(row) for row in draft.packet.gains)
 
         def size(counts: Integers) -> float:
             rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
@@ -240,6 +269,7 @@ class Chooser:
         levels = packet_levels(level, len(gains))
         return packet_counts(gains, levels, self._model.codebooks.stages)
 
-    def _channels(self, found: list[Found], gains: Integers, level: int) -> list[ChannelCodes]:
-        rows = zip(found, gains, self._counts(gains, level), strict=True)
+    def _channels(self, draft: Draft, level: int) -> list[ChannelCodes]:
+        gains = draft.packet.gains
+        rows = zip(draft.found, gains, self._counts(gains, level), strict=True)
         return [ChannelCodes(row, select(f.paths, count), count) for f, row, count in rows]

@@ -14,7 +14,7 @@ from nacli.ahead import ahead
 from nacli.allocate import QualityControl, RateControl, check_bitrate, default_bitrate
 from nacli.audio import Resampler, check_supported
 from nacli.checkpoint import Model
-from nacli.choice import DEFAULT_EFFORT, Analysis, Chooser, Chosen
+from nacli.choice import DEFAULT_EFFORT, Analysis, Chooser, Chosen, Draft
 from nacli.config import ModelConfig
 from nacli.entropy import ChannelCodes
 from nacli.errors import UnsupportedAudio
@@ -143,8 +143,8 @@ class Encoder:
         self._pad()
         made += self._whole_packets()
         if len(self._pending):
-            [analysis] = self._analyze(len(self._pending))
-            made.append(self._packet(analysis, last=True))
+            [draft] = self._drafts(len(self._pending))
+            made.append(self._packet(draft, last=True))
         seek = self._seek
         end = EndRecord(self._samples, seek.packets, self.check, seek.interval, seek.entries)
         return b"".join([*made, pack_end(end)])
@@ -156,17 +156,26 @@ class Encoder:
         return pack_header(self._header)
 
     def _whole_packets(self) -> list[bytes]:
-        """The network goes on with the next packet while the codes of one are chosen."""
+        """Codes of the next packet are searched while the stages of one are chosen."""
         samples = self._header.stream.frames_per_packet * self._model.config.hop
-        return [self._packet(made, last=False) for made in ahead(self._analyze(samples))]
+        return [self._packet(made, last=False) for made in ahead(self._drafts(samples))]
 
-    def _analyze(self, samples: int) -> Iterator[Analysis]:
-        """What the network makes of each `samples` pending samples."""
+    def _drafts(self, samples: int) -> Iterator[Draft]:
+        """What may become of each `samples` pending samples."""
         while len(self._pending) >= samples:
             block, self._pending = self._pending[:samples], self._pending[samples:]
             pcm, silent = self._pre.process(block.T)
             latents, gains, energies = self._model.networks.analyze(pcm, self._histories)
-            yield Analysis(latents, np.where(silent, 0, gains).astype(np.int32), energies)
+            gains = np.where(silent, 0, gains).astype(np.int32)
+            level = self._likely_level(gains)
+            yield self._chooser.draft(Analysis(latents, gains, energies), level)
+
+    def _likely_level(self, gains: NDArray[np.int32]) -> int:
+        """With a quality it is the level, with a bitrate what fits that on its own."""
+        seconds = gains.shape[1] / self._model.config.frame_rate
+        if self._rate:
+            return self._chooser.likely_level(gains, self._rate.share(seconds))
+        return self._quality.level(gains, seconds)
 
     def _push(self, pcm: Floats) -> None:
         self._pending = np.concatenate([self._pending, channel_modes.mix(pcm, self._mode)])
@@ -179,12 +188,12 @@ class Encoder:
         self._pending = self._pending[:wanted]
         self._pending = np.pad(self._pending, ((0, wanted - len(self._pending)), (0, 0)))
 
-    def _packet(self, analysis: Analysis, last: bool) -> bytes:
-        """One packet of what the network made of its samples."""
-        frames = analysis.gains.shape[1]
+    def _packet(self, draft: Draft, last: bool) -> bytes:
+        """One packet, whose codes have been searched."""
+        frames = draft.packet.gains.shape[1]
         self._coded_hops += frames
         seconds = self._seconds(last)
-        chosen = self._choose(analysis, seconds, last)
+        chosen = self._choose(draft, seconds, last)
         packet = Packet(self._seek.packets & 0xFFFF, frames, chosen.levels, chosen.payload)
         data = pack_packet(packet, self._header.stream.frames_per_packet)
         if self._rate:
@@ -193,12 +202,11 @@ class Encoder:
         update_check(self._check, chosen.channels)
         return data
 
-    def _choose(self, analysis: Analysis, seconds: float, last: bool) -> Chosen:
+    def _choose(self, draft: Draft, seconds: float, last: bool) -> Chosen:
         if self._rate:
             budget = self._rate.budget(seconds, last)
-            return self._chooser.fit(analysis, budget, self._rate.enough_db)
-        level = self._quality.level(analysis.gains, seconds)
-        return self._chooser.at_level(analysis, level, self._quality.enough_db)
+            return self._chooser.fit(draft, budget, self._rate.enough_db)
+        return self._chooser.at_level(draft, self._quality.enough_db)
 
     def _seconds(self, last: bool) -> float:
         """Playing time that this packet completes; frame f completes hop f - 1."""

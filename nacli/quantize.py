@@ -8,8 +8,7 @@ nearest vector of a stage is not always the best start for the next.
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property, partial
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +17,9 @@ from numpy.typing import NDArray
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
-SEARCHERS = 2
-"""Threads that share a packet's frames. A constant, so that the split, and with it the last bit of
-a product, does not depend on the machine's cores."""
+BLOCK = 128
+"""Frames that are searched at a time: what they cost stays in the cache, and long packets need no
+more memory."""
 MAX_ENTRIES = 1 << 23
 """Numbers in the codebooks of a file, which take ten times as many bytes in use."""
 
@@ -93,60 +92,77 @@ class Found(NamedTuple):
     errors: Floats
 
 
-def search(latents: Floats, codebooks: Codebooks, depth: int, beam: int = 4) -> Found:
+def search(
+    latents: Floats,
+    codebooks: Codebooks,
+    depth: int,
+    beam: int = 4,
+    bits: Floats | None = None,
+    prices: Floats | None = None,
+) -> Found:
     """The best codes of latents [F, D] for every number of stages to `depth`.
 
-    The search keeps the `beam` best sums of every frame from stage to stage, so a path is not
-    always the start of the next longer one.
+    The best leave the least squared error or, where codes take `bits` [N, size] and a bit is worth
+    a squared error of `prices` [F] in a frame, have the least sum of both (entropy-constrained
+    quantisation: Chou, Lookabaugh and Gray, 1989). The search keeps the `beam` best of every frame
+    from stage to stage, so a path is not always the start of the next longer one.
     """
-    if len(latents) < SEARCHERS:  # handing it over would take longer
-        return _search(latents, codebooks, depth, beam)
-    parts = _searchers().map(
-        partial(_search, codebooks=codebooks, depth=depth, beam=beam),
-        np.array_split(latents, SEARCHERS),
-    )
+    parts = []
+    for start in range(0, max(1, len(latents)), BLOCK):
+        block = slice(start, start + BLOCK)
+        paid = None if bits is None or prices is None else (bits, prices[block])
+        parts.append(_search(latents[block], codebooks, depth, beam, paid))
     return Found(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
 
 
-@cache
-def _searchers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(SEARCHERS)
-
-
-def _search(latents: Floats, codebooks: Codebooks, depth: int, beam: int) -> Found:
+def _search(
+    latents: Floats,
+    codebooks: Codebooks,
+    depth: int,
+    beam: int,
+    paid: tuple[Floats, Floats] | None,
+) -> Found:
     best = np.zeros((depth, len(latents), depth), dtype=np.int32)
     errors = np.empty((depth + 1, len(latents)), dtype=np.float32)
-    residual = latents[:, None, :]
     errors[0] = np.square(latents).sum(1)
+    residual, row = latents[:, None, :], np.arange(len(latents))[:, None]
     paths = np.zeros((len(latents), 1, 0), dtype=np.int32)
+    cost = np.zeros((len(latents), 1), dtype=np.float32)
     for stage in range(depth):
-        residual, paths = _extend(residual, paths, codebooks, stage, beam)
+        own = codebooks.energies[stage][None]
+        if paid:
+            bits, prices = paid
+            own = own + prices[:, None] * bits[stage]
+        parent, code, cost = extend(residual, cost, own[:, None], codebooks, stage, beam)
+        residual = residual[row, parent] - codebooks.vectors[stage][code]
+        paths = np.concatenate([paths[row, parent], code[:, :, None]], axis=2)
         best[stage, :, : stage + 1] = paths[:, 0]
         errors[stage + 1] = np.square(residual[:, 0]).sum(1)
     return Found(best, errors)
+
+
+def extend(
+    residual: Floats, cost: Floats, own: Floats, codebooks: Codebooks, stage: int, beam: int
+) -> tuple[NDArray[np.intp], Codes, Floats]:
+    """The best ways to add a code of a stage to the sums of each frame, whose residuals are
+    [F, W, D] and which cost [F, W] so far: from which sum, by which code, at what cost, [F, beam]
+    each. `own` [F, W, size], or 1 in place of F or W, is what each code costs by itself: its energy
+    and maybe its bits. The latents' own energy, which all share, is left out.
+    """
+    frames, width, dim = residual.shape
+    # |r - v|^2 = |r|^2 - 2 r v + |v|^2, in one array: memory is what this costs
+    total = (residual.reshape(-1, dim) @ codebooks.doubled[stage]).reshape(frames, width, -1)
+    total += own
+    total += cost[:, :, None]
+    chosen, best = smallest(total.reshape(frames, -1), beam)
+    parent, code = np.divmod(chosen, codebooks.vectors.shape[1])
+    return parent, code.astype(np.int32), best
 
 
 def select(paths: Codes, counts: Codes) -> Codes:
     """Codes [F, depth] from `search`: frame f's best path of `counts[f]` codes, 0 after them."""
     chosen = paths[np.maximum(counts - 1, 0), np.arange(len(counts))]
     return np.where(np.arange(paths.shape[2]) < counts[:, None], chosen, 0).astype(np.int32)
-
-
-def _extend(
-    residual: Floats, paths: Codes, codebooks: Codebooks, stage: int, beam: int
-) -> tuple[Floats, Codes]:
-    """One stage of the search: residuals [F, W, D], paths [F, W, k] to the best `beam`."""
-    vectors, size = codebooks.vectors[stage], codebooks.vectors.shape[1]
-    frames, width, dim = residual.shape
-    # |r - v|^2 = |r|^2 - 2 r v + |v|^2, in one array: memory is what this costs
-    cost = (residual.reshape(-1, dim) @ codebooks.doubled[stage]).reshape(frames, width, size)
-    cost += codebooks.energies[stage]
-    cost += np.einsum("fwd,fwd->fw", residual, residual)[:, :, None]
-    chosen, _ = smallest(cost.reshape(frames, width * size), beam)
-    parent, code = np.divmod(chosen, size)
-    row = np.arange(frames)[:, None]
-    paths = np.concatenate([paths[row, parent], code[:, :, None].astype(np.int32)], axis=2)
-    return residual[row, parent] - vectors[code], paths
 
 
 def smallest(cost: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.entropy import Forecast, StaticTables
-from nacli.quantize import Codebooks, Codes, Floats, smallest
+from nacli.quantize import Codebooks, Codes, Floats, extend
 
 Frames = NDArray[np.intp]
 Bits = NDArray[np.float64]
@@ -78,15 +78,10 @@ class _Candidates:
         self, stage: int, forecast: Forecast, codebooks: Codebooks, prices: Floats, beam: int
     ) -> None:
         """Add a code of a stage to each, and keep the best."""
-        rows, width, dim = self._residual.shape
-        vectors, size = codebooks.vectors[stage], codebooks.vectors.shape[1]
-        cost = forecast.bits(self._rows, stage, self._state) * prices[self._rows, None, None]
-        cost += (self._residual.reshape(-1, dim) @ codebooks.doubled[stage]).reshape(cost.shape)
-        cost += codebooks.energies[stage]
-        cost += self._cost[:, :, None]  # less the latents' energy, which all candidates share
-        chosen, self._cost = smallest(cost.reshape(rows, width * size), beam)
-        parent, code = np.divmod(chosen, size)
-        code, row = code.astype(np.int32), np.arange(rows)[:, None]
+        bits = forecast.bits(self._rows, stage, self._state)
+        own = bits * prices[self._rows, None, None] + codebooks.energies[stage]
+        parent, code, self._cost = extend(self._residual, self._cost, own, codebooks, stage, beam)
+        row, vectors = np.arange(len(self._rows))[:, None], codebooks.vectors[stage]
         self._residual = self._residual[row, parent] - vectors[code]
         self._state = forecast.extend(self._state[row, parent], stage, code)
         self._paths = self._paths[row, parent]

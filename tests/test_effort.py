@@ -136,12 +136,13 @@ def test_what_is_close_enough_gets_no_more_stages() -> None:
     gains = np.full((1, 75), 50, dtype=np.int32)
     packet = Analysis(latents, gains, np.ones((1, 75, BANDS), np.float32))
     chooser = Chooser(model, 75, DEFAULT_EFFORT)
-    (stopped,) = chooser.fit(packet, 10_000, 15.0).channels
-    (whole,) = chooser.fit(packet, 10_000, 1000.0).channels
+    draft = chooser.draft(packet, 12)
+    (stopped,) = chooser.fit(draft, 10_000, 15.0).channels
+    (whole,) = chooser.fit(draft, 10_000, 1000.0).channels  # deeper than the draft
     assert whole.counts.min() == 4
     assert stopped.counts.max() == 2
-    assert chooser.at_level(packet, 32, 15.0).levels == (16,)
-    assert chooser.at_level(packet, 12, 15.0).levels == (12,)
+    assert chooser.at_level(chooser.draft(packet, 32), 15.0).levels == (16,)
+    assert chooser.at_level(chooser.draft(packet, 12), 15.0).levels == (12,)
 
 
 def test_options_out_of_range_are_refused(tmp_path: Path) -> None:

@@ -46,6 +46,26 @@ def test_greedy_search_takes_the_nearest_vector_of_every_stage(codebooks: Codebo
         residual = residual - codebooks.vectors[stage][path[:, stage]]
 
 
+def test_a_higher_price_takes_cheaper_codes_and_errs_more(codebooks: Codebooks) -> None:
+    random, counts = np.random.default_rng(4), np.full(300, 3, np.int32)
+    latents = random.normal(size=(300, 8)).astype(np.float32)
+    bits = random.uniform(1, 12, (5, 32)).astype(np.float32)
+
+    def measure(price: float) -> tuple[float, float]:
+        found = search(latents, codebooks, 3, 4, bits, np.full(300, price, np.float32))
+        codes = select(found.paths, counts)
+        error = np.square(latents - dequantize(codes, counts, codebooks)).sum()
+        assert found.errors[3].sum() == pytest.approx(error, rel=1e-4)  # without the price
+        return float(bits[np.arange(3), codes[:, :3]].sum()), float(error)
+
+    measured = [measure(price) for price in (0.0, 0.1, 1.0)]
+    assert measured[0][0] > measured[1][0] > measured[2][0]
+    assert measured[0][1] < measured[1][1] < measured[2][1]
+    free = select(search(latents, codebooks, 3, 4).paths, counts)
+    error = np.square(latents - dequantize(free, counts, codebooks)).sum()
+    assert measured[0][1] == pytest.approx(float(error), rel=1e-5)
+
+
 def test_select_takes_each_frames_own_depth(codebooks: Codebooks) -> None:
     latents = np.random.default_rng(3).normal(size=(3, 8)).astype(np.float32)
     paths = search(latents, codebooks, 4, beam=4).paths

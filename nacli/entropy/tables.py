@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nacli.entropy.coder import ChannelCodes, EntropyModel, GainTable
 from nacli.entropy.forecast import StaticForecast
@@ -31,6 +32,7 @@ class StaticTables(EntropyModel):
         self.gain_table, self.code_table = gain_table, code_table
         self.shape = (code_table.shape[0], code_table.shape[1])
         self._bits = symbol_bits(code_table)
+        self.table_bits: NDArray[np.float32] = self._bits.astype(np.float32)
         self.shares = 2.0**-self._bits
         self.mean_code_bits = (self._bits * self.shares).sum(-1)
         self._models = [coder_model(row) for row in code_table]
@@ -53,7 +55,7 @@ class StaticTables(EntropyModel):
         return codes
 
     def forecast(self, gains: Integers, counts: Integers) -> StaticForecast:
-        return StaticForecast(self._bits.astype(np.float32), len(counts))
+        return StaticForecast(self.table_bits, len(counts))
 
     def to_bytes(self) -> bytes:
         """Stages and codebook size as uint16, then both tables as uint32, then those of the trims;
