@@ -16,7 +16,7 @@ from nacli.checkpoint import Model
 from nacli.entropy import ChannelCodes
 from nacli.format import packet_cost
 from nacli.quantize import Found, dequantize, search, select
-from nacli.refine import exchange_rates, refine
+from nacli.refine import average_costs, exchange_rates, refine
 from nacli.trims import quantize_trims
 
 Floats = NDArray[np.float32]
@@ -24,6 +24,8 @@ Integers = NDArray[np.int32]
 
 DEFAULT_EFFORT = 1
 """The best value for its time; models/README.md has the figures."""
+EAGERNESS = 0.25
+"""The share of what a bit buys that is paid for it."""
 TRIES = 3
 """Times that codes are weighed against their bits by the learned model before a packet does
 without."""
@@ -37,13 +39,12 @@ AUDIBLE = 24
 
 @dataclass(frozen=True)
 class Effort:
-    """How codes are searched: the `beam` best sums of every frame are kept, and errors weighed
-    against what codes take on average: `eagerness` is the share of what a bit buys that is paid for
-    it. With `refined`, so many are kept in a second pass, by what the learned model asks."""
+    """How codes are searched: the `beam` best sums of every frame are kept, by their error and by
+    what codes take on average; with `refined`, so many in a second pass, by what the learned model
+    asks."""
 
     beam: int
     refined: int = 0
-    eagerness: float = 0.25
 
 
 EFFORTS = (Effort(1), Effort(4), Effort(8), Effort(1, refined=8))
@@ -62,8 +63,8 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Draft:
-    """A packet with the level that it is likely to get, and its best codes if it does, by channel;
-    they are deep enough for `depth`, a level as well."""
+    """A packet with the level that it is likely to get, and its best codes by channel: deep enough
+    for the level `depth`."""
 
     packet: Analysis
     level: int
@@ -91,8 +92,8 @@ class Chooser:
         if not 0 <= effort < len(EFFORTS):
             raise ValueError(f"effort {effort} is not within 0..{len(EFFORTS) - 1}")
         self._model, self._frames, self._effort = model, packet_frames, EFFORTS[effort]
-        rates = exchange_rates(model.codebooks, model.tables, model.entropy.mean_code_bits)
-        self._prices = self._effort.eagerness * rates
+        self._costs = average_costs(model.codebooks, model.tables, EAGERNESS)
+        self._prices = EAGERNESS * exchange_rates(model.codebooks, model.tables)
         self._trim_bits = model.entropy.trims.mean_bits()
         self._history = model.networks.new_history()
         self._share = 1.0
@@ -101,7 +102,8 @@ class Chooser:
     def draft(self, packet: Analysis, level: int) -> Draft:
         """Search the codes of a packet that is likely to get this level. It takes most of the time
         and may run ahead of the packets before."""
-        return self._draft(packet, level, level + 2 * DEEPER)
+        depth = level + 2 * DEEPER
+        return Draft(packet, level, depth, self._search(packet, depth))
 
     def likely_level(self, gains: Integers, budget: float) -> int:
         """The level at which a packet of average codes takes a budget in bytes."""
@@ -123,7 +125,7 @@ class Chooser:
         gains = draft.packet.gains
         deepest = min(self._most, self.likely_level(gains, budget) + DEEPER)
         if deepest > draft.depth:  # it may have more than usual
-            draft = self._draft(draft.packet, draft.level, deepest)
+            draft = replace(draft, depth=deepest, found=self._search(draft.packet, deepest))
         deepest = self._enough(draft, enough_db, deepest)
         size = self._sizes(draft, deepest)
 
@@ -144,23 +146,10 @@ class Chooser:
     def _most(self) -> int:
         return highest_level(self._model.codebooks.stages)
 
-    def _draft(self, packet: Analysis, level: int, depth: int) -> Draft:
-        depth = min(self._most, depth)
-        deep = max(1, int(self._counts(packet.gains, depth).max()))
-        found = [
-            search(
-                latents,
-                self._model.codebooks,
-                deep,
-                self._effort.beam,
-                self._model.tables.table_bits,
-                self._prices[counts],
-            )
-            for latents, counts in zip(
-                packet.latents, self._counts(packet.gains, level), strict=True
-            )
-        ]
-        return Draft(packet, level, depth, found)
+    def _search(self, packet: Analysis, level: int) -> list[Found]:
+        books, beam = self._model.codebooks, self._effort.beam
+        deep = max(1, int(self._counts(packet.gains, level).max()))
+        return [search(row, books, deep, beam, self._costs) for row in packet.latents]
 
     def _keep(self, chosen: Chosen) -> Chosen:
         """The next packet follows this one."""
@@ -187,7 +176,7 @@ class Chooser:
             codes = refine(
                 latents,
                 counts,
-                self._prices[counts],
+                self._prices[np.maximum(counts - 1, 0)],
                 forecast,
                 self._model.codebooks,
                 self._effort.refined,

@@ -93,35 +93,21 @@ class Found(NamedTuple):
 
 
 def search(
-    latents: Floats,
-    codebooks: Codebooks,
-    depth: int,
-    beam: int = 4,
-    bits: Floats | None = None,
-    prices: Floats | None = None,
+    latents: Floats, codebooks: Codebooks, depth: int, beam: int = 4, costs: Floats | None = None
 ) -> Found:
     """The best codes of latents [F, D] for every number of stages to `depth`.
 
-    The best leave the least squared error or, where codes take `bits` [N, size] and a bit is worth
-    a squared error of `prices` [F] in a frame, have the least sum of both (entropy-constrained
-    quantisation: Chou, Lookabaugh and Gray, 1989). The search keeps the `beam` best of every frame
-    from stage to stage, so a path is not always the start of the next longer one.
+    The best leave the least squared error or, where codes have `costs` [N, size] of their own, have
+    the least sum of both. The search keeps the `beam` best of every frame from stage to stage, so a
+    path is not always the start of the next longer one.
     """
-    parts = []
-    for start in range(0, max(1, len(latents)), BLOCK):
-        block = slice(start, start + BLOCK)
-        paid = None if bits is None or prices is None else (bits, prices[block])
-        parts.append(_search(latents[block], codebooks, depth, beam, paid))
+    costs = np.zeros_like(codebooks.energies) if costs is None else costs
+    starts = range(0, max(1, len(latents)), BLOCK)
+    parts = [_search(latents[at : at + BLOCK], codebooks, depth, beam, costs) for at in starts]
     return Found(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
 
 
-def _search(
-    latents: Floats,
-    codebooks: Codebooks,
-    depth: int,
-    beam: int,
-    paid: tuple[Floats, Floats] | None,
-) -> Found:
+def _search(latents: Floats, codebooks: Codebooks, depth: int, beam: int, costs: Floats) -> Found:
     best = np.zeros((depth, len(latents), depth), dtype=np.int32)
     errors = np.empty((depth + 1, len(latents)), dtype=np.float32)
     errors[0] = np.square(latents).sum(1)
@@ -129,11 +115,7 @@ def _search(
     paths = np.zeros((len(latents), 1, 0), dtype=np.int32)
     cost = np.zeros((len(latents), 1), dtype=np.float32)
     for stage in range(depth):
-        own = codebooks.energies[stage][None]
-        if paid:
-            bits, prices = paid
-            own = own + prices[:, None] * bits[stage]
-        parent, code, cost = extend(residual, cost, own[:, None], codebooks, stage, beam)
+        parent, code, cost = extend(residual, cost, costs[stage], codebooks, stage, beam)
         residual = residual[row, parent] - codebooks.vectors[stage][code]
         paths = np.concatenate([paths[row, parent], code[:, :, None]], axis=2)
         best[stage, :, : stage + 1] = paths[:, 0]
@@ -146,13 +128,13 @@ def extend(
 ) -> tuple[NDArray[np.intp], Codes, Floats]:
     """The best ways to add a code of a stage to the sums of each frame, whose residuals are
     [F, W, D] and which cost [F, W] so far: from which sum, by which code, at what cost, [F, beam]
-    each. `own` [F, W, size], or 1 in place of F or W, is what each code costs by itself: its energy
-    and maybe its bits. The latents' own energy, which all share, is left out.
+    each. `own` [F, W, size], or [size], is what each code costs beyond the error that it leaves;
+    the latents' own energy, which all share, is left out.
     """
     frames, width, dim = residual.shape
     # |r - v|^2 = |r|^2 - 2 r v + |v|^2, in one array: memory is what this costs
     total = (residual.reshape(-1, dim) @ codebooks.doubled[stage]).reshape(frames, width, -1)
-    total += own
+    total += codebooks.energies[stage] + own
     total += cost[:, :, None]
     chosen, best = smallest(total.reshape(frames, -1), beam)
     parent, code = np.divmod(chosen, codebooks.vectors.shape[1])

@@ -1,9 +1,9 @@
-"""Rate-distortion choice of codes: squared error + price x bits, in the order of coding.
+"""Rate-distortion choice of codes: squared error + price x bits (entropy-constrained quantisation:
+Chou, Lookabaugh and Gray, 1989).
 
-The search of `quantize` takes the nearest sums. Here a candidate also pays for the bits that the
-entropy model asks, given the frames coded before and the candidate's own earlier stages (entropy-
-constrained quantisation: Chou, Lookabaugh and Gray, 1989). What a code does to the predictions of
-later frames is left out.
+What codes take on average, the search of `quantize` weighs as it goes. `refine` chooses in the
+order of coding, by the bits that the entropy model asks given the frames coded before and the
+candidate's own earlier stages. What a code does to the predictions of later frames is left out.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from nacli.entropy import Forecast, StaticTables
 from nacli.quantize import Codebooks, Codes, Floats, extend
 
 Frames = NDArray[np.intp]
-Bits = NDArray[np.float64]
 
 
-def exchange_rates(codebooks: Codebooks, tables: StaticTables, code_bits: Bits) -> Floats:
-    """Squared error that a bit buys at the last of 0 to N stages [N + 1].
-
-    What a stage of trained vectors takes from the error is, on average, their own energy; a code of
-    it takes `code_bits` [N] on average.
-    """
+def exchange_rates(codebooks: Codebooks, tables: StaticTables) -> Floats:
+    """Squared error that a bit buys at each stage [N]: what a stage of trained vectors takes from
+    the error is, on average, their own energy."""
     gained = (tables.shares * codebooks.energies).sum(1)
-    return np.concatenate([[0.0], gained / code_bits]).astype(np.float32)
+    return (gained / tables.mean_code_bits).astype(np.float32)
+
+
+def average_costs(codebooks: Codebooks, tables: StaticTables, eagerness: float) -> Floats:
+    """What a code costs [N, size], as a squared error, by the bits that it takes on average:
+    `eagerness` is the share of what a bit buys that is paid for it."""
+    return eagerness * exchange_rates(codebooks, tables)[:, None] * tables.table_bits
 
 
 def refine(
@@ -79,7 +81,7 @@ class _Candidates:
     ) -> None:
         """Add a code of a stage to each, and keep the best."""
         bits = forecast.bits(self._rows, stage, self._state)
-        own = bits * prices[self._rows, None, None] + codebooks.energies[stage]
+        own = bits * prices[self._rows, None, None]
         parent, code, self._cost = extend(self._residual, self._cost, own, codebooks, stage, beam)
         row, vectors = np.arange(len(self._rows))[:, None], codebooks.vectors[stage]
         self._residual = self._residual[row, parent] - vectors[code]

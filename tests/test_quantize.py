@@ -52,7 +52,7 @@ def test_a_higher_price_takes_cheaper_codes_and_errs_more(codebooks: Codebooks) 
     bits = random.uniform(1, 12, (5, 32)).astype(np.float32)
 
     def measure(price: float) -> tuple[float, float]:
-        found = search(latents, codebooks, 3, 4, bits, np.full(300, price, np.float32))
+        found = search(latents, codebooks, 3, 4, price * bits)
         codes = select(found.paths, counts)
         error = np.square(latents - dequantize(codes, counts, codebooks)).sum()
         assert found.errors[3].sum() == pytest.approx(error, rel=1e-4)  # without the price
@@ -61,9 +61,6 @@ def test_a_higher_price_takes_cheaper_codes_and_errs_more(codebooks: Codebooks) 
     measured = [measure(price) for price in (0.0, 0.1, 1.0)]
     assert measured[0][0] > measured[1][0] > measured[2][0]
     assert measured[0][1] < measured[1][1] < measured[2][1]
-    free = select(search(latents, codebooks, 3, 4).paths, counts)
-    error = np.square(latents - dequantize(free, counts, codebooks)).sum()
-    assert measured[0][1] == pytest.approx(float(error), rel=1e-5)
 
 
 def test_select_takes_each_frames_own_depth(codebooks: Codebooks) -> None:

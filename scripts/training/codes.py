@@ -16,8 +16,10 @@ from tqdm import tqdm
 
 from nacli.allocate import STEPS_PER_STAGE, packet_counts
 from nacli.checkpoint import Model
+from nacli.choice import EAGERNESS
 from nacli.entropy import ChannelCodes
 from nacli.quantize import search, select
+from nacli.refine import average_costs
 from training.corpus import Sampler, read_corpus, validation_clips
 
 SEGMENT_SECONDS = 8
@@ -70,7 +72,8 @@ def analyze(model: Model, pcm: NDArray[np.float32]) -> Segment:
     hop = model.config.hop
     pcm = pcm[: len(pcm) // hop * hop]
     latents, gains, _ = model.networks.analyze(pcm[None], model.networks.new_history())
-    paths = search(latents[0], model.codebooks, model.codebooks.stages).paths
+    costs = average_costs(model.codebooks, model.tables, EAGERNESS)
+    paths = search(latents[0], model.codebooks, model.codebooks.stages, costs=costs).paths
     return Segment(gains[0], paths.astype(np.int16))
 
 
