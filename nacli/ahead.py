@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
@@ -12,19 +13,25 @@ T = TypeVar("T")
 _END = object()
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, each made while the one before it is in use.
+def ahead(items: Iterator[T], count: int = 1) -> Iterator[T]:
+    """The same items, up to `count` of them made while the one before is in use.
 
     No item waits for the next, so nothing comes later than it would. Making one must not itself
     use `ahead`: there is one thread for all of it.
     """
-    made: Future[object] = _worker().submit(next, items, _END)
+    made: deque[Future[object]] = deque()
     try:
-        while (item := made.result()) is not _END:
-            made = _worker().submit(next, items, _END)
+        while True:
+            while len(made) < count:
+                made.append(_worker().submit(next, items, _END))
+            item = made.popleft().result()
+            if item is _END:
+                return
+            made.append(_worker().submit(next, items, _END))
             yield item  # type: ignore[misc]
     finally:
-        wait([made])  # whoever has had enough finds the source at rest
+        wait([future for future in made if not future.cancel()])
+        # whoever has had enough finds the source at rest
 
 
 @cache

@@ -21,6 +21,10 @@ from nacli.unpack import Lost, Part, Unpacker
 Floats = NDArray[np.float32]
 
 
+PARTS_AHEAD = 8
+"""Parts that are read before they are played: about as many as are read together."""
+
+
 class Decoder:
     """Turns a .nac stream into pcm [T, C], packet by packet, in bounded memory.
 
@@ -142,7 +146,7 @@ class Decoder:
         """Samples at the original rate; the next codes are read while those of one part sound."""
         if self.done:
             return
-        for part in ahead(parts):
+        for part in ahead(parts, PARTS_AHEAD):
             for pcm in self._sound(part):
                 yield self._playout.process(self._wanted(pcm))
             if self.done:

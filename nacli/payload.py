@@ -2,20 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
+from numpy.typing import NDArray
 
 from nacli.allocate import packet_counts, trim_counts
 from nacli.config import ModelConfig
-from nacli.entropy import ChannelCodes, EntropyModel
+from nacli.entropy import ChannelCodes, EntropyModel, PayloadReader
 from nacli.format import Packet
+
+Integers = NDArray[np.int32]
 
 
 def read_codes(packet: Packet, entropy: EntropyModel, config: ModelConfig) -> list[ChannelCodes]:
     """Gains, codes and trims of every channel. `ValueError` for what no encoder writes."""
-    reader = entropy.open(packet.payload)
-    gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
-    counts = packet_counts(gains, packet.levels, config.stages)
-    codes = [reader.codes(*row) for row in zip(gains, counts, strict=True)]
-    spans = [trim_counts(row, config) for row in counts]
-    trims = [reader.trims(row) for row in spans]
-    return [ChannelCodes(*row) for row in zip(gains, codes, counts, trims, spans, strict=True)]
+    [codes] = read_side_by_side([packet], entropy, config)
+    if isinstance(codes, ValueError):
+        raise codes
+    return codes
+
+
+def read_side_by_side(
+    packets: list[Packet], entropy: EntropyModel, config: ModelConfig
+) -> list[list[ChannelCodes] | ValueError]:
+    """As `read_codes`, for packets of one stream, which take less time together; the errors are
+    given back, each in its packet's place."""
+    readings = [_begin(packet, entropy, config) for packet in packets]
+    good = [reading for reading in readings if isinstance(reading, _Reading)]
+    for channel in range(len(good[0].gains) if good else 0):
+        found = entropy.pop_codes(
+            [reading.reader.coder for reading in good],
+            [reading.gains[channel] for reading in good],
+            [reading.counts[channel] for reading in good],
+        )
+        for reading, codes in zip(good, found, strict=True):
+            reading.codes.append(codes)
+    return [_finish(one, config) if isinstance(one, _Reading) else one for one in readings]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A packet whose gains [C, F] are known, and with them the stage counts; not yet its codes."""
+
+    reader: PayloadReader
+    gains: Integers
+    counts: Integers
+    codes: list[Integers] = field(default_factory=list)
+
+
+def _begin(packet: Packet, entropy: EntropyModel, config: ModelConfig) -> _Reading | ValueError:
+    try:
+        reader = entropy.open(packet.payload)
+        gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
+        return _Reading(reader, gains, packet_counts(gains, packet.levels, config.stages))
+    except ValueError as error:
+        return error
+
+
+def _finish(reading: _Reading, config: ModelConfig) -> list[ChannelCodes]:
+    spans = [trim_counts(row, config) for row in reading.counts]
+    trims = [reading.reader.trims(row) for row in spans]
+    rows = zip(reading.gains, reading.codes, reading.counts, trims, spans, strict=True)
+    return [ChannelCodes(*row) for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nacli.audio import check_supported
@@ -12,7 +12,7 @@ from nacli.encoder import MAX_PACKET_FRAMES, frame_count, update_check
 from nacli.entropy import ChannelCodes
 from nacli.errors import DamagedHeader, DamagedPacket, Mismatch, UnsupportedAudio, WrongModel
 from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser, StreamInfo
-from nacli.payload import read_codes
+from nacli.payload import read_side_by_side
 from nacli.tables import read_tables
 from nacli.timeline import Timeline
 
@@ -26,6 +26,11 @@ class Lost:
     reason: str
 
 
+SIDE_BY_SIDE = 600
+"""Frames of all channels from which on packets are no longer read together."""
+
+Codes = list[ChannelCodes] | ValueError | None
+"""Of a packet by channel, or what is wrong with them; None where they have not been read."""
 Part = list[ChannelCodes] | Lost
 """What a recording consists of, in order: the codes of a packet by channel, or a gap."""
 
@@ -113,15 +118,40 @@ class Unpacker:
         self.header, self.packets_at = header, self._parser.offset
 
     def _parts(self, events: Iterable[Event]) -> Iterator[Part]:
-        for event in events:
+        for event, codes in self._with_codes(events):
             if isinstance(event, Packet):
-                yield from self._packet(event)
+                yield from self._packet(event, codes)
             elif isinstance(event, Damage):
                 self._damage(f"damaged at byte {event.offset}: {event.reason}")
             elif isinstance(event, EndRecord):
                 self._end = event
 
-    def _packet(self, packet: Packet) -> Iterator[Part]:
+    def _with_codes(self, events: Iterable[Event]) -> Iterator[tuple[Event, Codes]]:
+        """The events that are there already, packets with their codes, which are read several at a
+        time; not those of packets long before the part that is wanted."""
+        waiting: list[Event] = []
+        frames = 0
+        for event in events:
+            waiting.append(event)
+            if isinstance(event, Packet):
+                frames += event.frames * len(event.levels)
+                if frames >= SIDE_BY_SIDE:
+                    yield from self._read(waiting)
+                    waiting, frames = [], 0
+        yield from self._read(waiting)
+
+    def _read(self, events: list[Event]) -> Iterator[tuple[Event, Codes]]:
+        packets = [event for event in events if isinstance(event, Packet)]
+        found = iter(self._codes_of(packets) if packets else [])
+        yield from ((event, next(found) if isinstance(event, Packet) else None) for event in events)
+
+    def _codes_of(self, packets: list[Packet]) -> Sequence[Codes]:
+        near = self._timeline.frame + len(packets) * self._stream.frames_per_packet
+        if near < self._first_frame:
+            return [None] * len(packets)
+        return read_side_by_side(packets, self._entropy, self._model.config)
+
+    def _packet(self, packet: Packet, codes: Codes) -> Iterator[Part]:
         try:
             start = self._timeline.place(packet)
         except ValueError as error:
@@ -131,14 +161,14 @@ class Unpacker:
             self._pass(start + packet.frames)
             return
         yield from self._bridge(start)
-        try:
-            coded = read_codes(packet, self._entropy, self._model.config)
-        except ValueError as error:
-            self._damage(f"packet {start // self._stream.frames_per_packet}: {error}")
+        if codes is None:
+            [codes] = read_side_by_side([packet], self._entropy, self._model.config)
+        if isinstance(codes, ValueError):
+            self._damage(f"packet {start // self._stream.frames_per_packet}: {codes}")
             return
-        update_check(self._check, coded)
+        update_check(self._check, codes)
         self._timeline.play(packet.frames)
-        yield coded
+        yield codes
 
     def _pass(self, until: int) -> None:
         """Leave out what lies before the first packet that is wanted."""

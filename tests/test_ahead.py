@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -35,7 +36,8 @@ def test_an_error_comes_after_the_items_before_it() -> None:
     assert taken == [1, 2]
 
 
-def test_one_item_ahead_and_no_more() -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_so_many_items_ahead_and_no_more(count: int) -> None:
     made: list[int] = []
 
     def items() -> Iterator[int]:
@@ -44,8 +46,23 @@ def test_one_item_ahead_and_no_more() -> None:
             yield number
 
     source = items()
-    ahead_of = ahead(source)
+    ahead_of = ahead(source, count)
     assert next(ahead_of) == 0
+    time.sleep(0.1)
     ahead_of.close()  # type: ignore[attr-defined]
-    assert made == [0, 1]
-    assert next(source) == 2, "the source is at rest, and was not closed"
+    assert made == list(range(count + 1))
+    assert next(source) == count + 1, "the source is at rest, and was not closed"
+
+
+def test_what_is_no_longer_wanted_is_not_made() -> None:
+    def items() -> Iterator[int]:
+        for number in range(10):
+            time.sleep(0.05)
+            made.append(number)
+            yield number
+
+    made: list[int] = []
+    for item in ahead(items(), 8):
+        assert item == 0
+        break
+    assert len(made) <= 3

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from learned_model import (
@@ -44,6 +44,19 @@ def test_what_goes_in_comes_out(seed: int, frames: int, count: int) -> None:
     found = read(payload, [frames] * count, [channel.counts for channel in channels])
     for wanted, codes in zip(channels, found, strict=True):
         np.testing.assert_array_equal(codes, wanted.codes)
+
+
+@given(st.integers(0, 1000), st.lists(st.integers(1, 40), min_size=1, max_size=6))
+@example(0, [30] * 64)
+@settings(max_examples=30, deadline=None)
+def test_payloads_side_by_side_come_out_as_they_do_alone(seed: int, lengths: list[int]) -> None:
+    channels = [make_channel(seed + index, frames) for index, frames in enumerate(lengths)]
+    readers = [MODEL.open(MODEL.compress([channel])) for channel in channels]
+    gains = [reader.gains(frames) for reader, frames in zip(readers, lengths, strict=True)]
+    coders = [reader.coder for reader in readers]
+    found = MODEL.pop_codes(coders, gains, [channel.counts for channel in channels])
+    for channel, codes in zip(channels, found, strict=True):
+        np.testing.assert_array_equal(codes, channel.codes)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 75, 700])

@@ -106,8 +106,11 @@ class EntropyModel(ABC):
         """Encode a channel's codes, the last that will be read first."""
 
     @abstractmethod
-    def pop_codes(self, coder: Coder, gains: Integers, counts: Integers) -> Integers:
-        """Codes [F, N] of a channel, 0 where a frame has fewer stages."""
+    def pop_codes(
+        self, coders: list[Coder], gains: list[Integers], counts: list[Integers]
+    ) -> list[Integers]:
+        """Codes [F, N] of one channel from each of several coders, 0 where a frame has fewer
+        stages."""
 
     @abstractmethod
     def forecast(self, gains: Integers, counts: Integers) -> Forecast:
@@ -149,16 +152,16 @@ class PayloadReader:
     def __init__(self, model: EntropyModel, payload: bytes) -> None:
         self._model = model
         words = np.frombuffer(payload + b"\0" * (-len(payload) % 4), dtype="<u4")
-        self._coder = constriction.stream.stack.AnsCoder(words.astype(np.uint32))
+        self.coder = constriction.stream.stack.AnsCoder(words.astype(np.uint32))
 
     def gains(self, frames: int) -> Integers:
         """Gains [F] of the next channel."""
-        return self._model.gains.pop(self._coder, frames)
+        return self._model.gains.pop(self.coder, frames)
 
     def codes(self, gains: Integers, counts: Integers) -> Integers:
         """Codes [F, N] of the next channel, 0 where a frame has fewer stages."""
-        return self._model.pop_codes(self._coder, gains, counts)
+        return self._model.pop_codes([self.coder], [gains], [counts])[0]
 
     def trims(self, counts: Integers) -> Integers:
         """Trim codes [S, T] of the next channel, whose spans have so many."""
-        return self._model.trims.pop(self._coder, counts)
+        return self._model.trims.pop(self.coder, counts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,11 +71,47 @@ class Order:
         return frames[order], stages[order]
 
 
+class Row:
+    """Several channels in one row of frames, none of which can see the next.
+
+    Each starts a period, with frames between that are not `there` [F], for as far as a frame sees.
+    """
+
+    def __init__(self, order: Order, lengths: list[int]) -> None:
+        period = len(order.ranks)
+        reach = max(REACH, *(abs(offset) for offset in order.offsets))
+        sizes = [-(-(length + reach) // period) * period for length in lengths]
+        ends = np.cumsum([0, *sizes])
+        self.parts = [slice(a, a + length) for a, length in zip(ends, lengths, strict=False)]
+        self._starts = ends[1:-1]
+        self.there: Integers = self.join([np.ones(length, dtype=np.int32) for length in lengths])
+
+    def join(self, channels: list[Integers]) -> Integers:
+        """Values of the frames of each channel as those of the row, 0 between."""
+        joined = np.zeros(self.parts[-1].stop, dtype=np.int32)
+        for part, values in zip(self.parts, channels, strict=True):
+            joined[part] = values
+        return joined
+
+    def split(self, frames: Frames) -> list[tuple[int, slice]]:
+        """The channels that have some of the ascending frames [M], and which of them each has."""
+        bounds = [0, *np.searchsorted(frames, self._starts).tolist(), len(frames)]
+        return [(i, slice(a, b)) for i, (a, b) in enumerate(pairwise(bounds)) if a < b]
+
+
 class Context:
     """What is known of one channel of a packet while its codes are coded, as network inputs, all
     integers within +-127."""
 
-    def __init__(self, vectors: Vectors, order: Order, gains: Integers, counts: Integers) -> None:
+    def __init__(
+        self,
+        vectors: Vectors,
+        order: Order,
+        gains: Integers,
+        counts: Integers,
+        there: Integers | None = None,
+    ) -> None:
+        """Frames of which `there` [F] is 0 instead of 1 are not, and look at nothing."""
         self.vectors, self._counts = vectors, counts
         self._offsets = np.array(order.offsets, dtype=np.intp)
         self._visible = order.known.astype(np.float32)[:, :, None]
@@ -83,7 +120,7 @@ class Context:
         frames, dim = len(gains), vectors.entries.shape[2]
         self._sums = np.zeros((frames, dim), dtype=np.int32)
         self._inputs = np.zeros((frames + 2 * self._margin, dim), dtype=np.float32)
-        self._plain = _plain_inputs(gains, counts)
+        self._plain = _plain_inputs(gains, counts, np.ones_like(gains) if there is None else there)
 
     def frame_inputs(self, frames: Frames) -> Floats:
         """What frames [M] see around them: sums of the frames that are coded before them, in the
@@ -115,9 +152,9 @@ def quantize_sums(sums: Integers) -> Integers:
     return np.minimum(np.maximum(inputs, -LIMIT), LIMIT)  # np.clip is slow on small arrays
 
 
-def _plain_inputs(gains: Integers, counts: Integers) -> Floats:
+def _plain_inputs(gains: Integers, counts: Integers, there: Integers) -> Floats:
     """Gain, then for each frame in reach whether it is there, its rise in gain, its stages."""
-    there = _around(np.ones_like(gains))
+    there = _around(there)
     rise = (_around(gains) - gains[:, None]).clip(-16, 16) * there
     stages = np.minimum(8 * _around(counts), LIMIT)
     level = (2 * gains - GAIN_LEVELS)[:, None]

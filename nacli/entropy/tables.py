@@ -47,7 +47,12 @@ class StaticTables(EntropyModel):
             used = channel.codes[channel.counts > stage, stage]
             coder.encode_reverse(used.astype(np.int32), self._models[stage])
 
-    def pop_codes(self, coder: Coder, gains: Integers, counts: Integers) -> Integers:
+    def pop_codes(
+        self, coders: list[Coder], gains: list[Integers], counts: list[Integers]
+    ) -> list[Integers]:
+        return [self._pop(coder, row) for coder, row in zip(coders, counts, strict=True)]
+
+    def _pop(self, coder: Coder, counts: Integers) -> Integers:
         codes = np.zeros((len(counts), self.shape[0]), dtype=np.int32)
         for stage in range(int(counts.max(initial=0))):
             used = np.flatnonzero(counts > stage)
