@@ -54,7 +54,11 @@ model: venv
 		--batch 6 --workers 2 --rate 2e-4 --encoder-rate 0.25
 	$(BIN)/python scripts/train.py --run runs/long --init runs/main/state.pt --hours 1.2 \
 		--batch 6 --workers 2 --rate 4e-4 --encoder-rate 0.25
-	$(BIN)/python scripts/export.py --state runs/long/state.pt
+	$(BIN)/python scripts/train.py --run runs/last --init runs/long/state.pt --hours 1.6 \
+		--batch 8 --threads 1 --rate 4e-4 --encoder-rate 0.25
+	$(BIN)/python scripts/refit.py --state runs/long/state.pt --state runs/last/state.pt \
+		--out runs/model.pt
+	$(BIN)/python scripts/export.py --state runs/model.pt
 	$(MAKE) entropy
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline

@@ -99,12 +99,9 @@ class Model:
 
 
 def _trim_tables(tensors: Tensors) -> TrimTables | None:
-    if "entropy.trims.first" not in tensors:
+    if "entropy.trims" not in tensors:
         return None
-    first, later = (
-        tensors[f"entropy.trims.{name}"].astype(np.int64) for name in ("first", "later")
-    )
-    return TrimTables(tensors["entropy.trims.classes"], first, later)
+    return TrimTables(tensors["entropy.trims"].astype(np.int64))
 
 
 def content_digest(config: ModelConfig, tensors: Tensors) -> bytes:

@@ -58,9 +58,7 @@ def trim_tensors(codebooks: Codebooks, tables: TrimTables) -> Tensors:
     return {
         "trims.entries": codebooks.trims.entries,
         "trims.scales": codebooks.trims.scales,
-        "entropy.trims.classes": tables.classes,
-        "entropy.trims.first": tables.first.astype(np.uint32),
-        "entropy.trims.later": tables.later.astype(np.uint32),
+        "entropy.trims": tables.table.astype(np.uint32),
     }
 
 

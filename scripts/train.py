@@ -27,7 +27,7 @@ from training.loop import Training, listening_clips, run_steps, start_run
 from training.losses import Losses, Weights
 from training.options import loss_options, losses_from, run_options
 from training.parallel import average_gradients
-from training.schedule import learning_rate, parameter_groups, set_rate
+from training.schedule import codebook_decay, learning_rate, parameter_groups, set_rate
 from training.states import load_state
 
 
@@ -89,6 +89,8 @@ class Trainer(Training):
     def train_step(self, pcm: Tensor) -> tuple[dict[str, float], Tensor]:
         rate = learning_rate(self.step, self.course, self.options["rate"])
         set_rate(self.optimizer, rate)
+        for quantizer in (self.codec.quantizer, self.codec.trims):
+            quantizer.decay = codebook_decay(rate / self.options["rate"])
         pcm = pcm.to(self.device)
         frames = pcm.shape[1] // self.codec.config.hop + 1
         stages = draw_stages(len(pcm), frames, self.random).to(self.device)

@@ -93,8 +93,7 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
     nearness[0, 0] = 1_000_000  # silence stays silence for long
     first = np.ones((1, GAIN_LEVELS), dtype=np.int64)
     codes = 20 + random.integers(0, 20, size=shape[:2])
-    trim_rows = frequencies(20 + random.integers(0, 20, size=(5, 16)))
-    trim_tables = TrimTables(np.arange(16, dtype=np.uint8) % 3, trim_rows[:4], trim_rows[4:])
+    trim_tables = TrimTables(frequencies(20 + random.integers(0, 20, size=(3, 16))))
     gain_rows = frequencies(np.concatenate([nearness, first]))
     tables = StaticTables(gain_rows, frequencies(codes), trim_tables)
     entropy: EntropyModel = tables

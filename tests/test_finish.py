@@ -171,9 +171,7 @@ def test_a_finished_decoder_goes_into_the_shipped_checkpoint(folder: Path, last:
         "codebooks.scales": codebooks.scales,
         "trims.entries": codebooks.trims.entries,
         "trims.scales": codebooks.trims.scales,
-        "entropy.trims.classes": np.zeros(4, np.uint8),
-        "entropy.trims.first": frequencies(np.ones((2, 4), np.int64)).astype(np.uint32),
-        "entropy.trims.later": frequencies(np.ones((2, 4), np.int64)).astype(np.uint32),
+        "entropy.trims": frequencies(np.ones((6, 4), np.int64)).astype(np.uint32),
     }
     shipped, made = folder / "shipped.safetensors", folder / "made.safetensors"
     save_checkpoint(shipped, config, {**weights, **kept, **tables}, {})

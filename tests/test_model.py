@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import nacli
 from fake_model import make_model
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.model import Bands, Decoder, Encoder, History, Networks, compress, emphasis, expand
+from nacli.model.gains import CHANGE_COST, REACH, STEP_COST, steady
 from nacli.model.upsampling import step_factors
 
 SMALL = ModelConfig(width=48, hidden=64, encoder_blocks=2, decoder_blocks=2, latent_dim=40)
@@ -60,6 +62,13 @@ def test_untrained_networks_reconstruct_exactly(options: dict[str, Any]) -> None
     torch.testing.assert_close(decoded[:, config.hop :], pcm[:, : -config.hop], atol=1e-6, rtol=0)
 
 
+@pytest.fixture
+def unsteady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gains that wait for no later frame of their block."""
+    monkeypatch.setattr("nacli.model.networks.steady", lambda gains: gains)
+
+
+@pytest.mark.usefixtures("unsteady")
 @pytest.mark.parametrize("config", CONFIGS)
 def test_blocks_of_any_size_give_the_same_result(config: ModelConfig) -> None:
     model, random = networks(config), np.random.default_rng(0)
@@ -82,6 +91,7 @@ def test_blocks_of_any_size_give_the_same_result(config: ModelConfig) -> None:
     np.testing.assert_allclose(np.concatenate(pieces, axis=1), sound, atol=2e-5)
 
 
+@pytest.mark.usefixtures("unsteady")
 @pytest.mark.parametrize("config", CONFIGS)
 def test_no_output_depends_on_later_input(config: ModelConfig) -> None:
     model = networks(config)
@@ -192,6 +202,22 @@ def test_level_changes_gains_and_nothing_else() -> None:
     loud, quiet = (encoder(level, History()) for level in (pcm, pcm / step))
     assert (loud[1] - quiet[1] == 8).all()
     torch.testing.assert_close(loud[0], quiet[0], atol=1e-4, rtol=1e-4)
+
+
+def test_steady_gains_are_the_cheapest_course_within_reach() -> None:
+    gains = torch.tensor([[40, 42, 41, 43, 47], [3, 1, 0, 2, 80]])
+
+    def cost(course: tuple[int, ...], row: list[int]) -> float:
+        off = sum((a - b) ** 2 for a, b in zip(course, row, strict=True))
+        changes = [abs(a - b) for a, b in pairwise(course)]
+        return off + sum(CHANGE_COST + STEP_COST * change for change in changes if change)
+
+    for row, found in zip(gains.tolist(), steady(gains).tolist(), strict=True):
+        ranges = [range(max(1, g - REACH), min(g + REACH, 80) + 1) if g else (0,) for g in row]
+        best = min(cost(course, row) for course in product(*ranges))
+        assert cost(tuple(found), row) == best
+        assert all(gain in near for gain, near in zip(found, ranges, strict=True))
+    assert steady(gains[:, :1]).tolist() == [[40], [3]]
 
 
 def test_silence_has_gain_zero_and_full_scale_stays_in_range() -> None:

@@ -39,8 +39,7 @@ def test_an_offset_takes_nothing_from_speech(hard: dict[str, Case]) -> None:
 
 def test_a_tone_has_no_clicks_at_the_edges_of_packets(hard: dict[str, Case]) -> None:
     row, decoded = robust.measure(hard["tone of 100 Hz"], 6)
-    edge, middle = row["edge"].rstrip(")").split(" (")
-    assert abs(float(edge) - float(middle)) < 3
+    assert float(row["edge"].split()[0]) < 4  # other places vary by as much
     assert float(row["tone"]) > 14
     clicked = decoded[:, 0].astype(np.float64)
     clicked[74 * 320] += 0.05  # the figure would show one

@@ -52,6 +52,29 @@ def test_kmeans_start_and_later_stages_lower_the_error() -> None:
     assert 1 > errors[0] > errors[1] > errors[2]
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_codebooks_fitted_again_leave_less_and_use_every_code(groups: int) -> None:
+    torch.manual_seed(0)
+    latents = torch.randn(4000, 6)
+    quantizer = ResidualQuantizer(stages=3, size=16, dim=6, groups=groups).eval()
+    quantizer.fit(latents[:200], 100)
+    quantizer.codebooks[:, 8:] += 9 * quantizer.used[:, None]  # nothing is near these
+    stages = torch.full((1, len(latents)), 3)
+
+    def measure() -> tuple[float, list[int]]:
+        found, codes, _ = quantizer(latents[None], stages)
+        return float((found - latents).square().sum(-1).mean()), [
+            len(row.unique()) for row in codes
+        ]
+
+    before, used = measure()
+    assert max(used) <= 8
+    errors = quantizer.refit(latents, 100)
+    after, used = measure()
+    assert after == pytest.approx(errors[-1], rel=1e-4) and after < 0.9 * before
+    assert min(used) == 16
+
+
 def test_codebooks_follow_what_they_are_given_unless_frozen() -> None:
     torch.manual_seed(0)
     quantizer = ResidualQuantizer(stages=1, size=4, dim=2)

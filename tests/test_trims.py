@@ -59,8 +59,7 @@ def test_a_span_without_codes_keeps_a_part_of_the_trim_before() -> None:
 
 def tables(seed: int) -> TrimTables:
     random = np.random.default_rng(seed)
-    rows = frequencies(1 + random.integers(0, 99, (5, 64)))
-    return TrimTables(random.integers(0, 2, 64).astype(np.uint8), rows[:3], rows[3:])
+    return TrimTables(frequencies(1 + random.integers(0, 99, (6, 64))))
 
 
 def test_codes_come_back_and_take_the_bits_that_were_said() -> None:
@@ -74,26 +73,24 @@ def test_codes_come_back_and_take_the_bits_that_were_said() -> None:
     assert model.mean_bits()[3] == pytest.approx(3 * 5.8, abs=1)
 
 
-def test_the_span_before_says_what_to_expect() -> None:
-    first = np.ones((3, 4), np.int64)
-    first[1, 2] = 1000  # after a code of class 1 comes code 2
-    model = TrimTables(np.array([0, 0, 0, 1], np.uint8), frequencies(first), frequencies(first[:0]))
-    one = np.ones(2, np.int32)
-    after, other = (model.bits(np.array([[code], [2]]), one) for code in (3, 0))
-    assert after < 2.1 < other
-    alone = model.bits(np.array([[3], [0], [2]]), np.array([1, 0, 1], np.int32))
-    assert alone == pytest.approx(4, abs=0.1)  # a span without codes tells nothing
+def test_each_number_of_codes_has_rows_of_its_own() -> None:
+    weights = np.ones((3, 4), np.int64)
+    weights[1, 2], weights[2, 3] = 1000, 1000  # of two codes the first is 2, the second 3
+    model = TrimTables(frequencies(weights))
+    bits = [model.bits(np.array([[2, 3]]), np.array([count], np.int32)) for count in (0, 1, 2)]
+    assert bits == pytest.approx([0, 2, 0], abs=0.1)
+    assert model.mean_bits() == pytest.approx([0, 2, 0], abs=0.1)
 
 
 def test_tables_survive_storage_and_broken_ones_are_refused() -> None:
     blob = tables(1).to_bytes()
     again = TrimTables.from_bytes(blob)
     assert again.to_bytes() == blob and again.stages == 3 and again.size == 64
-    for broken in (blob[:5], blob[:-1], blob + b"\0", b"\xff" * 6 + blob[6:]):
+    for broken in (blob[:3], blob[:-1], blob + b"\0", b"\xff" * 4 + blob[4:]):
         with pytest.raises(ValueError, match="trim tables"):
             TrimTables.from_bytes(broken)
-    with pytest.raises(ValueError, match="class"):
-        TrimTables(np.full(64, 2, np.uint8), again.first, again.later)
+    with pytest.raises(ValueError, match="lacks rows"):
+        TrimTables(again.table[:5])
     nothing = TrimTables.from_bytes(TrimTables.none().to_bytes())
     assert nothing.stages == 0 and nothing.mean_bits().tolist() == [0]
 

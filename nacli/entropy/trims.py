@@ -1,6 +1,9 @@
-"""Trim codes in a payload: by tables, the first of a span given the one before it."""
+"""Trim codes in a payload: by tables, for the number of codes that a span has."""
 
 from __future__ import annotations
+
+import math
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,95 +14,79 @@ from nacli.entropy.rows import Coder, Frequencies, Integers, check_table, coder_
 class TrimTables:
     """Probabilities of trim codes.
 
-    A span's first code is coded under the row that the class of the span before it selects: that of
-    its first code, or, where there is no span before or it has no code, the last row. Further codes
-    have a row for each stage.
+    A span with few codes has few stages, and lacks more of its levels than others: the codes of a
+    span that has one of them are under the first row, those of one that has two under the next two,
+    and so on. What the span before had says nothing more, as codes stand for the difference to it.
     """
 
-    def __init__(self, classes: NDArray[np.uint8], first: Frequencies, later: Frequencies) -> None:
-        """`classes` of codes [size], rows `first` [classes + 1, size] and `later` [N - 1, size].
-        `ValueError` where they do not fit each other."""
-        self.classes, self.first, self.later = classes, first, later
-        fits = first.ndim == later.ndim == 2 and len(first) and len(classes) == first.shape[1]
-        if not fits or (len(classes) and later.shape[1] != len(classes)):
-            raise ValueError("the trim tables do not fit each other")
-        if int(classes.max(initial=0)) >= max(1, len(first) - 1):
-            raise ValueError("a class of the trim tables is out of range")
-        self._tables = [first, *later[:, None]] if len(classes) else []
-        for table in self._tables:
-            check_table(table)
-        self._bits = [symbol_bits(table) for table in self._tables]
-        self._models = [[coder_model(row) for row in table] for table in self._tables]
+    def __init__(self, table: Frequencies) -> None:
+        """Rows [N (N + 1) / 2, size]; `ValueError` for any other number of them."""
+        if table.ndim != 2:
+            raise ValueError("the trim table has the wrong shape")
+        self.table = table
+        self.stages = (math.isqrt(8 * len(table) + 1) - 1) // 2
+        """Codes that a span has at most."""
+        if len(table) != row_of(self.stages + 1, 0):
+            raise ValueError("the trim table lacks rows")
+        check_table(table)
+        self._bits = symbol_bits(table)
+        self._models = [coder_model(row) for row in table]
 
     @classmethod
     def none(cls) -> TrimTables:
         """Of a model without trims."""
-        empty = np.zeros((1, 0), dtype=np.int64)
-        return cls(np.zeros(0, dtype=np.uint8), empty, empty[:0])
+        return cls(np.zeros((0, 0), dtype=np.int64))
 
     def to_bytes(self) -> bytes:
-        """Codebook size, classes and further stages as uint16; the class of each code as uint8;
-        the rows as uint32; little-endian."""
-        shape = np.array([self.size, len(self.first) - 1, len(self.later)], dtype="<u2")
-        rows = b"".join(table.astype("<u4").tobytes() for table in (self.first, self.later))
-        return shape.tobytes() + self.classes.tobytes() + rows
+        """Rows and codebook size as uint16, then the rows as uint32; little-endian."""
+        shape = np.array(self.table.shape, dtype="<u2")
+        return shape.tobytes() + self.table.astype("<u4").tobytes()
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> TrimTables:
         """Read what `to_bytes` wrote; `ValueError` when it does not fit."""
-        if len(blob) < 6:
+        if len(blob) < 4:
             raise ValueError("trim tables are cut short")
-        size, classes, later = (int(n) for n in np.frombuffer(blob[:6], dtype="<u2"))
-        split = 6 + size
-        if len(blob) != split + 4 * size * (classes + 1 + later):
+        rows, size = (int(n) for n in np.frombuffer(blob[:4], dtype="<u2"))
+        if len(blob) != 4 + 4 * rows * size:
             raise ValueError("trim tables do not have the length that their shape says")
-        rows = np.frombuffer(blob[split:], dtype="<u4").astype(np.int64)
-        rows = rows.reshape(classes + 1 + later, size)
-        of_codes = np.frombuffer(blob[6:split], dtype=np.uint8)
-        return cls(of_codes, rows[: classes + 1], rows[classes + 1 :])
-
-    @property
-    def stages(self) -> int:
-        """Codes that a span has at most."""
-        return len(self._tables)
+        return cls(np.frombuffer(blob[4:], dtype="<u4").astype(np.int64).reshape(rows, size))
 
     @property
     def size(self) -> int:
-        return len(self.classes)
+        return self.table.shape[1]
 
     def mean_bits(self) -> NDArray[np.float64]:
         """What 0 to N codes of a span take, on average [N + 1]."""
-        means = [(bits * 2.0**-bits).sum(-1).mean() for bits in self._bits]
-        return np.cumsum([0.0, *means])
+        means = (self._bits * 2.0**-self._bits).sum(-1)
+        ends = [row_of(count, 0) for count in range(1, self.stages + 2)]
+        return np.array([0.0, *(means[a:b].sum() for a, b in pairwise(ends))])
 
     def bits(self, trims: Integers, counts: Integers) -> float:
         """What the codes [S, N] take of spans that have so many [S]."""
-        symbols = self._symbols(counts)
-        return float(
-            sum(self._bits[n][self._row(trims, counts, s, n), trims[s, n]] for s, n in symbols)
-        )
+        return float(sum(self._bits[row, trims[span, n]] for span, n, row in _symbols(counts)))
 
     def push(self, coder: Coder, trims: Integers, counts: Integers) -> None:
-        for span, stage in reversed(self._symbols(counts)):
-            model = self._models[stage][self._row(trims, counts, span, stage)]
-            coder.encode_reverse(int(trims[span, stage]), model)
+        for span, stage, row in reversed(_symbols(counts)):
+            coder.encode_reverse(int(trims[span, stage]), self._models[row])
 
     def pop(self, coder: Coder, counts: Integers) -> Integers:
         """Codes [S, N] of spans that have so many [S], 0 after them."""
         trims = np.zeros((len(counts), self.stages), dtype=np.int32)
-        for span, stage in self._symbols(counts):
-            model = self._models[stage][self._row(trims, counts, span, stage)]
-            trims[span, stage] = coder.decode(model)
+        for span, stage, row in _symbols(counts):
+            trims[span, stage] = coder.decode(self._models[row])
         return trims
 
-    def _symbols(self, counts: Integers) -> list[tuple[int, int]]:
-        """Spans and stages in coding order."""
-        return [
-            (span, stage) for span, count in enumerate(counts.tolist()) for stage in range(count)
-        ]
 
-    def _row(self, trims: Integers, counts: Integers, span: int, stage: int) -> int:
-        if stage:
-            return 0
-        follows = span > 0 and counts[span - 1] > 0
-        return int(self.classes[trims[span - 1, 0]]) if follows else len(self.first) - 1
+def row_of(count: int, stage: int) -> int:
+    """The row for a code of a span that has `count` of them."""
+    return count * (count - 1) // 2 + stage
+
+
+def _symbols(counts: Integers) -> list[tuple[int, int, int]]:
+    """Spans, stages and rows in the order of coding."""
+    return [
+        (span, stage, row_of(count, stage))
+        for span, count in enumerate(counts.tolist())
+        for stage in range(count)
+    ]

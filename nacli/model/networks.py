@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nacli.config import ModelConfig
 from nacli.model.bands import Bands
+from nacli.model.gains import GainScale, steady
 from nacli.model.layers import (
     FeatureLayers,
     History,
@@ -18,7 +19,6 @@ from nacli.model.layers import (
     subframe_layers,
 )
 from nacli.model.transform import (
-    GainScale,
     compress,
     emphasis,
     expand,
@@ -62,7 +62,7 @@ class Encoder(nn.Module):
     def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor, Tensor]:
         """And the coefficients [B, F, hop] that both were made of."""
         coefficients = self.transform(pcm, history)
-        gains = self.gain.index(coefficients)
+        gains = steady(self.gain.index(coefficients))
         shape = compress(
             coefficients / self.gain.amplitude(gains.clamp_min(1)), self.config.compand
         )

@@ -1,4 +1,4 @@
-"""What the networks start from: the transform's basis, gains, and companding."""
+"""What the networks start from: the transform's basis and companding."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from nacli.config import GAIN_LEVELS, ModelConfig
-from nacli.model.layers import History
+from nacli.config import ModelConfig
 
 
 def mdct_basis(hop: int) -> Tensor:
@@ -41,38 +40,6 @@ def emphasis(config: ModelConfig) -> Tensor:
     """What each latent is multiplied by before it is quantised [D], 1 up to 100 Hz."""
     frequencies = (torch.arange(config.latent_dim) + 0.5) * config.sample_rate / (2 * config.hop)
     return (100 / frequencies).clamp_max(1) ** config.emphasis
-
-
-class GainScale(nn.Module):
-    """Gain indices to amplitudes and to the features that tell the network the level's course."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.floor, self.step = config.gain_floor_db, config.gain_step_db
-        self.normalize = config.normalize
-        self.feature = nn.Linear(2, config.width)
-        nn.init.zeros_(self.feature.weight)
-        nn.init.zeros_(self.feature.bias)
-
-    def index(self, x: Tensor) -> Tensor:
-        """Gain index [B, F] of each frame of transform coefficients [B, F, hop]."""
-        rms = x.detach().square().mean(-1).sqrt()
-        level = (20 * torch.log10(rms.clamp_min(1e-9)) - self.floor) / self.step
-        return (torch.round(level) + 1).clamp(0, GAIN_LEVELS - 1).long()
-
-    def amplitude(self, gains: Tensor) -> Tensor:
-        """Linear amplitude [B, F, 1]; index 0 is exactly zero, and all others are one where the
-        configuration wants no normalisation."""
-        if not self.normalize:
-            return (gains > 0).float().unsqueeze(-1)
-        decibels = self.floor + self.step * (gains - 1)
-        return torch.where(gains > 0, 10 ** (decibels / 20), 0.0).unsqueeze(-1)
-
-    def features(self, gains: Tensor, history: History) -> Tensor:
-        """Level and its change since the frame before, projected to the width: [B, F, width]."""
-        level = (gains.float() * self.step + self.floor + 40).unsqueeze(-1) / 20
-        joined = history.extend(self, level, 1)
-        return self.feature(torch.cat([level, level - joined[:, :-1]], dim=-1))
 
 
 def compress(x: Tensor, exponent: float) -> Tensor:

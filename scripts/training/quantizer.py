@@ -9,6 +9,8 @@ from training.parallel import from_first, sum_all
 
 DEAD_COUNT = 1.0
 """A code whose moving count falls under this restarts at a random residual."""
+RARE = 0.05
+"""Of the mean use: a code that is used less goes elsewhere when codebooks are fitted again."""
 
 
 def nearest(points: Tensor, codebook: Tensor) -> Tensor:
@@ -63,6 +65,28 @@ class ResidualQuantizer(nn.Module):
             self.counts[stage] = counts * settled
             self.sums[stage] = centres * self.counts[stage].unsqueeze(1)
             residual -= centres[nearest(residual, centres)]
+
+    @torch.no_grad()
+    def refit(self, latents: Tensor, batch_frames: int, rounds: int = 3) -> list[float]:
+        """Move each stage to the means of what its codes are nearest to, of latents [M, D] that
+        learn no more. Codes that hardly any of them is nearest to go beside those of the most.
+        The mean squared error after each stage."""
+        residual, errors = latents.clone(), []
+        for stage, book in enumerate(self.codebooks):
+            own = residual * self.used[stage]
+            code = nearest(own, book)
+            for _ in range(rounds):
+                counts = torch.bincount(code, minlength=len(book)).float()
+                sums = torch.zeros_like(book).index_add_(0, code, own)
+                book[counts > 0] = (sums / counts.clamp_min(1).unsqueeze(1))[counts > 0]
+                rare = (counts < RARE * len(own) / len(book)).nonzero().squeeze(1)
+                crowded = book[counts.argsort(descending=True)[: len(rare)]]
+                book[rare] = crowded + 0.1 * (own[torch.randint(len(own), (len(rare),))] - crowded)
+                code = nearest(own, book)
+            residual -= book[code]
+            errors.append(float(residual.square().sum(1).mean()))
+        self.adopt(self.codebooks, batch_frames)
+        return errors
 
     @torch.no_grad()
     def adopt(self, vectors: Tensor, batch_frames: int) -> None:

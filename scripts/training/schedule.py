@@ -43,6 +43,12 @@ def learning_rate(step: int, course: float, peak: float) -> float:
     return peak * min(1.0, (step + 1) / WARMUP) * cosine
 
 
+def codebook_decay(share: float) -> float:
+    """Of moving averages, at a share of the peak rate: what they follow moves less as it falls, and
+    longer averages are less noisy."""
+    return 1 - 0.02 * min(1.0, max(0.1, share))
+
+
 def set_rate(optimizer: Optimizer, rate: float) -> None:
     """Each group at its fraction of the rate, where it has one."""
     for group in optimizer.param_groups:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from nacli.allocate import highest_level, packet_counts, trim_counts
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import StaticTables, TrimTables, frequencies
+from nacli.entropy.trims import row_of
 from nacli.model import Networks
 from nacli.quantize import Codebooks, dequantize, search, select
 from nacli.trims import quantize_trims
 from training.corpus import Sampler
-from training.quantizer import kmeans, nearest
 
 Counts = NDArray[np.int64]
 CODE_PRIOR = 2
@@ -22,70 +21,45 @@ GAIN_PRIOR = 30
 """Weight of the pooled distribution of gain changes in each row of the gain table."""
 
 
-TRIM_CLASSES = 32
-"""Classes of trim codes, by which the next span's are predicted."""
-TRIM_PRIOR = 1000
-"""Weight of all first trim codes together in the row of each class."""
-
-
 def fit_tables(
     config: ModelConfig, networks: Networks, codebooks: Codebooks, sampler: Sampler, packets: int
 ) -> StaticTables:
     """Tables counted over `packets` segments at random levels."""
     gain_counts = np.zeros((GAIN_LEVELS + 1, GAIN_LEVELS), dtype=np.int64)
     code_counts = np.zeros((config.stages, config.codebook_size), dtype=np.int64)
-    trims = TrimCounts(codebooks.trims, config.trim_memory) if codebooks.trims else None
+    books, starts = codebooks.trims, len(config.trim_starts)
+    trim_table = np.zeros((row_of(starts + 1, 0), books.vectors.shape[1] if books else 0), np.int64)
     random = np.random.default_rng(0)
     for _ in range(packets):
         pcm = sampler.batch(1).numpy()
         latents, gains, energies = networks.analyze(pcm, networks.new_history())
         count_gains(gain_counts, gains[0])
-        level = int(random.integers(8, highest_level(config.stages)))
+        # as many at one to two stages as at eight to sixteen
+        level = round(8 * (highest_level(config.stages) / 8) ** random.random())
         counts = packet_counts(gains, (level,), config.stages)[0]
         depth = max(1, int(counts.max()))
         codes = select(search(latents[0], codebooks, depth).paths, counts)
         for stage in range(depth):
             np.add.at(code_counts[stage], codes[counts > stage, stage], 1)
-        if trims:
+        if books:
             decoded = dequantize(codes, counts, codebooks)[None]
             side = (gains, counts[None], networks.new_history())
             wanted = networks.wanted_trims(energies, decoded, *side)[0]
-            trims.add(wanted, trim_counts(counts, config))
+            spans = trim_counts(counts, config)
+            found = quantize_trims(wanted, spans, books, config.trim_memory)
+            count_trims(trim_table, found, spans)
     return StaticTables(
         frequencies(smooth_gains(gain_counts)),
         frequencies(code_counts + CODE_PRIOR),
-        trims.tables() if trims else None,
+        TrimTables(frequencies(trim_table + CODE_PRIOR)) if books else None,
     )
 
 
-class TrimCounts:
-    """Counts trim codes: the first of a span by the class of the one before."""
-
-    def __init__(self, codebooks: Codebooks, memory: float) -> None:
-        self._codebooks, self._memory = codebooks, memory
-        stages, size, _ = codebooks.vectors.shape
-        centres = kmeans(torch.from_numpy(codebooks.vectors[0]), min(TRIM_CLASSES, size))[0]
-        self._classes = nearest(torch.from_numpy(codebooks.vectors[0]), centres).numpy()
-        self._first = np.zeros((len(centres) + 1, size), dtype=np.int64)
-        self._later = np.zeros((stages - 1, size), dtype=np.int64)
-
-    def add(self, wanted: NDArray[np.float32], counts: NDArray[np.int32]) -> None:
-        """The trims that a packet's spans want [S, bands], of which so many codes are used [S]."""
-        codes = quantize_trims(wanted, counts, self._codebooks, self._memory)
-        follows = np.concatenate([[False], (counts[:-1] > 0) & (counts[1:] > 0)])
-        classes = np.where(follows, self._classes[np.roll(codes[:, 0], 1)], len(self._first) - 1)
-        np.add.at(self._first, (classes[counts > 0], codes[counts > 0, 0]), 1)
-        for stage, row in enumerate(self._later, 1):
-            np.add.at(row, codes[counts > stage, stage], 1)
-
-    def tables(self) -> TrimTables:
-        pooled = self._first.sum(0) + 1
-        first = self._first * 1000 + pooled * (1000 * TRIM_PRIOR) // pooled.sum() + 1
-        return TrimTables(
-            self._classes.astype(np.uint8),
-            frequencies(first),
-            frequencies(self._later + CODE_PRIOR),
-        )
+def count_trims(table: Counts, trims: NDArray[np.int32], counts: NDArray[np.int32]) -> None:
+    """Count the trim codes [S, N] of spans that have so many [S], by row."""
+    for span, count in enumerate(counts.tolist()):
+        for stage in range(count):
+            table[row_of(count, stage), trims[span, stage]] += 1
 
 
 def count_gains(counts: Counts, gains: NDArray[np.int32]) -> None:
