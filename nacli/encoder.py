@@ -158,7 +158,7 @@ class Encoder:
     def _whole_packets(self) -> list[bytes]:
         """Codes of the next packet are searched while the stages of one are chosen."""
         samples = self._header.stream.frames_per_packet * self._model.config.hop
-        return [self._packet(made, last=False) for made in ahead(self._drafts(samples))]
+        return [self._packet(made, last=False) for made in ahead(self._drafts(samples), 2)]
 
     def _drafts(self, samples: int) -> Iterator[Draft]:
         """What may become of each `samples` pending samples."""
