@@ -19,15 +19,14 @@ def ahead(items: Iterator[T], count: int = 1) -> Iterator[T]:
     No item waits for the next, so nothing comes later than it would. Making one must not itself
     use `ahead`: there is one thread for all of it.
     """
-    made: deque[Future[object]] = deque()
+
+    def submit() -> Future[object]:
+        return _worker().submit(next, items, _END)
+
+    made = deque(submit() for _ in range(count))
     try:
-        while True:
-            while len(made) < count:
-                made.append(_worker().submit(next, items, _END))
-            item = made.popleft().result()
-            if item is _END:
-                return
-            made.append(_worker().submit(next, items, _END))
+        while (item := made.popleft().result()) is not _END:
+            made.append(submit())
             yield item  # type: ignore[misc]
     finally:
         wait([future for future in made if not future.cancel()])

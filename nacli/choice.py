@@ -63,11 +63,9 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Draft:
-    """A packet with the level that it is likely to get, and its best codes by channel: deep enough
-    for the level `depth`."""
+    """A packet and its best codes by channel: deep enough for the level `depth`."""
 
     packet: Analysis
-    level: int
     depth: int
     found: list[Found]
 
@@ -99,20 +97,20 @@ class Chooser:
         self._share = 1.0
         """Of the size that is expected of a packet, what packets took lately."""
 
-    def draft(self, packet: Analysis, level: int) -> Draft:
-        """Search the codes of a packet that is likely to get this level. It takes most of the time
-        and may run ahead of the packets before."""
-        depth = level + 2 * DEEPER
-        return Draft(packet, level, depth, self._search(packet, depth))
+    def draft(self, packet: Analysis, depth: int) -> Draft:
+        """Search the codes of a packet to a level. It takes most of the time and may run ahead of
+        the packets before."""
+        return Draft(packet, depth, self._search(packet, depth))
 
-    def likely_level(self, gains: Integers, budget: float) -> int:
-        """The level at which a packet of average codes takes a budget in bytes."""
-        return self._bisect(gains, self._typical_bits, 8 * 1.1 * budget, self._most)
+    def likely_depth(self, gains: Integers, budget: float) -> int:
+        """The level to which codes are likely to be needed, where a packet's share of the rate is
+        `budget` bytes: it may get more."""
+        return self._typical_level(gains, budget) + 2 * DEEPER
 
     def at_level(self, draft: Draft, enough_db: float) -> Chosen:
-        """A packet at the level of its draft, or a lower one at which its latents come back with a
-        signal-to-noise ratio of `enough_db` already. Packets follow each other."""
-        level = self._enough(draft, enough_db, draft.level)
+        """A packet at the level of its draft's depth, or a lower one at which its latents come back
+        with a signal-to-noise ratio of `enough_db` already. Packets follow each other."""
+        level = self._enough(draft, enough_db, draft.depth)
         return self._keep(self._make(draft, level))
 
     def fit(self, draft: Draft, budget: int, enough_db: float) -> Chosen:
@@ -123,9 +121,9 @@ class Chooser:
         lower level tells closely enough what that will take.
         """
         gains = draft.packet.gains
-        deepest = min(self._most, self.likely_level(gains, budget) + DEEPER)
+        deepest = min(self._most, self._typical_level(gains, budget) + DEEPER)
         if deepest > draft.depth:  # it may have more than usual
-            draft = replace(draft, depth=deepest, found=self._search(draft.packet, deepest))
+            draft = self.draft(draft.packet, deepest)
         deepest = self._enough(draft, enough_db, deepest)
         size = self._sizes(draft, deepest)
 
@@ -141,6 +139,10 @@ class Chooser:
             if real <= budget or level == 0:
                 return self._keep(chosen)
             wanted, deepest, tries = wanted - (real - budget), level - 1, tries + 1
+
+    def _typical_level(self, gains: Integers, budget: float) -> int:
+        """The level at which a packet of average codes takes a budget in bytes."""
+        return self._bisect(gains, self._typical_bits, 8 * 1.1 * budget, self._most)
 
     @property
     def _most(self) -> int:

@@ -167,14 +167,13 @@ class Encoder:
             pcm, silent = self._pre.process(block.T)
             latents, gains, energies = self._model.networks.analyze(pcm, self._histories)
             gains = np.where(silent, 0, gains).astype(np.int32)
-            level = self._likely_level(gains)
-            yield self._chooser.draft(Analysis(latents, gains, energies), level)
+            yield self._chooser.draft(Analysis(latents, gains, energies), self._depth(gains))
 
-    def _likely_level(self, gains: NDArray[np.int32]) -> int:
-        """With a quality it is the level, with a bitrate what fits that on its own."""
+    def _depth(self, gains: NDArray[np.int32]) -> int:
+        """The level to which codes are searched: with a quality it is the packet's own."""
         seconds = gains.shape[1] / self._model.config.frame_rate
         if self._rate:
-            return self._chooser.likely_level(gains, self._rate.share(seconds))
+            return self._chooser.likely_depth(gains, self._rate.share(seconds))
         return self._quality.level(gains, seconds)
 
     def _push(self, pcm: Floats) -> None:

@@ -17,15 +17,7 @@ import constriction
 import numpy as np
 
 from nacli.config import GAIN_LEVELS
-from nacli.entropy.rows import (
-    Coder,
-    Floats,
-    Frequencies,
-    Integers,
-    check_table,
-    coder_model,
-    symbol_bits,
-)
+from nacli.entropy.rows import Coder, Floats, Frequencies, Integers, Rows
 from nacli.entropy.trims import TrimTables
 
 if TYPE_CHECKING:
@@ -56,26 +48,23 @@ class GainTable:
     SHAPE = (GAIN_LEVELS + 1, GAIN_LEVELS)
 
     def __init__(self, table: Frequencies) -> None:
-        check_table(table)
         if table.shape != self.SHAPE:
             raise ValueError("the gain table has the wrong shape")
-        self.table = table
-        self._bits = symbol_bits(table)
-        self._models = [coder_model(row) for row in table]
+        self.table, self._rows = table, Rows(table)
 
     def bits(self, gains: Integers) -> float:
         before = np.concatenate([[GAIN_LEVELS], gains[:-1]])
-        return float(self._bits[before, gains].sum())
+        return float(self._rows.bits[before, gains].sum())
 
     def push(self, coder: Coder, gains: Integers) -> None:
         before = [GAIN_LEVELS, *gains[:-1].tolist()]
         for context, gain in zip(reversed(before), reversed(gains.tolist()), strict=True):
-            coder.encode_reverse(gain, self._models[context])
+            coder.encode_reverse(gain, self._rows.models[context])
 
     def pop(self, coder: Coder, frames: int) -> Integers:
         found, context = np.empty(frames, dtype=np.int32), GAIN_LEVELS
         for frame in range(frames):
-            context = int(coder.decode(self._models[context]))
+            context = int(coder.decode(self._rows.models[context]))
             found[frame] = context
         return found
 

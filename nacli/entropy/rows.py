@@ -28,11 +28,6 @@ def frequencies(weights: Frequencies) -> Frequencies:
     return shares + 1
 
 
-def symbol_bits(table: NDArray[Any]) -> Floats:
-    """Bits that each symbol of the tables costs."""
-    return PRECISION_BITS - np.log2(table)
-
-
 def coder_model(table: Frequencies) -> Any:
     """A coder model with exactly these frequencies.
 
@@ -72,7 +67,13 @@ def push_places(coder: Coder, found: Floats) -> None:
     coder.encode_reverse(symbols, ROW_MODELS, np.ascontiguousarray(rows.T) - 1)
 
 
-def check_table(table: Frequencies) -> None:
-    """`ValueError` where a row of frequencies does not sum to 2**24."""
-    if (table < 1).any() or (table.sum(-1) != 1 << PRECISION_BITS).any():
-        raise ValueError("a probability table does not sum to 2**24")
+class Rows:
+    """Of rows of frequencies [R, n]: what each symbol costs, `bits` [R, n], and a coder's `models`
+    [R]."""
+
+    def __init__(self, table: Frequencies) -> None:
+        """`ValueError` where a row does not sum to 2**24."""
+        if (table < 1).any() or (table.sum(-1) != 1 << PRECISION_BITS).any():
+            raise ValueError("a probability table does not sum to 2**24")
+        self.bits: Floats = PRECISION_BITS - np.log2(table)
+        self.models = [coder_model(row) for row in table]

@@ -7,15 +7,7 @@ from numpy.typing import NDArray
 
 from nacli.entropy.coder import ChannelCodes, EntropyModel, GainTable
 from nacli.entropy.forecast import StaticForecast
-from nacli.entropy.rows import (
-    Coder,
-    Floats,
-    Frequencies,
-    Integers,
-    check_table,
-    coder_model,
-    symbol_bits,
-)
+from nacli.entropy.rows import Coder, Floats, Frequencies, Integers, Rows
 from nacli.entropy.trims import TrimTables
 
 
@@ -28,24 +20,22 @@ class StaticTables(EntropyModel):
         self, gain_table: Frequencies, code_table: Frequencies, trims: TrimTables | None = None
     ) -> None:
         super().__init__(gain_table, trims or TrimTables.none())
-        check_table(code_table)
+        self._rows = Rows(code_table)
         self.gain_table, self.code_table = gain_table, code_table
         self.shape = (code_table.shape[0], code_table.shape[1])
-        self._bits = symbol_bits(code_table)
-        self.table_bits: NDArray[np.float32] = self._bits.astype(np.float32)
-        self.shares = 2.0**-self._bits
-        self.mean_code_bits = (self._bits * self.shares).sum(-1)
-        self._models = [coder_model(row) for row in code_table]
+        self.table_bits: NDArray[np.float32] = self._rows.bits.astype(np.float32)
+        self.shares = 2.0**-self._rows.bits
+        self.mean_code_bits = (self._rows.bits * self.shares).sum(-1)
 
     def code_bits(self, channel: ChannelCodes) -> Floats:
         stages = np.arange(channel.codes.shape[1])
         used = stages < channel.counts[:, None]
-        return np.where(used, self._bits[stages, channel.codes], 0.0)
+        return np.where(used, self._rows.bits[stages, channel.codes], 0.0)
 
     def push_codes(self, coder: Coder, channel: ChannelCodes) -> None:
         for stage in reversed(range(int(channel.counts.max(initial=0)))):
             used = channel.codes[channel.counts > stage, stage]
-            coder.encode_reverse(used.astype(np.int32), self._models[stage])
+            coder.encode_reverse(used.astype(np.int32), self._rows.models[stage])
 
     def pop_codes(
         self, coders: list[Coder], gains: list[Integers], counts: list[Integers]
@@ -56,7 +46,7 @@ class StaticTables(EntropyModel):
         codes = np.zeros((len(counts), self.shape[0]), dtype=np.int32)
         for stage in range(int(counts.max(initial=0))):
             used = np.flatnonzero(counts > stage)
-            codes[used, stage] = coder.decode(self._models[stage], len(used))
+            codes[used, stage] = coder.decode(self._rows.models[stage], len(used))
         return codes
 
     def forecast(self, gains: Integers, counts: Integers) -> StaticForecast:

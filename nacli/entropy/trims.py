@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.entropy.rows import Coder, Frequencies, Integers, check_table, coder_model, symbol_bits
+from nacli.entropy.rows import Coder, Frequencies, Integers, Rows
 
 
 class TrimTables:
@@ -28,9 +28,7 @@ class TrimTables:
         """Codes that a span has at most."""
         if len(table) != row_of(self.stages + 1, 0):
             raise ValueError("the trim table lacks rows")
-        check_table(table)
-        self._bits = symbol_bits(table)
-        self._models = [coder_model(row) for row in table]
+        self._rows = Rows(table)
 
     @classmethod
     def none(cls) -> TrimTables:
@@ -58,23 +56,23 @@ class TrimTables:
 
     def mean_bits(self) -> NDArray[np.float64]:
         """What 0 to N codes of a span take, on average [N + 1]."""
-        means = (self._bits * 2.0**-self._bits).sum(-1)
+        means = (self._rows.bits * 2.0**-self._rows.bits).sum(-1)
         ends = [row_of(count, 0) for count in range(1, self.stages + 2)]
         return np.array([0.0, *(means[a:b].sum() for a, b in pairwise(ends))])
 
     def bits(self, trims: Integers, counts: Integers) -> float:
         """What the codes [S, N] take of spans that have so many [S]."""
-        return float(sum(self._bits[row, trims[span, n]] for span, n, row in _symbols(counts)))
+        return float(sum(self._rows.bits[row, trims[span, n]] for span, n, row in symbols(counts)))
 
     def push(self, coder: Coder, trims: Integers, counts: Integers) -> None:
-        for span, stage, row in reversed(_symbols(counts)):
-            coder.encode_reverse(int(trims[span, stage]), self._models[row])
+        for span, stage, row in reversed(symbols(counts)):
+            coder.encode_reverse(int(trims[span, stage]), self._rows.models[row])
 
     def pop(self, coder: Coder, counts: Integers) -> Integers:
         """Codes [S, N] of spans that have so many [S], 0 after them."""
         trims = np.zeros((len(counts), self.stages), dtype=np.int32)
-        for span, stage, row in _symbols(counts):
-            trims[span, stage] = coder.decode(self._models[row])
+        for span, stage, row in symbols(counts):
+            trims[span, stage] = coder.decode(self._rows.models[row])
         return trims
 
 
@@ -83,7 +81,7 @@ def row_of(count: int, stage: int) -> int:
     return count * (count - 1) // 2 + stage
 
 
-def _symbols(counts: Integers) -> list[tuple[int, int, int]]:
+def symbols(counts: Integers) -> list[tuple[int, int, int]]:
     """Spans, stages and rows in the order of coding."""
     return [
         (span, stage, row_of(count, stage))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nacli.allocate import highest_level, packet_counts, trim_counts
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import StaticTables, TrimTables, frequencies
-from nacli.entropy.trims import row_of
+from nacli.entropy.trims import row_of, symbols
 from nacli.model import Networks
 from nacli.quantize import Codebooks, dequantize, search, select
 from nacli.trims import quantize_trims
@@ -57,9 +57,8 @@ def fit_tables(
 
 def count_trims(table: Counts, trims: NDArray[np.int32], counts: NDArray[np.int32]) -> None:
     """Count the trim codes [S, N] of spans that have so many [S], by row."""
-    for span, count in enumerate(counts.tolist()):
-        for stage in range(count):
-            table[row_of(count, stage), trims[span, stage]] += 1
+    for span, stage, row in symbols(counts):
+        table[row, trims[span, stage]] += 1
 
 
 def count_gains(counts: Counts, gains: NDArray[np.int32]) -> None:
