@@ -13,6 +13,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from nacli.format import CODED_RATE
+
 Floats = NDArray[np.float32]
 Places = NDArray[np.intp]
 
@@ -26,7 +28,6 @@ PREFERENCE = 2e-4
 """Correlation that a sample more of a period must be worth: multiples of a period fit as well."""
 CUTOFF, TAPS = 1500, 63
 """Frequency in Hz up to which sound is filtered, and the length of the filter that parts it."""
-CODED_RATE = 24_000
 _SIZE = 2048
 """Of the Fourier transforms, for WINDOW + LONGEST samples and as many lags."""
 

@@ -25,7 +25,7 @@ from nacli.bench.clips import Clip, find_clips, read_clip, resample
 from nacli.config import ModelConfig
 from nacli.model import History
 from train import main as trainer
-from training.codec import Codec
+from training.codec import Codec, alike
 from training.quantizer import usage_bits
 
 STAGES = (2, 4, 8)
@@ -94,7 +94,7 @@ def round_trip(codec: Codec, clip: Clip, stages: int) -> tuple[np.ndarray, torch
     rate, hop = codec.config.sample_rate, codec.config.hop
     pcm = resample(clip.pcm, clip.rate, rate)[:, 0]
     padded = np.pad(pcm, (0, -len(pcm) % hop))
-    coded = codec(torch.from_numpy(padded)[None], torch.tensor([stages]))
+    coded = codec(torch.from_numpy(padded)[None], alike(stages))
     decoded = resample(coded.output[0, : len(pcm), None].numpy(), rate, clip.rate)
     return decoded[: len(clip.pcm), 0], coded.codes
 

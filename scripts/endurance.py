@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -78,9 +77,8 @@ def encode_start(clip: bytes, header: bytes, total: int, kbps: float, limit: int
 
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
-    nacli = shutil.which("nacli") or sys.exit("nacli is not installed")
     pipe = subprocess.PIPE
-    return subprocess.Popen([nacli, *arguments], stdin=pipe, stdout=pipe)
+    return subprocess.Popen([sys.executable, "-m", "nacli", *arguments], stdin=pipe, stdout=pipe)
 
 
 @click.command()

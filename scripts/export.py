@@ -30,12 +30,11 @@ MAX_BYTES = 16 << 20
 def read_state(
     path: Path, last: bool = False
 ) -> tuple[ModelConfig, Tensors, Codebooks, dict[str, Any]]:
-    """Configuration, float16 weights, rounded codebooks and what is known of the training. The
-    Decoder's weights are their moving average where the state has one, unless `last`."""
+    """Configuration, float16 weights, rounded codebooks and what is known of the training. Weights
+    are their moving averages where the state has them, unless `last`."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     config = ModelConfig.from_json(state.get("config", {}))
-    average = {} if last else state.get("average", {})
-    found = state["codec"] | {f"decoder.{name}": tensor for name, tensor in average.items()}
+    found = state["codec"] | ({} if last else state.get("average", {}))
     weights = {
         name: tensor.numpy().astype(np.float16)
         for name, tensor in found.items()

@@ -32,7 +32,8 @@ from training.adversarial import (
     mean_scores,
     telling_loss,
 )
-from training.codec import Codec, autocast_blocks, draw_stages
+from training.average import Average
+from training.codec import Codec, as_encoded, autocast_blocks
 from training.corpus import Sampler, read_corpus
 from training.discriminators import DISCRIMINATORS
 from training.loop import Training, listening_clips, run_steps, start_run
@@ -62,20 +63,12 @@ class Finisher(Training):
         self.judge_optimizer = torch.optim.AdamW(self.judges, betas=BETAS, weight_decay=0.01)
         self.balance = Balance()
         self.random = np.random.default_rng(options["seed"])
-        self.average = Codec(codec.config).to(self.device)
-        for name in ("encoder", "quantizer", "trims"):
-            setattr(self.average, name, getattr(codec, name))
-        self.average.decoder.load_state_dict(codec.decoder.state_dict())
-
-    @property
-    def result(self) -> Codec:
-        return self.average
+        self.average = Average(codec, options["ema"])
 
     def state(self) -> dict[str, Any]:
         return {
             **super().state(),
             "optimizer": self.optimizer.state_dict(),
-            "average": self.average.decoder.state_dict(),
             "kind": self.options["discriminator"],
             "discriminator": self.discriminator.state_dict(),
             "judge_optimizer": self.judge_optimizer.state_dict(),
@@ -84,10 +77,7 @@ class Finisher(Training):
 
     def restore(self, state: dict[str, Any], weights_only: bool = False) -> None:
         super().restore(state, weights_only)
-        average = state.get("average", self.codec.decoder.state_dict())
-        self.average.decoder.load_state_dict(average)
         if weights_only:
-            self.codec.decoder.load_state_dict(average)
             return
         self.optimizer.load_state_dict(state["optimizer"])
         self.discriminator.load_state_dict(state["discriminator"])
@@ -98,11 +88,9 @@ class Finisher(Training):
         """One forward pass through the discriminator serves both sides: the Decoder gets the
         gradient at its output, the discriminator that of its weights."""
         pcm = pcm.to(self.device)
-        frames = pcm.shape[1] // self.codec.config.hop + 1
-        stages = draw_stages(len(pcm), frames, self.random).to(self.device)
         learning = self.step >= self.options["warmup"]
         with torch.set_grad_enabled(learning):
-            coded = self.codec(pcm, stages)
+            coded = self.codec(pcm, as_encoded(self.codec.config.stages, self.random))
         level = level_of(pcm)
         # by its level, or the gradients of quiet clips would be far longer than those of loud ones
         heard = (coded.output.detach().float() / level).requires_grad_()
@@ -147,13 +135,7 @@ class Finisher(Training):
         average_gradients(parameters)
         nn.utils.clip_grad_norm_(parameters, 5.0, error_if_nonfinite=True)
         self.optimizer.step()
-        # young averages forget faster, or they would keep the start for thousands of steps
-        decay = min(self.options["ema"], (1 + step) / (10 + step))
-        with torch.no_grad():
-            for average, parameter in zip(
-                self.average.decoder.parameters(), parameters, strict=True
-            ):
-                average.lerp_(parameter, 1 - decay)
+        self.average.follow(step)
 
     def _move_discriminator(self, gradients: tuple[Tensor, ...]) -> None:
         rate = learning_rate(self.step, self.course, self.options["discriminator_rate"])
@@ -179,7 +161,6 @@ class Finisher(Training):
     help="Pulls as lengths of gradients, that of the reconstruction losses being 1; else as"
     " weights of losses.",
 )
-@click.option("--ema", default=0.999, help="Decay of the average of the Decoder's weights.")
 @loss_options
 def main(**options: Any) -> None:
     """Train for STEPS steps or HOURS hours in all, resuming from <run>/state.pt."""

@@ -6,7 +6,6 @@ out of `nacli decode -`, fed in real time.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import threading
@@ -39,14 +38,14 @@ def feed(pipe: IO[bytes], rate: int, seconds: float, fed: list[float]) -> None:
 
 def measure(packet_ms: int, rate: int, seconds: float, warm_up: float) -> list[float]:
     """Seconds of latency of every step after the warm-up, in which torch is loaded."""
-    nacli = shutil.which("nacli") or sys.exit("nacli is not installed")
+    nacli = [sys.executable, "-m", "nacli"]
     encode = subprocess.Popen(
-        [nacli, "encode", "-", "--silent", "--bitrate", "12", "--packet-ms", str(packet_ms)],
+        [*nacli, "encode", "-", "--silent", "--bitrate", "12", "--packet-ms", str(packet_ms)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     decode = subprocess.Popen(
-        [nacli, "decode", "-", "--silent"], stdin=encode.stdout, stdout=subprocess.PIPE
+        [*nacli, "decode", "-", "--silent"], stdin=encode.stdout, stdout=subprocess.PIPE
     )
     assert encode.stdin and encode.stdout and decode.stdout
     encode.stdout.close()

@@ -43,9 +43,10 @@ def main(states: tuple[Path, ...], out: Path, corpus: Path, frames: int) -> None
     last = loaded[-1]
     codec = Codec(ModelConfig.from_json(last["config"]))
     codec.load_state_dict(last["codec"])
+    weights = [state["codec"] | state.get("average", {}) for state in loaded]
     with torch.no_grad():
         for name, weight in codec.named_parameters():
-            weight.copy_(torch.stack([state["codec"][name] for state in loaded]).mean(0))
+            weight.copy_(torch.stack([state[name] for state in weights]).mean(0))
     hop, found = codec.config.hop, 0
     sampler, latents = Sampler(read_corpus(corpus), FRAMES * hop, seed=8), []
     while found < frames:
@@ -55,7 +56,7 @@ def main(states: tuple[Path, ...], out: Path, corpus: Path, frames: int) -> None
         found += len(latents[-1])
     errors = codec.quantizer.refit(torch.cat(latents), BATCH * FRAMES)
     print("squared error by stage: " + " ".join(f"{error:.2f}" for error in errors))
-    save({**last, "codec": codec.state_dict()}, out)
+    save({**last, "codec": codec.state_dict(), "average": {}}, out)
 
 
 if __name__ == "__main__":

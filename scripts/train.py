@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from nacli.config import ModelConfig
 from nacli.model import History, compress, emphasis
-from training.codec import Codec, autocast_blocks, draw_stages, trim_counts
+from training.average import Average
+from training.codec import Codec, as_encoded, autocast_blocks, trim_counts
 from training.corpus import Sampler, read_corpus
 from training.loop import Training, listening_clips, run_steps, start_run
 from training.losses import Losses, Weights
@@ -59,7 +60,7 @@ def start_trims(
     while sum(map(len, found)) < count:
         pcm = sampler.batch(16).to(device)
         latents, gains, original = codec.encoder(pcm, History())
-        stages = draw_stages(len(pcm), gains.shape[1], random).to(device)
+        stages = as_encoded(codec.config.stages, random)(gains)
         quantized = codec.quantizer(latents, stages)[0]
         decoded = codec.decoder.coefficients(quantized, gains, stages, History())
         news = codec.trims.news(codec.wanted_trims(original, decoded))
@@ -77,6 +78,7 @@ class Trainer(Training):
         groups = parameter_groups(codec, options["encoder_rate"])
         self.optimizer = torch.optim.AdamW(groups, betas=(0.8, 0.99), weight_decay=0.01, fused=True)
         self.random = np.random.default_rng(options["seed"])
+        self.average = Average(codec, options["ema"])
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "optimizer": self.optimizer.state_dict()}
@@ -87,14 +89,13 @@ class Trainer(Training):
             self.optimizer.load_state_dict(state["optimizer"])
 
     def train_step(self, pcm: Tensor) -> tuple[dict[str, float], Tensor]:
-        rate = learning_rate(self.step, self.course, self.options["rate"])
+        peak, floor = (self.options[name] for name in ("rate", "floor"))
+        rate = learning_rate(self.step, self.course, peak, floor)
         set_rate(self.optimizer, rate)
         for quantizer in (self.codec.quantizer, self.codec.trims):
-            quantizer.decay = codebook_decay(rate / self.options["rate"])
+            quantizer.decay = codebook_decay(rate / peak)
         pcm = pcm.to(self.device)
-        frames = pcm.shape[1] // self.codec.config.hop + 1
-        stages = draw_stages(len(pcm), frames, self.random).to(self.device)
-        coded = self.codec(pcm, stages)
+        coded = self.codec(pcm, as_encoded(self.codec.config.stages, self.random))
         parts = self.losses(pcm, coded.output.float(), coded.commitment, coded.trims)
         self.optimizer.zero_grad(set_to_none=True)
         parts["total"].backward()
@@ -102,6 +103,7 @@ class Trainer(Training):
         nn.utils.clip_grad_norm_(self.codec.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
+        self.average.follow(self.step)
         return {name: float(value.detach()) for name, value in parts.items()}, coded.codes
 
 
@@ -119,6 +121,7 @@ class Trainer(Training):
     help="Start from the weights of a state or checkpoint.",
 )
 @click.option("--encoder-rate", default=0.2, help="Of the rate; 0 keeps Encoder and codebooks.")
+@click.option("--floor", default=0.02, help="Share of the rate that it falls to.")
 def main(**options: Any) -> None:
     """Train for STEPS steps or HOURS hours in all, resuming from <run>/state.pt."""
     start_run(work, options)

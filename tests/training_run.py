@@ -45,7 +45,7 @@ def make_run(folder: Path) -> None:
     codec.trims.fit(torch.randn(200, codec.decoder.bands.count), batch_frames=5)
     (folder / "run").mkdir()
     losses = Losses(24_000, Weights(), CompressedLoss(24_000))
-    options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0}
+    options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0, "ema": 0.999}
     torch.save(Trainer(codec, losses, options).state(), folder / "run" / "state.pt")
 
 

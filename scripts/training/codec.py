@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,13 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nacli.allocate import STEPS_PER_STAGE, packet_counts
 from nacli.checkpoint import Model
 from nacli.config import ModelConfig
 from nacli.model import Decoder, Encoder, History
 from nacli.model.layers import RecurrentLayer
 from training.quantizer import ResidualQuantizer, TrimQuantizer
 
-STAGE_CHOICES = (1, 2, 3, 4, 6, 8, 12, 16)
+Allocation = Callable[[Tensor], Tensor]
+"""Stage counts [B, F] for gains [B, F]."""
 
 
 class Coded(NamedTuple):
@@ -45,11 +48,11 @@ class Codec(nn.Module):
             config.trim_memory,
         )
 
-    def forward(self, pcm: Tensor, stages: Tensor) -> Coded:
-        """Samples [B, T] through `stages` [B] or [B, F]."""
+    def forward(self, pcm: Tensor, allocate: Allocation) -> Coded:
+        """Samples [B, T] there and back, with as many stages as `allocate` gives each frame."""
         hop, bands, history = self.config.hop, self.decoder.bands, History()
         latents, gains, original = self.encoder(torch.nn.functional.pad(pcm, (0, hop)), History())
-        counts = stages.reshape(len(pcm), -1).expand_as(gains)
+        counts = allocate(gains)
         quantized, codes, commitment = self.quantizer(latents, counts)
         decoded = self.decoder.coefficients(quantized, gains, counts, history)
         wanted = self.wanted_trims(original, decoded)
@@ -85,16 +88,27 @@ def trim_counts(counts: Tensor, config: ModelConfig) -> Tensor:
     return sum((most >= start).long() for start in config.trim_starts) + torch.zeros_like(most)
 
 
-def draw_stages(size: int, frames: int, generator: np.random.Generator) -> Tensor:
-    """Stage counts [size, frames]: all stages for the first of the batch, so that every step trains
-    every codebook, any shipped count for the rest. As in the allocation, frames differ by up to one
-    stage, and now and then by many."""
-    drawn = generator.choice(STAGE_CHOICES, (size, 1))
-    drawn = drawn - generator.integers(0, 2, (size, frames)) * (generator.random((size, 1)) < 0.5)
-    dropped = generator.random((size, frames)) < 0.03
-    drawn = np.where(dropped, generator.integers(0, drawn + 1), drawn)
-    drawn[0] = STAGE_CHOICES[-1]
-    return torch.from_numpy(drawn)
+def alike(stages: int) -> Allocation:
+    """As many stages for every frame."""
+    return lambda gains: torch.full_like(gains, stages)
+
+
+def draw_level(stages: int, random: np.random.Generator) -> int:
+    """A level of an allocation over so many stages; low ones, which are used more, more often."""
+    return int(STEPS_PER_STAGE * (1 + (stages + 4) * random.random() ** 1.5))
+
+
+def as_encoded(stages: int, random: np.random.Generator) -> Allocation:
+    """What the encoder's packets get, each clip at a random level. The first of a batch has all
+    stages, so that every step trains every codebook."""
+
+    def allocate(gains: Tensor) -> Tensor:
+        rows = gains.cpu().numpy()
+        found = [packet_counts(row[None], (draw_level(stages, random),), stages) for row in rows]
+        found[0][:] = stages
+        return torch.from_numpy(np.concatenate(found)).to(gains)
+
+    return allocate
 
 
 def has_bf16_units(device: str) -> bool:

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from nacli.allocate import STEPS_PER_STAGE, packet_counts
+from nacli.allocate import packet_counts
 from nacli.checkpoint import Model
 from nacli.choice import EAGERNESS
 from nacli.entropy import ChannelCodes
 from nacli.quantize import search, select
 from nacli.refine import average_costs
+from training.codec import draw_level
 from training.corpus import Sampler, read_corpus, validation_clips
 
 SEGMENT_SECONDS = 8
@@ -40,8 +41,7 @@ class Segment:
         for start in range(0, len(self.gains), frames):
             part = slice(start, start + frames)
             gains = self.gains[part]
-            level = int(STEPS_PER_STAGE * (1 + (stages + 4) * random.random() ** 1.5))
-            counts = packet_counts(gains[None], (level,), stages)[0]
+            counts = packet_counts(gains[None], (draw_level(stages, random),), stages)[0]
             yield ChannelCodes(gains, select(self.paths[:, part].astype(np.int32), counts), counts)
 
 

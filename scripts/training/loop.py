@@ -17,7 +17,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nacli import metrics
-from training.codec import Codec
+from training.average import Average
+from training.codec import Codec, alike
 from training.corpus import Source, validation_clips
 from training.log import Log
 from training.parallel import agree, launch
@@ -27,6 +28,9 @@ from training.states import save
 
 class Training(ABC):
     """What a step changes and what a state keeps. This much all trainings share."""
+
+    average: Average
+    """Of the parameters that learn."""
 
     def __init__(self, codec: Codec, options: dict[str, Any]) -> None:
         self.codec, self.options = codec, options
@@ -51,12 +55,15 @@ class Training(ABC):
 
     @property
     def result(self) -> Codec:
-        """The codec to listen to."""
-        return self.codec
+        """The codec to listen to, with averaged weights."""
+        averaged = Codec(self.codec.config).to(self.device)
+        averaged.load_state_dict(self.codec.state_dict() | self.average.weights)
+        return averaged
 
     def state(self) -> dict[str, Any]:
         return {
             "codec": self.codec.state_dict(),
+            "average": self.average.weights,
             "step": self.step,
             "seconds": self.seconds,
             "past": self.past,
@@ -64,8 +71,10 @@ class Training(ABC):
         }
 
     def restore(self, state: dict[str, Any], weights_only: bool = False) -> None:
-        """Go on from a state, or, with `weights_only`, start anew from its weights."""
-        self.codec.load_state_dict(state["codec"])
+        """Go on from a state, or, with `weights_only`, start anew from its averaged weights."""
+        average = state.get("average", {})
+        self.codec.load_state_dict(state["codec"] | (average if weights_only else {}))
+        self.average.restore({} if weights_only else average)
         self.past = state.get("past", self.past)
         if weights_only:
             steps, seconds = (state.get(name, 0) for name in ("step", "seconds"))
@@ -135,13 +144,12 @@ def listen(codec: Codec, clips: np.ndarray, folder: Path, step: int) -> None:
     codec.eval()
     for count in (2, 4, 8):
         pcm = torch.from_numpy(clips).to(device)
-        output = codec(pcm, torch.full((len(clips),), count, device=device))[0].cpu().numpy()
+        output = codec(pcm, alike(count)).output.cpu().numpy()
         for index, (clip, decoded) in enumerate(zip(clips, output, strict=True)):
             soundfile.write(folder / f"{index}-original.wav", clip, rate)
             soundfile.write(folder / f"{index}-{count}-{step}.wav", np.clip(decoded, -1, 1), rate)
         pairs = zip(clips, output, strict=True)
         brightness = [metrics.brightness(clip, decoded, rate) for clip, decoded in pairs]
         row[f"{count} stages"] = round(float(np.nanmean(brightness)), 2)
-    codec.train()
     with (folder / "brightness.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")

@@ -51,6 +51,7 @@ def run_options(run: str, steps: int, rate: float, listen: int) -> Callable[[Com
             click.option(
                 "--bf16/--no-bf16", default=None, help="Autocast; default: where it is faster."
             ),
+            click.option("--ema", default=0.999, help="Decay of the average of the weights."),
             click.option("--seed", default=1),
             click.option("--save-minutes", default=3.0),
             click.option("--log-steps", default=100),

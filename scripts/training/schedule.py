@@ -37,9 +37,9 @@ def parameter_groups(codec: Codec, encoder_rate: float) -> list[dict[str, Any]]:
     return groups
 
 
-def learning_rate(step: int, course: float, peak: float) -> float:
-    """Linear warm-up, and half a cosine down to a fiftieth of the peak as `course` goes to 1."""
-    cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * course))
+def learning_rate(step: int, course: float, peak: float, floor: float = 0.02) -> float:
+    """Linear warm-up, and half a cosine from the peak to `floor` of it as `course` goes to 1."""
+    cosine = floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * course))
     return peak * min(1.0, (step + 1) / WARMUP) * cosine
 
 
