@@ -33,7 +33,7 @@ from training.adversarial import (
     telling_loss,
 )
 from training.average import Average
-from training.codec import Codec, as_encoded, autocast_blocks
+from training.codec import Codec, Coded, as_encoded, autocast_blocks
 from training.corpus import Sampler, read_corpus
 from training.discriminators import DISCRIMINATORS
 from training.loop import Training, listening_clips, run_steps, start_run
@@ -106,11 +106,11 @@ class Finisher(Training):
         telling = telling_loss(verdicts)
         gradients = torch.autograd.grad(telling, self.judges, retain_graph=True)
         if learning:
-            self._move_decoder(coded.output, self._pull(pulls, heard) / level)
+            self._move_decoder(coded, self._pull(pulls, heard) / level)
         self._move_discriminator(gradients)
         self.step += 1
         original, decoded = mean_scores(verdicts)
-        losses = {**pulls, **parts, "telling": telling}
+        losses = {**pulls, **parts, "trims": coded.trims, "telling": telling}
         row = {name: float(value.detach()) for name, value in losses.items()}
         row |= {"score_original": original, "score_decoded": decoded}
         lengths = {f"length_{name}": self.balance.lengths.get(name, 0.0) for name in pulls}
@@ -125,12 +125,15 @@ class Finisher(Training):
         total = torch.stack([factor * losses[name] for name, factor in factors.items()]).sum()
         return torch.autograd.grad(total, heard)[0]
 
-    def _move_decoder(self, output: Tensor, gradient: Tensor) -> None:
+    def _move_decoder(self, coded: Coded, gradient: Tensor) -> None:
+        """By the gradient at its output, and by what trims have to correct: with levels that these
+        hold, sound that gives itself away would be hidden by lowering it."""
         step = self.step - self.options["warmup"]
         rate = learning_rate(step, self.course, self.options["rate"])
         set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
-        output.backward(gradient.to(output.dtype))
+        wanted = self.options["trims"] * coded.trims
+        torch.autograd.backward([coded.output, wanted], [gradient.to(coded.output.dtype), None])
         parameters = list(self.codec.decoder.parameters())
         average_gradients(parameters)
         nn.utils.clip_grad_norm_(parameters, 5.0, error_if_nonfinite=True)
@@ -162,6 +165,7 @@ class Finisher(Training):
     " weights of losses.",
 )
 @loss_options
+@click.option("--trims", default=1.0, help="Weight of levels that trims must correct.")
 def main(**options: Any) -> None:
     """Train for STEPS steps or HOURS hours in all, resuming from <run>/state.pt."""
     state: Path = options["run"] / "state.pt"
