@@ -151,8 +151,7 @@ def work(rank: int, options: dict[str, Any]) -> None:
         start_trims(codec, sampler, frames // codec.config.trim_frames, options["device"])
     codec.quantizer.frozen = options["encoder_rate"] == 0
     # every process draws its own segments, and a resumed run not those that it has seen
-    seed = options["seed"] + trainer.step + 1_000_003 * rank
-    sampler = Sampler(sources, segment, seed, options["music"])
+    sampler.random = np.random.default_rng(options["seed"] + trainer.step + 1_000_003 * rank)
     trainer.random = np.random.default_rng(options["seed"] + trainer.step + 7 * rank)
     draw = partial(sampler.batch, options["batch"])
     run_steps(trainer, draw, listening_clips(sources), run, first=rank == 0)

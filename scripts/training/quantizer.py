@@ -18,14 +18,18 @@ def nearest(points: Tensor, codebook: Tensor) -> Tensor:
     return torch.addmm(codebook.square().sum(1), points, codebook.T, alpha=-2).argmin(1)
 
 
+def means(points: Tensor, codes: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Of the points [M, D] that have each of `size` codes [M], zero for none; and how many."""
+    counts = torch.bincount(codes, minlength=size).to(points)
+    sums = points.new_zeros(size, points.shape[1]).index_add_(0, codes, points)
+    return sums / counts.clamp_min(1).unsqueeze(1), counts
+
+
 def kmeans(points: Tensor, size: int, rounds: int = 10) -> tuple[Tensor, Tensor]:
     """Lloyd's algorithm: centres [size, D] and how many points each has. Empty centres restart."""
     centres = points[torch.randperm(len(points))[:size]].clone()
     for _ in range(rounds):
-        codes = nearest(points, centres)
-        counts = torch.bincount(codes, minlength=size).float()
-        centres = torch.zeros_like(centres).index_add_(0, codes, points)
-        centres /= counts.clamp_min(1).unsqueeze(1)
+        centres, counts = means(points, nearest(points, centres), size)
         empty = counts == 0
         centres[empty] = points[torch.randint(len(points), (int(empty.sum()),))]
     return centres, counts
@@ -76,9 +80,8 @@ class ResidualQuantizer(nn.Module):
             own = residual * self.used[stage]
             code = nearest(own, book)
             for _ in range(rounds):
-                counts = torch.bincount(code, minlength=len(book)).float()
-                sums = torch.zeros_like(book).index_add_(0, code, own)
-                book[counts > 0] = (sums / counts.clamp_min(1).unsqueeze(1))[counts > 0]
+                centres, counts = means(own, code, len(book))
+                book[counts > 0] = centres[counts > 0]
                 rare = (counts < RARE * len(own) / len(book)).nonzero().squeeze(1)
                 crowded = book[counts.argsort(descending=True)[: len(rare)]]
                 book[rare] = crowded + 0.1 * (own[torch.randint(len(own), (len(rare),))] - crowded)
