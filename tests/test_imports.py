@@ -21,11 +21,11 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"ahead", "errors", "config", "harmonics", "live", "offset"},
+    {"ahead", "errors", "config", "live", "offset"},
     {"partials", "position", "signals"},
     {"files", "format", "originals", "quantize", "model"},
-    {"info", "audio", "channels", "postprocess", "preprocess"},
-    {"entropy", "metrics", "timeline", "trims"},
+    {"info", "audio", "channels", "harmonics", "preprocess"},
+    {"entropy", "metrics", "postprocess", "timeline", "trims"},
     {"allocate", "checkpoint", "playout", "refine"},
     {"choice"},
     {"encoder", "synthesis", "tables", "payload"},
