@@ -43,7 +43,8 @@ baseline: venv
 	$(BIN)/nacli bench tests/data --seconds 3 --bitrate 3 --metrics mel,stft,si_sdr,level \
 		--save tests/data/baseline.json -f
 
-# The shipped checkpoint from nothing: corpus, training, probability tables, export, entropy model.
+# The shipped checkpoint from nothing: corpus, training, probability tables, export, entropy model,
+# post-filter.
 model: venv
 	$(BIN)/python scripts/corpus.py --part-one $(CORPUS) --out data/corpus
 	$(BIN)/python scripts/train.py --run runs/decoder --steps 400 --batch 6 --workers 2 \
@@ -60,12 +61,13 @@ model: venv
 		--out runs/model.pt
 	$(BIN)/python scripts/export.py --state runs/model.pt
 	$(MAKE) entropy
+	$(BIN)/python scripts/train_postfilter.py
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline
 
-# The learned entropy model of the present checkpoint; twelve minutes of one core.
+# The learned entropy model of the present checkpoint; fifteen minutes of one core.
 entropy: venv
-	$(BIN)/python scripts/train_entropy.py --out runs/entropy --hours 1.5 --steps 14000
+	$(BIN)/python scripts/train_entropy.py --out runs/entropy --hours 2.5 --steps 40000
 	$(BIN)/python scripts/attach_entropy.py --entropy runs/entropy/entropy.safetensors
 
 # After `model`: the Decoder against discriminators. Codes and entropy model stay. More options
@@ -75,6 +77,7 @@ finish: venv
 		--batch 6 --workers 2 $(FINISH)
 	$(BIN)/python scripts/export.py --state runs/finish/state.pt \
 		--decoder-for models/nacli-24k.safetensors
+	$(BIN)/python scripts/train_postfilter.py
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline
 

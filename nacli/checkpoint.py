@@ -21,6 +21,7 @@ from safetensors.numpy import load, save
 from nacli.config import ModelConfig
 from nacli.entropy import EntropyModel, LearnedModel, StaticTables, TrimTables
 from nacli.errors import BadCheckpoint
+from nacli.postfilter import Gains
 from nacli.quantize import Codebooks
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ NAME = "nacli-24k"
 Tensors = dict[str, NDArray[Any]]
 LEARNED = "entropy.learned."
 """Before the names of the learned entropy model's tensors."""
+POSTFILTER = "postfilter."
+"""Before those of the post-filter's."""
 
 
 def default_path() -> Path:
@@ -59,23 +62,33 @@ class Model:
             gains, codes = (table.astype(np.int64) for table in tables)
             self.tables = StaticTables(gains, codes, _trim_tables(tensors))
             self.entropy: EntropyModel = self._learned() or self.tables
+            self.postfilter = self._postfilter()
         except (KeyError, ValueError) as error:
             raise BadCheckpoint(
-                f"the checkpoint has no valid quantiser or tables: {error}"
+                f"the checkpoint has no valid quantiser, tables or filter: {error}"
             ) from error
 
     def _learned(self) -> LearnedModel | None:
         """The learned entropy model, where the checkpoint has one; it shares the tables of gains
         and trims."""
-        found = {
-            name.removeprefix(LEARNED): tensor
-            for name, tensor in self.tensors.items()
-            if name.startswith(LEARNED)
-        }
+        found = self._named(LEARNED)
         if not found:
             return None
         shared = {"gains": self.tables.gain_table}
         return LearnedModel(found | shared, self.codebooks.entries, self.tables.trims)
+
+    def _postfilter(self) -> Gains | None:
+        """The network of the post-filter, where the checkpoint has one."""
+        found = self._named(POSTFILTER)
+        return Gains(found) if found else None
+
+    def _named(self, prefix: str) -> Tensors:
+        """The tensors whose names start like this, by the rest of their names."""
+        return {
+            name.removeprefix(prefix): tensor
+            for name, tensor in self.tensors.items()
+            if name.startswith(prefix)
+        }
 
     @cached_property
     def digest(self) -> bytes:

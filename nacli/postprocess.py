@@ -1,5 +1,5 @@
-"""What happens to decoded samples after the network: no DC, clear harmonics, silent silence, peaks
-held."""
+"""What happens to decoded samples after the network: no DC, clear harmonics, bands at their levels,
+silent silence, peaks held."""
 
 from __future__ import annotations
 
@@ -8,42 +8,50 @@ from numpy.typing import NDArray
 
 from nacli.harmonics import HarmonicFilter
 from nacli.offset import OffsetFilter
+from nacli.postfilter import Gains, PostFilter
 
 Floats = NDArray[np.float32]
+Integers = NDArray[np.int32]
 
 
 class PostProcess:
     """The chain for one stream at the model's rate; keeps what its filters remember. What it gives
     is `DELAY` hops late, and depends on `reach(hop)` hops before."""
 
-    DELAY = HarmonicFilter.DELAY
+    DELAY = HarmonicFilter.DELAY + PostFilter.DELAY
     FADE = 64
     """Samples of the ramp where sound joins silence."""
 
-    def __init__(self, channels: int, hop: int) -> None:
+    def __init__(self, gains: Gains | None, channels: int, hop: int, sample_rate: int) -> None:
         self._hop = hop
         self._offset, self._harmonics = OffsetFilter(channels), HarmonicFilter(channels, hop)
+        self._levels = PostFilter(gains, channels, hop, sample_rate)
         self._gain_before = np.zeros((channels, 1), dtype=np.int32)
         self._gains_ahead = np.zeros((channels, self.DELAY), dtype=np.int32)
+        self._counts_ahead = np.zeros((channels, HarmonicFilter.DELAY), dtype=np.int32)
 
     @staticmethod
     def reach(hop: int) -> int:
         """Hops before one that it has to know."""
-        return HarmonicFilter.REACH - HarmonicFilter.DELAY - (-OffsetFilter.WINDOW // hop)
+        filters = HarmonicFilter.REACH + PostFilter.REACH - PostProcess.DELAY
+        return filters - (-OffsetFilter.WINDOW // hop)
 
-    def process(self, pcm: Floats, gains: NDArray[np.int32]) -> Floats:
-        """Network output [C, F * hop] with its gains [C, F] to finished samples, same shape."""
-        joined = np.concatenate([self._gains_ahead, gains], axis=1)
-        gains, self._gains_ahead = joined[:, : -self.DELAY], joined[:, -self.DELAY :]
+    def process(self, pcm: Floats, gains: Integers, counts: Integers) -> Floats:
+        """Network output [C, F * hop] with its gains and stages [C, F] to finished samples, same
+        shape."""
+        gains, self._gains_ahead = _delayed(self._gains_ahead, gains)
+        counts, self._counts_ahead = _delayed(self._counts_ahead, counts)
         heard = self._harmonics.process(self._offset.process(pcm))
+        heard = self._levels.process(heard, counts)
         return np.clip(heard * self._gate(gains), -1.0, 1.0)
 
     def finish(self) -> Floats:
         """The samples that are still to come [C, DELAY * hop]."""
-        gains = np.zeros_like(self._gains_ahead)
-        return self.process(np.zeros((len(gains), self.DELAY * self._hop), np.float32), gains)
+        none = np.zeros_like(self._gains_ahead)
+        pcm = np.zeros((len(none), self.DELAY * self._hop), dtype=np.float32)
+        return self.process(pcm, none, none)
 
-    def _gate(self, gains: NDArray[np.int32]) -> Floats:
+    def _gate(self, gains: Integers) -> Floats:
         """Envelope [C, F * hop]: 1 where both frames of a hop sound, else 0, with ramps in the
         silent hops beside.
 
@@ -57,3 +65,9 @@ class PostProcess:
         rise[-self.FADE :] = np.arange(1, self.FADE + 1) / self.FADE
         envelope = np.where(before, np.where(now, np.float32(1), rise[::-1]), rise * now)
         return envelope.reshape(len(gains), -1).astype(np.float32)
+
+
+def _delayed(before: Integers, now: Integers) -> tuple[Integers, Integers]:
+    """Values [C, F] as late as there are any from before, and those that wait."""
+    joined = np.concatenate([before, now], axis=1)
+    return joined[:, : now.shape[1]], joined[:, now.shape[1] :]

@@ -31,7 +31,8 @@ class Synthesizer:
         self._hop, self._channels = model.config.hop, channels
         self._span, self._memory = model.config.trim_frames, model.config.trim_memory
         self._history = self._networks.new_history()
-        self._post = PostProcess(channels, self._hop)
+        rate = model.config.sample_rate
+        self._post = PostProcess(model.postfilter, channels, self._hop, rate)
         shape = (channels, 1, model.config.latent_dim)
         self._latents: Floats = np.zeros(shape, dtype=np.float32)
         self._gains: Integers = np.zeros((channels, 1), dtype=np.int32)
@@ -79,7 +80,7 @@ class Synthesizer:
         for at in range(fading, frames, NETWORK_FRAMES):
             silent = np.zeros((self._channels, min(NETWORK_FRAMES, frames - at)), dtype=np.int32)
             pcm = np.zeros((self._channels, silent.shape[1] * self._hop), dtype=np.float32)
-            yield self._post.process(pcm, silent).T
+            yield self._post.process(pcm, silent, silent).T
 
     def finish(self) -> Floats:
         """The samples [T, C] that are still to come."""
@@ -87,4 +88,4 @@ class Synthesizer:
 
     def _run(self, latents: Floats, gains: Integers, counts: Integers, trims: Floats) -> Floats:
         pcm = self._networks.synthesize(latents, gains, counts, trims, self._history)
-        return self._post.process(pcm, gains).T
+        return self._post.process(pcm, gains, counts).T

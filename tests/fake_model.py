@@ -108,6 +108,7 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
         entropy=entropy,
         digest=hashlib.sha256(digest).digest(),
         networks=FakeNetworks(),
+        postfilter=None,
     )
 
 

@@ -15,7 +15,7 @@ from nacli.codec import decode, encode
 from nacli.decoder import Decoder
 from nacli.errors import DamagedPacket, NacliError, OutOfRange
 from nacli.format.wire import seal
-from nacli.harmonics import HarmonicFilter
+from nacli.postprocess import PostProcess
 from nacli.timeline import Gap
 from test_codec import pieces, sound
 
@@ -85,7 +85,7 @@ def test_every_truncation_decodes_to_its_last_good_packet() -> None:
         pcm, gaps = concealed(data[:length])
         frames = min(there * FRAMES, 3 * FRAMES + 1)
         assert len(pcm) == max(0, frames - 1) * HOP
-        kept = max(0, len(pcm) - HarmonicFilter.DELAY * HOP)  # what came next is not there to see
+        kept = max(0, len(pcm) - PostProcess.DELAY * HOP)  # what came next is not there to see
         np.testing.assert_allclose(pcm[:kept], whole[:kept], atol=1e-6)
         np.testing.assert_allclose(pcm[kept:], whole[kept : len(pcm)], atol=0.01)
         assert len(gaps) == 1 and not gaps[0].samples

@@ -15,12 +15,11 @@ import torch
 
 import export
 from finish import main
-from nacli.checkpoint import Tensors, load_checkpoint, save_checkpoint
-from nacli.entropy import frequencies
+from nacli.checkpoint import load_checkpoint
 from nacli.metrics import brightness
 from training.adversarial import Balance, deceiving_loss, feature_loss, mean_scores, telling_loss
 from training.discriminators import FrameDiscriminator, SpectrumDiscriminator, compressed_spectrum
-from training_run import make_run, run_command
+from training_run import make_run, run_command, ship
 
 
 @pytest.fixture
@@ -160,21 +159,8 @@ def test_a_state_of_something_else_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("last", [False, True])
 def test_a_finished_decoder_goes_into_the_shipped_checkpoint(folder: Path, last: bool) -> None:
-    config, weights, codebooks, _ = export.read_state(folder / "run" / "state.pt")
-    tables = {
-        "entropy.codes": frequencies(np.ones((16, 4), np.int64)).astype(np.uint32),
-        "entropy.gains": frequencies(np.ones((82, 81), np.int64)).astype(np.uint32),
-    }
-    assert codebooks.trims is not None
-    kept: Tensors = {
-        "codebooks.entries": codebooks.entries,
-        "codebooks.scales": codebooks.scales,
-        "trims.entries": codebooks.trims.entries,
-        "trims.scales": codebooks.trims.scales,
-        "entropy.trims": frequencies(np.ones((6, 4), np.int64)).astype(np.uint32),
-    }
     shipped, made = folder / "shipped.safetensors", folder / "made.safetensors"
-    save_checkpoint(shipped, config, {**weights, **kept, **tables}, {})
+    ship(folder / "run" / "state.pt", shipped)
     init = shipped if last else folder / "run" / "state.pt"
     state = finish(
         folder, "done", "--steps", "3", "--warmup", "0", "--rate", "0.05", "--init", str(init)

@@ -21,7 +21,7 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"ahead", "errors", "config", "live", "offset"},
+    {"ahead", "errors", "config", "live", "offset", "postfilter"},
     {"partials", "position", "signals"},
     {"files", "format", "originals", "quantize", "model"},
     {"info", "audio", "channels", "harmonics", "preprocess"},

@@ -64,11 +64,11 @@ def test_a_signal_ends_a_recording_and_keeps_it(tmp_path: Path, number: int, cod
     assert [path.name for path in tmp_path.iterdir()] == ["live.nac"]
 
 
-def wait_for_partial(folder: Path) -> None:
-    """Until the output has more in it than a header."""
+def wait_for_partial(folder: Path, size: int = 200) -> None:
+    """Until the output has more in it than a header, or than `size` bytes."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if any(path.stat().st_size > 200 for path in folder.iterdir()):
+        if any(path.stat().st_size > size for path in folder.iterdir()):
             return
         time.sleep(0.02)
     raise AssertionError("nothing was written in a minute")
@@ -81,7 +81,7 @@ def test_a_signal_ends_a_live_decoding_and_keeps_the_sound(tmp_path: Path) -> No
     assert process.stdin
     process.stdin.write(encoder.encode(sound(RATE)))
     process.stdin.flush()
-    wait_for_partial(tmp_path)
+    wait_for_partial(tmp_path, size=40_000)  # what came before the signal and is not read is lost
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     pcm, rate = soundfile.read(target)
@@ -100,7 +100,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     assert process.wait(60) in (143, -signal.SIGTERM)
 
 
-def test_the_latency_is_a_packet_and_four_hops() -> None:
+def test_the_latency_is_a_packet_and_six_hops() -> None:
     """At 24 kHz, where nothing is resampled, from a sample that goes in to when it comes out."""
     frames, step = 3, 40
     encoder, decoder = Encoder(MODEL, RATE, 1, packet_frames=frames), Decoder(MODEL)
@@ -108,7 +108,7 @@ def test_the_latency_is_a_packet_and_four_hops() -> None:
     for at in range(0, len(pcm), step):
         heard += len(decoder.decode(encoder.encode(pcm[at : at + step])))
         worst = max(worst, at + step - heard)
-    assert worst <= (frames + 4) * 320
+    assert worst <= (frames + 6) * 320
 
 
 def test_a_pipe_gives_every_packet_at_once() -> None:

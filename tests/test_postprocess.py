@@ -10,10 +10,10 @@ HOP = 320
 
 
 def run(pcm: np.ndarray, gains: list[int], cuts: tuple[int, ...] = ()) -> np.ndarray:
-    post, parts, start = PostProcess(1, HOP), [], 0
+    post, parts, start = PostProcess(None, 1, HOP, 24_000), [], 0
     for stop in (*cuts, len(gains)):
         row = np.array([gains[start:stop]], dtype=np.int32)
-        parts.append(post.process(pcm[:, start * HOP : stop * HOP], row))
+        parts.append(post.process(pcm[:, start * HOP : stop * HOP], row, row))
         start = stop
     return np.concatenate([*parts, post.finish()], axis=1)[0, PostProcess.DELAY * HOP :]
 

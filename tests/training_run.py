@@ -11,7 +11,10 @@ import click
 import numpy as np
 import torch
 
+from export import read_state
+from nacli.checkpoint import Tensors, save_checkpoint
 from nacli.config import ModelConfig
+from nacli.entropy import frequencies
 from train import Trainer
 from training.codec import Codec
 from training.losses import CompressedLoss, Losses, Weights
@@ -57,3 +60,21 @@ def run_command(
     command.main([*given, *SIZES, "--device", "cpu", "--quiet", *options], standalone_mode=False)
     state: dict[str, Any] = torch.load(folder / paths["run"] / "state.pt", weights_only=True)
     return state
+
+
+def ship(state: Path, checkpoint: Path) -> None:
+    """Make a checkpoint of a state, with tables in which everything is equally likely."""
+    config, weights, codebooks, _ = read_state(state)
+    assert codebooks.trims is not None
+    shapes = {"codes": (16, 4), "gains": (82, 81), "trims": (6, 4)}
+    tables = {
+        f"entropy.{name}": frequencies(np.ones(shape, np.int64)).astype(np.uint32)
+        for name, shape in shapes.items()
+    }
+    books: Tensors = {
+        "codebooks.entries": codebooks.entries,
+        "codebooks.scales": codebooks.scales,
+        "trims.entries": codebooks.trims.entries,
+        "trims.scales": codebooks.trims.scales,
+    }
+    save_checkpoint(checkpoint, config, {**weights, **books, **tables}, {})
