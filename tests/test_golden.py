@@ -38,6 +38,15 @@ def test_good_files_decode_to_the_same_codes_and_sound(name: str) -> None:
         np.testing.assert_allclose(levels(pcm, len(facts["levels"])), facts["levels"], atol=0.1)
 
 
+@pytest.mark.parametrize(("start", "stop"), [(0, 3001), (17_777, 17_779), (20_000, 40_000)])
+def test_a_part_is_that_part_of_the_whole(start: int, stop: int) -> None:
+    """With the shipped networks and all filters behind them."""
+    data = (FOLDER / "talk-6.nac").read_bytes()
+    whole, _ = nacli.decode(data)
+    part, _ = nacli.decode(data, start=f"{start}smp", stop=f"{stop}smp")
+    np.testing.assert_allclose(part, whole[start:stop], rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_bad_files_fail_with_their_own_error(name: str) -> None:
     with pytest.raises(getattr(errors, EXPECTED[name]["error"])):
