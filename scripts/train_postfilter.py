@@ -52,19 +52,12 @@ def examples(codec: Codec, sampler: Sampler, spectra: Spectra, clips: int) -> Ex
     rows: list[tuple[Tensor, ...]] = []
     for _ in tqdm(range(clips // BATCH), desc="decoding", disable=None):
         pcm = sampler.batch(BATCH)
-        kept: list[Tensor] = []
-        allocate = as_encoded(codec.config.stages, random)
-
-        def allocate_and_keep(gains: Tensor) -> Tensor:
-            kept.append(allocate(gains))  # noqa: B023
-            return kept[-1]  # noqa: B023
-
         with torch.no_grad():
-            decoded = codec(pcm, allocate_and_keep).output.numpy()
+            coded = codec(pcm, as_encoded(codec.config.stages, random))
         delay = HarmonicFilter.DELAY * hop
-        filtered = HarmonicFilter(BATCH, hop).process(np.pad(decoded, ((0, 0), (0, delay))))
+        filtered = HarmonicFilter(BATCH, hop).process(np.pad(coded.output, ((0, 0), (0, delay))))
         for clip, sound, counts in zip(
-            pcm.numpy(), filtered[:, delay:], kept[0].numpy(), strict=True
+            pcm.numpy(), filtered[:, delay:], coded.counts.numpy(), strict=True
         ):
             rows.append(_of_clip(spectra, clip, sound, counts[1:]))
     return Examples(*(torch.cat(column) for column in zip(*rows, strict=True)))

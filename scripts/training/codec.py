@@ -22,13 +22,15 @@ Allocation = Callable[[Tensor], Tensor]
 
 
 class Coded(NamedTuple):
-    """What comes of a batch: samples [B, T] aligned with the input, codes [K, M], and how far the
-    latents are from their codes and decoded bands from their levels, both squared."""
+    """What comes of a batch: samples [B, T] aligned with the input, codes [K, M], how far the
+    latents are from their codes and decoded bands from their levels, both squared, and the stages
+    [B, F] of its frames."""
 
     output: Tensor
     codes: Tensor
     commitment: Tensor
     trims: Tensor
+    counts: Tensor
 
 
 class Codec(nn.Module):
@@ -59,7 +61,7 @@ class Codec(nn.Module):
         trims, *_ = self.trims(wanted.detach(), trim_counts(counts * (gains > 0), self.config))
         trimmed = bands.trim(decoded, bands.spread(trims, gains.shape[1]))
         output = self.decoder.inverse_transform(trimmed, history)
-        return Coded(output[:, hop:], codes, commitment, wanted.square().mean())
+        return Coded(output[:, hop:], codes, commitment, wanted.square().mean(), counts)
 
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
         """Take what a checkpoint has of a codec that was trained with so many frames in a batch."""
