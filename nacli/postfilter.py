@@ -20,6 +20,8 @@ Integers = NDArray[np.int32]
 BANDS = 26
 BEFORE, AFTER = 9, 3
 """Spectra, half a hop apart, that a gain depends on beside its own."""
+INSIDE = slice(BEFORE, -AFTER)
+"""Of spectra: those for which all that they depend on is there."""
 FLOOR = -12.0
 """Of levels, in natural logarithms of energies under the highest that is seen."""
 LEAST, MOST = -2.0, 1.5
@@ -86,6 +88,12 @@ class Gains:
         return (x @ self._weights[-1] + self._biases[-1]).clip(LEAST, MOST)
 
 
+def of_spectra(counts: Integers) -> Integers:
+    """The stages [F] of hops as those of the spectra INSIDE: each is centred where two halves of
+    hops meet, and has those of the second."""
+    return counts.repeat(2)[1:][INSIDE]
+
+
 def with_counts(seen: Floats, counts: Integers) -> Floats:
     """The inputs of the network."""
     return np.concatenate([seen, counts[:, None].astype(np.float32) / 8], axis=1)
@@ -117,11 +125,8 @@ class PostFilter:
         if self._gains is None or not pcm.any():  # a gap may be an hour of it
             return pcm[inside]
         spectra = self._spectra.of(pcm)
-        seen = self._spectra.seen(spectra)
-        wanted = slice(BEFORE, len(spectra) - AFTER)
-        stages = counts.repeat(2)[1:][wanted]
-        gains = np.exp(self._gains(seen, stages)) @ self._spectra.spread
-        return self._spectra.sound(spectra[wanted] * gains)
+        wanted = self._gains(self._spectra.seen(spectra), of_spectra(counts))
+        return self._spectra.sound(spectra[INSIDE] * (np.exp(wanted) @ self._spectra.spread))
 
     @cached_property
     def _spectra(self) -> Spectra:

@@ -8,15 +8,15 @@ them. `--remove` takes a learned model out again.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 import numpy as np
 from safetensors.numpy import load
 
-from nacli.checkpoint import LEARNED, Model, Tensors, default_path, load_checkpoint, save_checkpoint
+from nacli.checkpoint import LEARNED, Model, Tensors, default_path, load_checkpoint
 from nacli.entropy import LearnedModel
+from training.states import rewrite_checkpoint
 
 
 def attach(model: Model, entropy: Tensors) -> Tensors:
@@ -45,10 +45,8 @@ def main(entropy: Path | None, remove: bool, model: Path | None, out: Path | Non
     path = model or default_path()
     loaded = load_checkpoint(path)
     tensors = attach(loaded, load(entropy.read_bytes()) if entropy else {})
-    notes = json.loads(path.with_suffix(".json").read_text())
-    del notes["model"]
     out = out or path
-    save_checkpoint(out, loaded.config, tensors, notes)
+    rewrite_checkpoint(path, out, tensors)
     print(f"{out}: {out.stat().st_size} bytes, {load_checkpoint(out).digest.hex()[:16]}")
 
 

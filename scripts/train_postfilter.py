@@ -10,7 +10,6 @@ though files made before name another model. Takes eight minutes of one core and
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +19,24 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nacli.checkpoint import POSTFILTER, Tensors, default_path, load_checkpoint, save_checkpoint
+from nacli.checkpoint import POSTFILTER, Tensors, default_path, load_checkpoint
 from nacli.config import ModelConfig
 from nacli.harmonics import HarmonicFilter
-from nacli.postfilter import AFTER, BANDS, BEFORE, LEAST, MOST, Gains, Spectra, with_counts
+from nacli.postfilter import (
+    AFTER,
+    BANDS,
+    BEFORE,
+    INSIDE,
+    LEAST,
+    MOST,
+    Gains,
+    Spectra,
+    of_spectra,
+    with_counts,
+)
 from training.codec import Codec, as_encoded, autocast_blocks
 from training.corpus import Sampler, read_corpus
-from training.states import load_state
+from training.states import rewrite_checkpoint
 
 BATCH, FRAMES = 10, 90
 POWER, FLOOR = 0.3, 1e-4
@@ -69,9 +79,8 @@ def _of_clip(
     """Rows of one clip, whose hops had so many stages; in half precision, as there are many."""
     level = max(1e-3, float(np.square(original).mean()) ** 0.5)
     first, second = spectra.of(original), spectra.of(decoded)
-    seen = with_counts(spectra.seen(second), counts.repeat(2)[1:][BEFORE : len(second) - AFTER])
-    inside = slice(BEFORE, len(second) - AFTER)
-    pair = (np.abs(x[inside]) / level for x in (first, second))
+    seen = with_counts(spectra.seen(second), of_spectra(counts))
+    pair = (np.abs(x[INSIDE]) / level for x in (first, second))
     return tuple(torch.from_numpy(x).half() for x in (seen, *pair))
 
 
@@ -156,7 +165,7 @@ def main(
     path = model or default_path()
     loaded = load_checkpoint(path)
     codec = Codec(loaded.config)
-    codec.load_state_dict(load_state(path, "cpu")["codec"])
+    codec.adopt(loaded)
     codec.eval()
     autocast_blocks(codec, "cpu", None)
     config = loaded.config
@@ -171,10 +180,8 @@ def main(
         left = float(distance(net(batch.seen), batch))
     kept = {n: t for n, t in loaded.tensors.items() if not n.startswith(POSTFILTER)}
     made = {POSTFILTER + name: tensor for name, tensor in net.export().items()}
-    notes = json.loads(path.with_suffix(".json").read_text())
-    del notes["model"]
     out = out or path
-    save_checkpoint(out, config, kept | made, notes)
+    rewrite_checkpoint(path, out, kept | made)
     print(f"{out}: {out.stat().st_size} bytes; {100 * left:.1f}% of the distance is left")
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from nacli.checkpoint import load_checkpoint
+from nacli.checkpoint import Tensors, load_checkpoint, save_checkpoint
+from nacli.config import ModelConfig
 from training.codec import Codec
 
 
@@ -32,3 +33,9 @@ def load_state(path: Path, device: str) -> dict[str, Any]:
     notes = json.loads(path.with_suffix(".json").read_text()).get("training", {})
     past = {"steps": notes.get("steps", 0), "seconds": 3600 * notes.get("hours", 0.0)}
     return {"codec": codec.state_dict(), "config": model.config.to_json(), "past": past}
+
+
+def rewrite_checkpoint(path: Path, out: Path, tensors: Tensors) -> None:
+    """Write a checkpoint to `out` with other tensors; its configuration and its notes stay."""
+    notes = json.loads(path.with_suffix(".json").read_text())
+    save_checkpoint(out, ModelConfig.from_json(notes.pop("model")), tensors, notes)
