@@ -14,8 +14,9 @@ Integers = NDArray[np.int32]
 class PreProcess:
     """The chain for one stream at the model's rate; keeps what its filters remember."""
 
-    SILENCE = 1e-5
-    """Peak of a silent hop, -100 dB: what resamplers ring with is not sound."""
+    SILENCE = 2 / 32768
+    """Peak of a silent hop, -84 dB. What resamplers ring with is not sound, nor is the dither of 16
+    bits, which would take as many bits as speech."""
 
     def __init__(self, channels: int, hop: int) -> None:
         self._hop = hop

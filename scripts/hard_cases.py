@@ -93,6 +93,8 @@ def _levels(speech: Signal) -> Iterator[tuple[str, Signal]]:
     yield "speech with silent gaps", with_gaps(speech)
     half = np.zeros(RATE // 2)
     yield "speech between silences", np.concatenate([half, speech, half])
+    dither = np.rint(np.random.default_rng(3).triangular(-1, 0, 1, len(speech))) / 32768
+    yield "dither of 16 bits", dither
     yield "speech, DC offset 0.1", speech * 0.5 + 0.1
 
 
