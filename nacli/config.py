@@ -7,6 +7,8 @@ from typing import Any
 
 GAIN_LEVELS = 81
 """Gain indices 0..80: 0 is digital silence, 1 is `gain_floor_db`, then steps of `gain_step_db`."""
+MAX_LOOKAHEAD = 8
+"""Frames; more would be heard as an echo of oneself."""
 UPSAMPLINGS = ("subpixel", "transposed", "interpolation")
 
 
@@ -34,6 +36,8 @@ class ModelConfig:
     attention_heads: int = 4
     recurrent_layers: int = 0
     """Gated recurrent layers after the blocks of each network."""
+    lookahead: int = 0
+    """Frames after a frame that the Decoder waits for; see `nacli/model/lookahead.py`."""
     pair_blocks: int = 0
     """Residual blocks on pairs of sub-frames, between the sub-frame blocks and the frames."""
     upsampling: str = "subpixel"
@@ -70,6 +74,8 @@ class ModelConfig:
             raise ValueError("latent_dim: at most the width and the hop")
         if self.trim_frames < 1 or min(self.trim_starts, default=1) < 1:
             raise ValueError("trim_frames and trim_starts: at least 1")
+        if not 0 <= self.lookahead <= MAX_LOOKAHEAD:
+            raise ValueError(f"lookahead: 0 to {MAX_LOOKAHEAD} frames")
         if not 1 <= self.quantizer_groups <= min(self.stages, self.latent_dim):
             raise ValueError("quantizer_groups: at least 1, at most the stages and the latents")
 
@@ -97,7 +103,7 @@ class ModelConfig:
 
     @property
     def decoder_context(self) -> int | None:
-        """Frames before a frame on which the Decoder's samples of it may depend; None for all."""
+        """Frames before a frame on which the samples that come with it may depend; None for all."""
         if self.recurrent_layers:
             return None
         blocks = self.decoder_blocks * (self.kernel - 1)
@@ -106,10 +112,16 @@ class ModelConfig:
         subframes += 0 if self.upsampling == "subpixel" else 2
         # and one each for the change of the gain, the overlap, and the layers on samples
         frames = -(-subframes // self.strides[1])
-        return blocks + attention * self.attention_window + frames + 3
+        own = blocks + attention * self.attention_window + frames + 3
+        return own + self.lookahead
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain data. What has been added since the first checkpoint is there only where it is
+        used: digests are made of this, and files name them."""
+        values = asdict(self)
+        if not self.lookahead:
+            del values["lookahead"]
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:

@@ -137,8 +137,9 @@ class Decoder:
             frame = max(0, self._playout.position // config.hop + 1 - context)
         self.first_packet = frame // stream.frames_per_packet
         self._unpacker.begin(self.first_packet)
-        # what the network makes of frame f is hop f - 1, and some hops late it is finished
-        first_hop = self.first_packet * stream.frames_per_packet - 1 - PostProcess.DELAY
+        # what comes with frame f is hop f - 1, some hops late
+        late = 1 + config.lookahead + PostProcess.DELAY
+        first_hop = self.first_packet * stream.frames_per_packet - late
         self._skip = self._playout.position - first_hop * config.hop
         self._synthesizer = Synthesizer(self._model, self._unpacker.codebooks, stream.channels)
 

@@ -30,7 +30,8 @@ class Synthesizer:
         self._networks, self._codebooks = model.networks, codebooks
         self._hop, self._channels = model.config.hop, channels
         self._span, self._memory = model.config.trim_frames, model.config.trim_memory
-        self._history = self._networks.new_history()
+        self._history, self._ahead = self._networks.new_history(), model.config.lookahead
+        self._waiting: Integers = np.zeros((2, channels, self._ahead), dtype=np.int32)
         rate = model.config.sample_rate
         self._post = PostProcess(model.postfilter, channels, self._hop, rate)
         shape = (channels, 1, model.config.latent_dim)
@@ -42,7 +43,7 @@ class Synthesizer:
 
     def play(self, coded: list[ChannelCodes]) -> Iterator[Floats]:
         """The codes of a packet to samples [T, C]. What frame f completes is hop f - 1; what comes
-        is `PostProcess.DELAY` hops before that."""
+        is before that, by as many frames as the Decoder looks ahead and `PostProcess.DELAY`."""
         frames = len(coded[0].gains)
         spans = np.stack([self._span_trims(channel) for channel in coded])
         trims = self._networks.spread_trims(spans, frames)
@@ -70,8 +71,8 @@ class Synthesizer:
         fading = min(frames, FADE_FRAMES)
         steps = FADE_STEPS * np.arange(1, fading + 1)
         gains = np.maximum(self._gains - steps, 0).astype(np.int32)
-        if fading == FADE_FRAMES:
-            gains[:, -1] = 0
+        if fading == FADE_FRAMES:  # the network may forget all but silence
+            gains[:, -1 - self._ahead :] = 0
         counts = np.where(gains > 0, self._counts, 0).astype(np.int32)
         latents = np.where(counts[..., None] > 0, self._latents, 0).astype(np.float32)
         yield self._run(latents, gains, counts, self._trims.repeat(fading, axis=1))
@@ -80,12 +81,26 @@ class Synthesizer:
         for at in range(fading, frames, NETWORK_FRAMES):
             silent = np.zeros((self._channels, min(NETWORK_FRAMES, frames - at)), dtype=np.int32)
             pcm = np.zeros((self._channels, silent.shape[1] * self._hop), dtype=np.float32)
-            yield self._post.process(pcm, silent, silent).T
+            yield self._process(pcm, silent, silent)
 
     def finish(self) -> Floats:
         """The samples [T, C] that are still to come."""
-        return self._post.finish().T
+        return np.concatenate([*self._flush(), self._post.finish().T])
+
+    def _flush(self) -> Iterator[Floats]:
+        """What the network holds back, with silence after it."""
+        frames = self._ahead
+        if frames:
+            silent = np.zeros((self._channels, frames), dtype=np.int32)
+            latents = np.zeros_like(self._latents).repeat(frames, axis=1)
+            yield self._run(latents, silent, silent, self._trims.repeat(frames, axis=1))
 
     def _run(self, latents: Floats, gains: Integers, counts: Integers, trims: Floats) -> Floats:
+        """Of gains and stages the filters want those of the frames that come out."""
         pcm = self._networks.synthesize(latents, gains, counts, trims, self._history)
-        return self._post.process(pcm, gains, counts).T
+        return self._process(pcm, gains, counts)
+
+    def _process(self, pcm: Floats, gains: Integers, counts: Integers) -> Floats:
+        joined = np.concatenate([self._waiting, np.stack([gains, counts])], axis=2)
+        late, self._waiting = np.split(joined, [gains.shape[1]], axis=2)
+        return self._post.process(pcm, late[0], late[1]).T

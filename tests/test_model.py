@@ -14,10 +14,13 @@ import torch
 
 import nacli
 from fake_model import make_model
+from loss import packet_bounds
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.model import Bands, Decoder, Encoder, History, Networks, compress, emphasis, expand
 from nacli.model.gains import CHANGE_COST, REACH, STEP_COST, steady
 from nacli.model.upsampling import step_factors
+from nacli.quantize import Codebooks
+from nacli.timeline import Gap
 
 SMALL = ModelConfig(width=48, hidden=64, encoder_blocks=2, decoder_blocks=2, latent_dim=40)
 CONFIGS = [
@@ -29,6 +32,7 @@ CONFIGS = [
     replace(SMALL, upsampling="transposed"),
     replace(SMALL, upsampling="interpolation"),
     replace(SMALL, normalize=False),
+    replace(SMALL, lookahead=2),
 ]
 
 
@@ -116,7 +120,8 @@ def test_latents_untrained_are_the_coefficients(config: ModelConfig) -> None:
     kept[..., : config.latent_dim] = shape
     trims = torch.zeros(1, 6, decoder.bands.count)
     heard = decoder(latents, gains, torch.full_like(gains, 4), trims, History())
-    exact = decoder.inverse_transform(kept, History())
+    late = torch.nn.functional.pad(kept, (0, 0, config.lookahead, 0))[:, :6]
+    exact = decoder.inverse_transform(late, History())
     torch.testing.assert_close(heard, exact, atol=1e-5, rtol=1e-4)
 
 
@@ -135,11 +140,75 @@ def test_the_decoder_hears_no_further_back_than_it_says(config: ModelConfig) -> 
         model.synthesize(x, gains, counts, trims, model.new_history()) for x in (latents, changed)
     )
     distance = np.abs(first - second).reshape(frames, config.hop).max(1)
-    assert distance[0] > 1e-4
+    assert distance[config.lookahead] > 1e-4
     if config.decoder_context is None:
         assert distance[-1] > 0
     else:
         assert (distance[context + 1 :] == 0).all()
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_the_decoder_looks_as_far_ahead_as_it_says(frames: int) -> None:
+    config = replace(SMALL, lookahead=frames)
+    model, random = networks(config), np.random.default_rng(2)
+    latents = random.normal(size=(1, 20, config.latent_dim)).astype(np.float32)
+    gains = np.full((1, 20), 60, dtype=np.int32)
+    counts = np.full_like(gains, 4)
+    trims = np.zeros((1, 20, len(config.band_edges) - 1), dtype=np.float32)
+
+    def changes(**changed: Any) -> Any:
+        """By how much the samples that come with each frame differ."""
+        given = {"latents": latents, "gains": gains, "counts": counts}
+        first, second = (
+            model.synthesize(**inputs, trims=trims, history=model.new_history())
+            for inputs in (given, given | changed)
+        )
+        return np.abs(first - second).reshape(20, config.hop).max(1)
+
+    for name, values in (("latents", latents), ("gains", gains), ("counts", counts)):
+        other = values.copy()
+        other[:, 10] += 2
+        found = changes(**{name: other})
+        assert (found[:10] == 0).all(), "nothing comes before what it is made of"
+        assert found[10] > 0, "what comes with a frame is of those before, and knows this one"
+
+
+def test_a_looking_decoder_keeps_every_sample_in_its_place() -> None:
+    """Whole files, parts of them and what comes after a gap, against a Decoder that does not look,
+    whose weights it has: before training it does not know what to make of what it sees."""
+    models = []
+    for frames in (0, 3):
+        model = make_model()
+        model.config = replace(
+            model.config, width=16, hidden=16, encoder_blocks=1, decoder_blocks=1, lookahead=frames
+        )
+        torch.manual_seed(0)
+        model.networks = networks(model.config)
+        books = model.codebooks.trims
+        model.codebooks = Codebooks(
+            model.codebooks.entries,
+            model.codebooks.scales,
+            Codebooks(np.zeros_like(books.entries), np.ones_like(books.scales)),
+        )
+        models.append(model)
+    plain, looking = (model.networks.decoder for model in models)
+    models[1].networks.encoder = models[0].networks.encoder
+    looking.load_state_dict(plain.state_dict(), strict=False)
+    looking.lookahead.layers[0].weight.zero_()
+    pcm = np.random.default_rng(0).normal(size=24_000 * 3).astype(np.float32) * 0.1
+    data = nacli.encode(pcm, 24_000, model=models[0])
+    (first, _), (second, _) = (nacli.decode(data, model=model) for model in models)
+    assert len(first) == len(second) == len(pcm)
+    # at the start, it has seen silence where the other has seen nothing
+    np.testing.assert_allclose(second[9600:], first[9600:], atol=1e-5)
+    part, _ = nacli.decode(data, model=models[1], start=1.5, stop=2.0)
+    np.testing.assert_array_equal(part, second[36_000:48_000])
+    at, end = packet_bounds(data)[1]
+    gaps: list[Gap] = []
+    mended, _ = nacli.decode(data[:at] + data[end:], model=models[1], on_gap=gaps.append)
+    assert len(mended) == len(second) and len(gaps) == 1
+    np.testing.assert_allclose(mended[:23_000], second[:23_000], atol=1e-6)
+    np.testing.assert_allclose(mended[60_000:], second[60_000:], atol=1e-5)
 
 
 def test_a_part_equals_the_whole_where_all_frames_before_count() -> None:

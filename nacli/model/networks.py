@@ -18,6 +18,7 @@ from nacli.model.layers import (
     run,
     subframe_layers,
 )
+from nacli.model.lookahead import Lookahead
 from nacli.model.transform import (
     compress,
     emphasis,
@@ -84,8 +85,9 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latents [B, F, D], gain indices [B, F] and stage counts [B, F] to samples [B, F * hop].
 
-    In between there are coefficients [B, F, hop], whose bands trims [B, F, bands] correct. The
-    output of frame f is hop f - 1 of the encoder's input: it lags by one hop.
+    In between there are coefficients [B, F, hop], whose bands trims [B, F, bands] correct. Those
+    that come with frame f are of frame f - `config.lookahead`, and its output is one hop before
+    that, of the encoder's input.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -98,6 +100,7 @@ class Decoder(nn.Module):
         self.gain = GainScale(config)
         self.stage_feature = nn.Embedding(config.stages + 1, config.width)
         nn.init.zeros_(self.stage_feature.weight)
+        self.lookahead = Lookahead(config)
         self.layers = frame_layers(config, config.decoder_blocks)
         self.project_out = linear_from(torch.eye(config.hop, config.width), bias=True)
         self.bands = Bands(config)
@@ -117,7 +120,9 @@ class Decoder(nn.Module):
         self, latents: Tensor, gains: Tensor, stages: Tensor, history: History
     ) -> Tensor:
         """All of the network up to the inverse transform."""
-        x = self.project_in(latents / self.band_scale[: latents.shape[-1]])
+        latents = latents / self.band_scale[: latents.shape[-1]]
+        latents, gains, stages, later = self.lookahead(latents, gains, stages, history)
+        x = self.project_in(latents) + later
         x = x + self.gain.features(gains, history) + self.stage_feature(stages)
         x = self.project_out(run(self.layers, x, history))
         shape = expand(x * self.band_scale, self.config.compand)

@@ -44,11 +44,12 @@ class Networks:
         self, energies: Any, latents: Any, gains: Any, counts: Any, history: History
     ) -> Any:
         """Trims [C, S, bands] with which `synthesize` would come to these energies of bands. The
-        history is one of its own: what follows from the latents before."""
+        history is one of its own: what follows from the frames before."""
         tensors = _tensors(latents, gains, counts)
         decoded = self.decoder.coefficients(*tensors, history)
+        original = self.decoder.lookahead.delayed(torch.from_numpy(energies), history)
         bands = self.decoder.bands
-        return bands.wanted(torch.from_numpy(energies), bands.energies(decoded)).numpy()
+        return bands.wanted(original, bands.energies(decoded)).numpy()
 
     @torch.inference_mode()
     def spread_trims(self, trims: Any, frames: int) -> Any:
@@ -60,7 +61,7 @@ class Networks:
         self, latents: Any, gains: Any, counts: Any, trims: Any, history: History
     ) -> Any:
         """Latents [C, F, D], gains, stage counts [C, F] and trims [C, F, bands] to samples
-        [C, F * hop], one hop late."""
+        [C, F * hop], one hop late and as many more as the Decoder looks ahead."""
         tensors = _tensors(latents, gains, counts)
         return self.decoder(*tensors, torch.from_numpy(trims), history).numpy()
 
