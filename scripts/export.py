@@ -2,8 +2,8 @@
 
     python scripts/export.py --state runs/main/state.pt --out models/nacli-24k.safetensors
 
-With `--decoder-for` only the Decoder is taken from the state: codes mean what they did, though
-files made before name another model.
+With `--decoder-for` only the Decoder and its trims are taken from the state: codes mean what they
+did, though files made before name another model.
 """
 
 from __future__ import annotations
@@ -50,15 +50,9 @@ def read_state(
     return config, weights, codebooks, {"steps": steps, "hours": hours}
 
 
-def trim_tensors(codebooks: Codebooks, tables: TrimTables) -> Tensors:
-    """What a checkpoint holds of the trims; nothing where there are none."""
-    if codebooks.trims is None:
-        return {}
-    return {
-        "trims.entries": codebooks.trims.entries,
-        "trims.scales": codebooks.trims.scales,
-        "entropy.trims": tables.table.astype(np.uint32),
-    }
+def trim_table(tables: TrimTables | None) -> Tensors:
+    """What a checkpoint holds of their probabilities."""
+    return {} if tables is None else {"entropy.trims": tables.table.astype(np.uint32)}
 
 
 def level_lost(model: Model, sampler: Sampler, clips: int) -> float:
@@ -87,19 +81,26 @@ def raised(tensors: Tensors, decibels: float) -> Tensors:
 
 
 def with_decoder(tensors: Tensors, weights: Tensors, codebooks: Codebooks) -> Tensors:
-    """The tensors of a checkpoint with the Decoder of `weights`.
+    """The tensors of a checkpoint with the Decoder of `weights`, and the trims of `codebooks`.
 
     Raises `click.ClickException` where Encoder or codebooks are others: codes would mean another
     sound, and the entropy model would no longer fit.
     """
     kept = {name: weight for name, weight in weights.items() if name.startswith("encoder.")}
     kept |= {"codebooks.entries": codebooks.entries, "codebooks.scales": codebooks.scales}
-    if codebooks.trims:
-        kept |= {"trims.entries": codebooks.trims.entries, "trims.scales": codebooks.trims.scales}
     for name, tensor in kept.items():
         if not np.array_equal(tensors[name], tensor):
             raise click.ClickException(f"the checkpoint has another {name}")
-    return tensors | {name: weight for name, weight in weights.items() if name not in kept}
+    others = {name: t for name, t in tensors.items() if not name.startswith("decoder.")}
+    made = {name: weight for name, weight in weights.items() if name not in kept}
+    return others | made | trim_vectors(codebooks)
+
+
+def trim_vectors(codebooks: Codebooks) -> Tensors:
+    """What a checkpoint holds of the trims' codebooks; nothing where there are none."""
+    if codebooks.trims is None:
+        return {}
+    return {"trims.entries": codebooks.trims.entries, "trims.scales": codebooks.trims.scales}
 
 
 @click.command()
@@ -127,20 +128,20 @@ def main(
 ) -> None:
     """Export a checkpoint and print its size and digest."""
     config, weights, codebooks, training = read_state(state, last)
+    sampler = Sampler(read_corpus(corpus), 75 * config.hop, seed=5)
+    tables = fit_tables(config, Networks(config, weights), codebooks, sampler, packets)
     if decoder_for is not None:
         tensors = with_decoder(load_checkpoint(decoder_for).tensors, weights, codebooks)
     else:
-        sampler = Sampler(read_corpus(corpus), 75 * config.hop, seed=5)
-        networks = Networks(config, weights)
-        tables = fit_tables(config, networks, codebooks, sampler, packets)
         tensors = {
             **weights,
             "codebooks.entries": codebooks.entries,
             "codebooks.scales": codebooks.scales,
             "entropy.gains": tables.gain_table.astype(np.uint32),
             "entropy.codes": tables.code_table.astype(np.uint32),
-            **trim_tensors(codebooks, tables.trims),
+            **trim_vectors(codebooks),
         }
+    tensors |= trim_table(tables.trims)
     if levels:
         sampler = Sampler(read_corpus(corpus), 3 * config.sample_rate, seed=6)
         tensors = raised(tensors, level_lost(Model(config, tensors), sampler, levels))

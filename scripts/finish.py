@@ -1,21 +1,24 @@
 """Finish the Decoder: train it alone, against discriminators, so that what it adds sounds real.
 
-    python scripts/finish.py --init runs/main/state.pt --run runs/finish --hours 4 --workers 2
+    python scripts/finish.py --init models/nacli-24k.safetensors --run runs/finish --hours 1.5 \\
+        --workers 2
 
-Encoder and codebooks stay as they are, so codes and the entropy model do too:
-`scripts/export.py --decoder-for` puts the new Decoder into a shipped checkpoint. Goes on from
-`<run>/state.pt` when that exists, to the same end as without the interruption. A discriminator on
-spectral frames suits a CPU, one on spectra as pictures a GPU.
+Encoder and codebooks stay as they are, so codes and the entropy model do too. It learns from codes
+as the encoder finds them: the corpus is coded once, and a step costs half of one that trains
+everything. Trims follow the Decoder. `scripts/export.py --decoder-for` puts both into a checkpoint.
+Goes on from `<run>/state.pt` when that exists, to the same end as without the interruption. With
+`--adversarial 0 --features 0` there is no discriminator. `--config` changes what the Decoder is:
+blocks that are new start as an identity, and frames ahead as if there were none.
 
 `<run>/log.jsonl` has all losses (`telling` is the discriminator's), mean scores of original and
 decoded sound, and `length_*`: how long each loss's gradient at the Decoder's output was, not
-balanced. From the first checkpoint's state, after 200 steps of the discriminator on frames, those
-were 0.12 for reconstruction, 1.0 adversarial and 0.7 for features: as weights of losses
-(`--no-balance`), 0.12 and 0.33 pull as the defaults do.
+balanced.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nacli.checkpoint import load_checkpoint
 from nacli.config import ModelConfig
 from training.adversarial import (
     Balance,
@@ -33,14 +37,16 @@ from training.adversarial import (
     telling_loss,
 )
 from training.average import Average
-from training.codec import Codec, Coded, as_encoded, autocast_blocks
-from training.corpus import Sampler, read_corpus
-from training.discriminators import DISCRIMINATORS
+from training.codec import Codec, autocast_blocks
+from training.coded import LEAD, Batch, CodedSampler
+from training.codes import Recording, cached_codes
+from training.corpus import read_corpus
+from training.discriminators import DISCRIMINATORS, Verdict
 from training.loop import Training, listening_clips, run_steps, start_run
 from training.losses import Losses, level_of
 from training.options import loss_options, losses_from, run_options
 from training.parallel import average_gradients
-from training.schedule import learning_rate, parameter_groups, set_rate
+from training.schedule import codebook_decay, learning_rate, parameter_groups, set_rate
 from training.states import load_state
 
 BETAS = (0.8, 0.99)
@@ -56,23 +62,20 @@ class Finisher(Training):
         super().__init__(codec, options)
         self.losses = losses
         groups = parameter_groups(codec, encoder_rate=0.0)  # the Decoder's, all else frozen
-        codec.quantizer.frozen = codec.trims.frozen = True
+        codec.quantizer.frozen = True
         self.optimizer = torch.optim.AdamW(groups, betas=BETAS, weight_decay=0.01)
-        self.discriminator = DISCRIMINATORS[options["discriminator"]]().to(self.device)
-        self.judges = list(self.discriminator.parameters())
-        self.judge_optimizer = torch.optim.AdamW(self.judges, betas=BETAS, weight_decay=0.01)
+        pulls = {name: options[name] for name in ("adversarial", "features") if options[name]}
+        self.asked = {"reconstruction": 1.0} | pulls
+        self.judge = Judge(options, self.device) if pulls else None
         self.balance = Balance()
-        self.random = np.random.default_rng(options["seed"])
         self.average = Average(codec, options["ema"])
 
     def state(self) -> dict[str, Any]:
         return {
             **super().state(),
             "optimizer": self.optimizer.state_dict(),
-            "kind": self.options["discriminator"],
-            "discriminator": self.discriminator.state_dict(),
-            "judge_optimizer": self.judge_optimizer.state_dict(),
             "lengths": self.balance.lengths,
+            **(self.judge.state() if self.judge else {}),
         }
 
     def restore(self, state: dict[str, Any], weights_only: bool = False) -> None:
@@ -80,78 +83,139 @@ class Finisher(Training):
         if weights_only:
             return
         self.optimizer.load_state_dict(state["optimizer"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.judge_optimizer.load_state_dict(state["judge_optimizer"])
         self.balance.lengths = state["lengths"]
+        if self.judge:
+            self.judge.restore(state)
 
-    def train_step(self, pcm: Tensor) -> tuple[dict[str, float], Tensor]:
+    @property
+    def _steps(self) -> int:
+        """Steps that the Decoder has learned; negative in the warm-up."""
+        return self.step - (self.options["warmup"] if self.judge else 0)
+
+    def samples(self, batch: Batch) -> int:
+        return batch.target.numel()
+
+    def train_step(self, batch: Batch) -> tuple[dict[str, float], Tensor]:
         """One forward pass through the discriminator serves both sides: the Decoder gets the
         gradient at its output, the discriminator that of its weights."""
-        pcm = pcm.to(self.device)
-        learning = self.step >= self.options["warmup"]
+        batch = batch.to(self.device)
+        learning = self._steps >= 0
+        rate = learning_rate(self._steps, self.course, self.options["rate"])
+        set_rate(self.optimizer, rate)
+        self.codec.trims.frozen = not learning
+        self.codec.trims.decay = codebook_decay(rate / self.options["rate"])
         with torch.set_grad_enabled(learning):
-            coded = self.codec(pcm, as_encoded(self.codec.config.stages, self.random))
-        level = level_of(pcm)
+            made, wanted = self.codec.decode(*batch.coded)
+        made, trims = made[:, LEAD * self.codec.config.hop :].float(), wanted.square().mean()
+        level = level_of(batch.target)
         # by its level, or the gradients of quiet clips would be far longer than those of loud ones
-        heard = (coded.output.detach().float() / level).requires_grad_()
-        verdicts = self.discriminator(pcm / level, heard)
-        nothing = torch.zeros_like(coded.commitment)
-        parts = self.losses(pcm, heard * level, nothing, nothing)
+        heard = (made.detach() / level).requires_grad_()
+        nothing = torch.zeros_like(trims)
+        parts = self.losses(batch.target, heard * level, nothing, nothing)
         del parts["commitment"], parts["trims"]
-        pulls = {
-            "reconstruction": parts.pop("total"),
-            "adversarial": deceiving_loss(verdicts),
-            "features": feature_loss(verdicts),
-        }
-        telling = telling_loss(verdicts)
-        gradients = torch.autograd.grad(telling, self.judges, retain_graph=True)
+        pulls = {"reconstruction": parts.pop("total")}
+        row = {"trims": float(trims.detach())}
+        if self.judge:
+            verdicts = self.judge(batch.target / level, heard)
+            found = {"adversarial": deceiving_loss(verdicts), "features": feature_loss(verdicts)}
+            pulls |= {name: loss for name, loss in found.items() if name in self.asked}
+            row |= self.judge.learn(verdicts, self.course)
         if learning:
-            self._move_decoder(coded, self._pull(pulls, heard) / level)
-        self._move_discriminator(gradients)
+            self._move_decoder(made, trims, self._pull(pulls, heard) / level)
         self.step += 1
-        original, decoded = mean_scores(verdicts)
-        losses = {**pulls, **parts, "trims": coded.trims, "telling": telling}
-        row = {name: float(value.detach()) for name, value in losses.items()}
-        row |= {"score_original": original, "score_decoded": decoded}
-        lengths = {f"length_{name}": self.balance.lengths.get(name, 0.0) for name in pulls}
-        return row | lengths, coded.codes
+        row |= {name: float(value.detach()) for name, value in {**pulls, **parts}.items()}
+        row |= {f"length_{name}": self.balance.lengths.get(name, 0.0) for name in pulls}
+        return row, batch.codes.transpose(0, 1).flatten(1)
 
     def _pull(self, losses: dict[str, Tensor], heard: Tensor) -> Tensor:
         """The gradient of all losses together at the Decoder's output."""
         if self.step % self.balance.every == 0 or not self.balance.lengths:
             self.balance.measure(losses, heard)
-        asked = {"reconstruction": 1.0} | {n: self.options[n] for n in ("adversarial", "features")}
-        factors = self.balance.factors(asked) if self.options["balance"] else asked
-        total = torch.stack([factor * losses[name] for name, factor in factors.items()]).sum()
+        factors = self.balance.factors(self.asked) if self.options["balance"] else self.asked
+        total = torch.stack([factors[name] * loss for name, loss in losses.items()]).sum()
         return torch.autograd.grad(total, heard)[0]
 
-    def _move_decoder(self, coded: Coded, gradient: Tensor) -> None:
+    def _move_decoder(self, made: Tensor, trims: Tensor, gradient: Tensor) -> None:
         """By the gradient at its output, and by what trims have to correct: with levels that these
         hold, sound that gives itself away would be hidden by lowering it."""
-        step = self.step - self.options["warmup"]
-        rate = learning_rate(step, self.course, self.options["rate"])
-        set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
-        wanted = self.options["trims"] * coded.trims
-        torch.autograd.backward([coded.output, wanted], [gradient.to(coded.output.dtype), None])
+        torch.autograd.backward([made, self.options["trims"] * trims], [gradient, None])
         parameters = list(self.codec.decoder.parameters())
         average_gradients(parameters)
         nn.utils.clip_grad_norm_(parameters, 5.0, error_if_nonfinite=True)
         self.optimizer.step()
-        self.average.follow(step)
+        self.average.follow(self._steps)
 
-    def _move_discriminator(self, gradients: tuple[Tensor, ...]) -> None:
-        rate = learning_rate(self.step, self.course, self.options["discriminator_rate"])
-        set_rate(self.judge_optimizer, rate)
-        for parameter, gradient in zip(self.judges, gradients, strict=True):
-            parameter.grad = gradient
-        average_gradients(self.judges)
-        nn.utils.clip_grad_norm_(self.judges, 5.0, error_if_nonfinite=True)
-        self.judge_optimizer.step()
+
+class Judge:
+    """A discriminator and how it learns."""
+
+    def __init__(self, options: dict[str, Any], device: torch.device) -> None:
+        self.options = options
+        self.discriminator = DISCRIMINATORS[options["discriminator"]]().to(device)
+        self.weights = list(self.discriminator.parameters())
+        self.optimizer = torch.optim.AdamW(self.weights, betas=BETAS, weight_decay=0.01)
+        self.step = 0
+
+    def __call__(self, original: Tensor, decoded: Tensor) -> list[Verdict]:
+        verdicts: list[Verdict] = self.discriminator(original, decoded)
+        return verdicts
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "kind": self.options["discriminator"],
+            "discriminator": self.discriminator.state_dict(),
+            "judge_optimizer": self.optimizer.state_dict(),
+            "judge_step": self.step,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["judge_optimizer"])
+        self.step = state["judge_step"]
+
+    def learn(self, verdicts: list[Verdict], course: float) -> dict[str, float]:
+        """Move by what it said; leaves the graph for the Decoder."""
+        telling = telling_loss(verdicts)
+        gradients = torch.autograd.grad(telling, self.weights, retain_graph=True)
+        set_rate(
+            self.optimizer, learning_rate(self.step, course, self.options["discriminator_rate"])
+        )
+        for weight, gradient in zip(self.weights, gradients, strict=True):
+            weight.grad = gradient
+        average_gradients(self.weights)
+        nn.utils.clip_grad_norm_(self.weights, 5.0, error_if_nonfinite=True)
+        self.optimizer.step()
+        self.step += 1
+        original, decoded = mean_scores(verdicts)
+        told = {"score_original": original, "score_decoded": decoded}
+        return {"telling": float(telling.detach()), **told}
+
+
+def grown(config: ModelConfig, state: dict[str, Any]) -> dict[str, Any]:
+    """A state with another configuration's Decoder: what it has no weights for starts anew."""
+    codec = Codec(config)
+    weights = state["codec"] | state.get("average", {})
+    try:
+        missing, unexpected = codec.load_state_dict(weights, strict=False)
+    except RuntimeError:
+        missing, unexpected = [], ["sizes"]
+    if unexpected or any(not name.startswith("decoder.") for name in missing):
+        raise click.ClickException("--config: the weights are of a codec that differs in more")
+    return {**state, "codec": codec.state_dict(), "average": {}, "config": config.to_json()}
 
 
 @click.command()
-@click.option("--init", type=click.Path(path_type=Path), help="State or checkpoint to start from.")
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    default=Path("models/nacli-24k.safetensors"),
+    help="Checkpoint whose Encoder and codebooks are kept.",
+)
+@click.option("--weights", type=click.Path(path_type=Path), help="State to start from instead.")
+@click.option("--config", type=click.Path(path_type=Path), help="JSON of what is to be different.")
+@click.option("--codes", type=click.Path(path_type=Path), default=Path("runs/codes"))
+@click.option("--code-hours", default=8.0, help="Of the corpus, coded once and kept in CODES.")
 @run_options(run="runs/finish", steps=20_000, rate=2e-4, listen=1000)
 @click.option("--discriminator", type=click.Choice(list(DISCRIMINATORS)), default="frames")
 @click.option("--discriminator-rate", default=2e-4, help="Peak learning rate of its own.")
@@ -168,41 +232,44 @@ class Finisher(Training):
 @click.option("--trims", default=1.0, help="Weight of levels that trims must correct.")
 def main(**options: Any) -> None:
     """Train for STEPS steps or HOURS hours in all, resuming from <run>/state.pt."""
-    state: Path = options["run"] / "state.pt"
-    if not state.exists() and options["init"] is None:
-        raise click.UsageError(
-            f"name a state or checkpoint to start from with --init: there is no {state}"
-        )
     start_run(work, options)
 
 
 def work(rank: int, options: dict[str, Any]) -> None:
     """One process of the training, the only one unless `--workers` asks for more."""
-    run: Path = options["run"]
     torch.manual_seed(options["seed"])
-    state = run / "state.pt"
-    found = state if state.exists() else options["init"]
+    model, state = load_checkpoint(options["init"]), options["run"] / "state.pt"
+    found = state if state.exists() else options["weights"] or options["init"]
     loaded = load_state(found, options["device"])
+    if found != state and options["config"]:
+        changes = json.loads(options["config"].read_text())
+        loaded = grown(replace(ModelConfig.from_json(loaded["config"]), **changes), loaded)
     codec = Codec(ModelConfig.from_json(loaded["config"])).to(options["device"])
     autocast_blocks(codec, options["device"], options["bf16"])
     finisher = Finisher(codec, losses_from(options, codec.config.sample_rate), options)
-    if found == state and loaded.get("kind") != options["discriminator"]:
+    kind = options["discriminator"] if finisher.judge else None
+    if found == state and loaded.get("kind") != kind:
         raise click.ClickException(
-            f"{state}: no run against {options['discriminator']!r}; start from it with --init"
+            f"{state}: no run against {kind!r}; start from it with --weights"
         )
     finisher.restore(loaded, weights_only=found != state)
-    sources = read_corpus(options["corpus"])
-    segment = round(options["segment"] * codec.config.frame_rate) * codec.config.hop
-    sampler = Sampler(sources, segment, options["seed"], options["music"])
+    corpus, hours, music = (options[name] for name in ("corpus", "code_hours", "music"))
+    share = slice(rank, None, options["workers"])
+    recordings = cached_codes(
+        Recording, model, corpus, options["codes"], 3600 * hours, music, share
+    )
+    frames = round(options["segment"] * codec.config.frame_rate)
+    sampler = CodedSampler(recordings, model.codebooks, codec.config, frames)
 
-    def draw() -> Tensor:
+    def draw() -> Batch:
         """Each step and process has its own seed, so that a resumed run draws what it would have
         drawn without the interruption."""
-        seed = (options["seed"], rank, finisher.step)
-        finisher.random = sampler.random = np.random.default_rng(seed)
+        torch.manual_seed(options["seed"] + finisher.step)
+        sampler.random = np.random.default_rng((options["seed"], rank, finisher.step))
         return sampler.batch(options["batch"])
 
-    run_steps(finisher, draw, listening_clips(sources), run, first=rank == 0)
+    clips = listening_clips(read_corpus(corpus))
+    run_steps(finisher, draw, clips, options["run"], first=rank == 0)
 
 
 if __name__ == "__main__":

@@ -62,8 +62,9 @@ def start_trims(
         latents, gains, original = codec.encoder(pcm, History())
         stages = as_encoded(codec.config.stages, random)(gains)
         quantized = codec.quantizer(latents, stages)[0]
-        decoded = codec.decoder.coefficients(quantized, gains, stages, History())
-        news = codec.trims.news(codec.wanted_trims(original, decoded))
+        history, energies = History(), codec.decoder.bands.energies(original)
+        decoded = codec.decoder.coefficients(quantized, gains, stages, history)
+        news = codec.trims.news(codec.wanted_trims(energies, decoded, history))
         found.append(news[trim_counts(stages * (gains > 20), codec.config) > 0])
     codec.trims.fit(torch.cat(found)[:count], batch_spans)
     codec.train()
@@ -88,13 +89,13 @@ class Trainer(Training):
         if not weights_only:
             self.optimizer.load_state_dict(state["optimizer"])
 
-    def train_step(self, pcm: Tensor) -> tuple[dict[str, float], Tensor]:
+    def train_step(self, batch: Tensor) -> tuple[dict[str, float], Tensor]:
         peak, floor = (self.options[name] for name in ("rate", "floor"))
         rate = learning_rate(self.step, self.course, peak, floor)
         set_rate(self.optimizer, rate)
         for quantizer in (self.codec.quantizer, self.codec.trims):
             quantizer.decay = codebook_decay(rate / peak)
-        pcm = pcm.to(self.device)
+        pcm = batch.to(self.device)
         coded = self.codec(pcm, as_encoded(self.codec.config.stages, self.random))
         parts = self.losses(pcm, coded.output.float(), coded.commitment, coded.trims)
         self.optimizer.zero_grad(set_to_none=True)

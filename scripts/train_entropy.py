@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ class Trainer:
         return float(bits.detach())
 
 
-def stage_bits(model: LearnedModel, segments: list[Segment], seed: int) -> np.ndarray:
+def stage_bits(model: LearnedModel, segments: Sequence[Segment], seed: int) -> np.ndarray:
     """Sum of bits and number of codes [2, N] of held-out segments, by the exact model."""
     random = np.random.default_rng(seed)
     found = np.zeros((2, model.shape[0]))
@@ -128,7 +129,7 @@ def main(**options: Any) -> None:
     out.mkdir(parents=True, exist_ok=True)
     model = load_checkpoint(options["model"])
     codes = options["codes"] or out / "codes"
-    segments = cached_codes(model, options["corpus"], codes, 3600 * options["hours"])
+    segments = cached_codes(Segment, model, options["corpus"], codes, 3600 * options["hours"])
     trainer = Trainer(model, segments, DESIGNS[options["design"]], options)
     if (out / "state.pt").exists():
         trainer.restore(torch.load(out / "state.pt", weights_only=True))
@@ -160,7 +161,7 @@ def train(trainer: Trainer, out: Path, options: dict[str, Any]) -> None:
     save(trainer.state(), out / "state.pt")
 
 
-def finish(trainer: Trainer, held_out: list[Segment], out: Path) -> None:
+def finish(trainer: Trainer, held_out: Sequence[Segment], out: Path) -> None:
     """Export, measure on what was held out, and write the tensors."""
     model = trainer.model
     tensors = trainer.net.export(model.codebooks, model.tables)

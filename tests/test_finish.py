@@ -16,24 +16,30 @@ import torch
 import export
 from finish import main
 from nacli.checkpoint import load_checkpoint
+from nacli.config import ModelConfig
 from nacli.metrics import brightness
 from training.adversarial import Balance, deceiving_loss, feature_loss, mean_scores, telling_loss
+from training.codec import Codec, alike
 from training.discriminators import FrameDiscriminator, SpectrumDiscriminator, compressed_spectrum
+from training.states import load_state
 from training_run import make_run, run_command, ship
+
+SHIPPED = "shipped.safetensors"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     make_run(tmp_path)
+    ship(tmp_path / "run" / "state.pt", tmp_path / SHIPPED)
     threads = torch.get_num_threads()
     yield tmp_path
     torch.set_num_threads(threads)
 
 
 def finish(folder: Path, run: str, *options: str) -> dict[str, Any]:
-    """Run the command from the state of a training; the state that it leaves."""
-    paths = {"corpus": "corpus", "run": run, "init": "run/state.pt"}
-    return run_command(main, folder, paths, options)
+    """Run the command from a checkpoint; the state that it leaves."""
+    paths = {"corpus": "corpus", "run": run, "init": SHIPPED, "codes": "codes"}
+    return run_command(main, folder, paths, ["--code-hours", "0.01", *options])
 
 
 def assert_same(first: Any, second: Any) -> None:
@@ -51,10 +57,15 @@ def assert_same(first: Any, second: Any) -> None:
         assert first == second
 
 
-@pytest.mark.parametrize(("kind", "width"), [(FrameDiscriminator, 16), (SpectrumDiscriminator, 4)])
-def test_a_discriminator_gives_a_verdict_of_each_scale_and_learns(kind: Any, width: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "sizes", "width"),
+    [(FrameDiscriminator, (64, 128), 16), (SpectrumDiscriminator, ((64, 33), (128, 50)), 4)],
+)
+def test_a_discriminator_gives_a_verdict_of_each_scale_and_learns(
+    kind: Any, sizes: Any, width: int
+) -> None:
     torch.manual_seed(0)
-    discriminator, original = kind((64, 128), width), torch.randn(2, 1200)
+    discriminator, original = kind(sizes, width), torch.randn(2, 1200)
     decoded = torch.nn.functional.avg_pool1d(original[:, None], 5, 1, 2)[:, 0].requires_grad_()
     verdicts = discriminator(original, decoded)
     assert len(verdicts) == 2
@@ -111,14 +122,14 @@ def test_the_balance_makes_gradients_as_long_as_asked() -> None:
 
 
 def test_only_the_decoder_moves_and_only_after_the_warmup(folder: Path) -> None:
-    before = torch.load(folder / "run" / "state.pt", weights_only=True)["codec"]
+    before = load_state(folder / SHIPPED, "cpu")["codec"]
     alone = finish(folder, "alone", "--steps", "2", "--warmup", "2")
     assert_same(alone["codec"], before)
     after = finish(folder, "both", "--steps", "4", "--warmup", "2", "--listen-steps", "4")
     moved = {
         name for name, tensor in after["codec"].items() if not torch.equal(tensor, before[name])
     }
-    assert moved and all(name.startswith("decoder.") for name in moved)
+    assert moved and all(name.startswith(("decoder.", "trims.")) for name in moved)
     assert "decoder.layers.0.reduce.weight" in moved
     for name, tensor in after["discriminator"].items():
         assert not torch.equal(tensor, alone["discriminator"][name]), name
@@ -150,30 +161,56 @@ def test_a_resumed_run_ends_like_one_without_interruption(folder: Path, options:
 def test_a_state_of_something_else_is_refused(folder: Path) -> None:
     (folder / "other").mkdir()
     shutil.copy(folder / "run" / "state.pt", folder / "other")
-    with pytest.raises(click.ClickException, match="start from it with --init"):
+    with pytest.raises(click.ClickException, match="start from it with --weights"):
         finish(folder, "other", "--steps", "1")
-    with pytest.raises(click.UsageError, match="--init"):
-        main.main(["--run", str(folder / "none")], standalone_mode=False)
-    assert not (folder / "none").exists()
+
+
+def test_without_discriminators_the_decoder_just_learns(folder: Path) -> None:
+    state = finish(folder, "alone", "--steps", "2", "--adversarial", "0", "--features", "0")
+    assert "discriminator" not in state
+    moved = finish(folder, "alone", "--steps", "3", "--adversarial", "0", "--features", "0")
+    name = "decoder.layers.0.reduce.weight"
+    assert not torch.equal(state["codec"][name], moved["codec"][name])
+    rows = [json.loads(line) for line in (folder / "alone" / "log.jsonl").read_text().splitlines()]
+    assert all("telling" not in row and row["reconstruction"] > 0 for row in rows)
+
+
+def test_a_decoder_grows(folder: Path) -> None:
+    """Frames ahead change nothing before they have learned."""
+    (folder / "more.json").write_text('{"lookahead": 2}')
+    (folder / "other.json").write_text('{"latent_dim": 12}')
+    more = ["--config", str(folder / "more.json"), "--adversarial", "0", "--features", "0"]
+    state = finish(folder, "grown", *more, "--steps", "1", "--rate", "1e-9")
+    assert state["config"]["lookahead"] == 2
+    codecs = []
+    for found in (load_state(folder / SHIPPED, "cpu"), state):
+        codecs.append(Codec(ModelConfig.from_json(found["config"])))
+        codecs[-1].load_state_dict(found["codec"])
+    pcm = 0.1 * torch.randn(1, 40 * 320, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        plain, grown = (codec.eval()(pcm, alike(4)).output for codec in codecs)
+    assert plain.shape == grown.shape
+    torch.testing.assert_close(grown[:, 6400:], plain[:, 6400:], atol=0.02, rtol=0)
+    with pytest.raises(click.ClickException, match="differs in more"):
+        finish(folder, "other", "--config", str(folder / "other.json"), "--steps", "1")
 
 
 @pytest.mark.parametrize("last", [False, True])
 def test_a_finished_decoder_goes_into_the_shipped_checkpoint(folder: Path, last: bool) -> None:
-    shipped, made = folder / "shipped.safetensors", folder / "made.safetensors"
-    ship(folder / "run" / "state.pt", shipped)
-    init = shipped if last else folder / "run" / "state.pt"
-    state = finish(
-        folder, "done", "--steps", "3", "--warmup", "0", "--rate", "0.05", "--init", str(init)
-    )
+    shipped, made = folder / SHIPPED, folder / "made.safetensors"
+    weights = [] if last else ["--weights", str(folder / "run" / "state.pt")]
+    state = finish(folder, "done", "--steps", "3", "--warmup", "0", "--rate", "0.05", *weights)
     given = {"state": folder / "done" / "state.pt", "out": made, "decoder-for": shipped}
+    given["corpus"] = folder / "corpus"
     paths = [text for name, path in given.items() for text in (f"--{name}", str(path))]
-    options = ["--levels", "0", *(["--last"] if last else [])]
+    options = ["--levels", "0", "--packets", "3", *(["--last"] if last else [])]
     export.main.main([*paths, *options], standalone_mode=False)
     before, after = load_checkpoint(shipped), load_checkpoint(made)
-    assert after.codebooks.digest == before.codebooks.digest
     for name, tensor in before.tensors.items():
-        if not name.startswith("decoder."):
+        if not name.startswith(("decoder.", "trims.", "entropy.trims")):
             np.testing.assert_array_equal(after.tensors[name], tensor)
+    assert after.codebooks.trims and before.codebooks.trims
+    assert after.codebooks.trims.digest != before.codebooks.trims.digest
     name = "decoder.layers.0.reduce.weight"
     expected = state["codec"][name] if last else state["average"][name]
     np.testing.assert_array_equal(after.tensors[name], expected.half().numpy())

@@ -32,7 +32,9 @@ def make_segments(count: int = 3) -> list[Segment]:
         first = random.integers(0, CONFIG.codebook_size, frames // 4).repeat(4)
         codes = np.stack([(first + 3 * stage) % CONFIG.codebook_size for stage in range(stages)], 1)
         gains = (50 + random.integers(-3, 4, frames)).astype(np.int32)
-        segments.append(Segment(gains, np.stack([codes] * stages).astype(np.int16)))
+        segments.append(
+            Segment(gains.astype(np.uint8), np.stack([codes] * stages).astype(np.int16))
+        )
     return segments
 
 
@@ -74,10 +76,10 @@ def test_codes_are_made_once(tmp_path: Path) -> None:
     np.save(tmp_path / "noise.npy", pcm)
     row = {"name": "noise", "kind": "speech", "file": "noise.npy"}
     (tmp_path / "index.json").write_text(json.dumps([row]))
-    first = cached_codes(MODEL, tmp_path, tmp_path / "codes", 100)
+    first = cached_codes(Segment, MODEL, tmp_path, tmp_path / "codes", 100)
     assert len(first) == CHUNK
     (tmp_path / "index.json").write_text("[]")
-    again = cached_codes(MODEL, tmp_path, tmp_path / "codes", 100)
+    again = cached_codes(Segment, MODEL, tmp_path, tmp_path / "codes", 100)
     np.testing.assert_array_equal(again[0].paths, first[0].paths)
     packets = list(first[0].packets(random))
     assert [len(packet.gains) for packet in packets] == [75] * 8

@@ -133,8 +133,11 @@ def test_a_newer_decoder_is_taken_for_the_same_codes_only() -> None:
     kept: Tensors = {"codebooks.entries": codebooks.entries, "codebooks.scales": codebooks.scales}
     shipped: Tensors = {**weights, **kept, "entropy.x": np.ones(1)}
     newer: Tensors = {**weights, "decoder.b": np.zeros(3, np.float16)}
-    made = with_decoder(shipped, newer, codebooks)
-    assert made.keys() == shipped.keys() and not made["decoder.b"].any()
+    shipped["decoder.old"] = np.ones(1, np.float16)
+    trims = Codebooks.from_vectors(np.ones((1, 2, 4), np.float32))
+    made = with_decoder(shipped, newer, Codebooks(codebooks.entries, codebooks.scales, trims))
+    assert "decoder.old" not in made and not made["decoder.b"].any()
+    assert made["trims.entries"] is trims.entries
     with pytest.raises(click.ClickException, match=r"another encoder\.a"):
         with_decoder(shipped, {**newer, "encoder.a": np.zeros(2, np.float16)}, codebooks)
 

@@ -52,16 +52,27 @@ class Codec(nn.Module):
 
     def forward(self, pcm: Tensor, allocate: Allocation) -> Coded:
         """Samples [B, T] there and back, with as many stages as `allocate` gives each frame."""
-        hop, bands, history = self.config.hop, self.decoder.bands, History()
-        latents, gains, original = self.encoder(torch.nn.functional.pad(pcm, (0, hop)), History())
+        late = self.config.hop * (1 + self.config.lookahead)
+        latents, gains, original = self.encoder(torch.nn.functional.pad(pcm, (0, late)), History())
         counts = allocate(gains)
         quantized, codes, commitment = self.quantizer(latents, counts)
-        decoded = self.decoder.coefficients(quantized, gains, counts, history)
-        wanted = self.wanted_trims(original, decoded)
+        energies = self.decoder.bands.energies(original.detach())
+        output, wanted = self.decode(quantized, gains, counts, energies)
+        heard = counts[:, : counts.shape[1] - self.config.lookahead]
+        return Coded(output[:, late:], codes, commitment, wanted.square().mean(), heard)
+
+    def decode(
+        self, latents: Tensor, gains: Tensor, counts: Tensor, energies: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Latents [B, F, D], gains and stage counts [B, F], and the original's energies of bands
+        [B, F, bands], to samples [B, F * hop], as late as the Decoder's, and the trims that they
+        would have needed [B, S, bands]."""
+        bands, history = self.decoder.bands, History()
+        decoded = self.decoder.coefficients(latents, gains, counts, history)
+        wanted = self.wanted_trims(energies, decoded, history)
         trims, *_ = self.trims(wanted.detach(), trim_counts(counts * (gains > 0), self.config))
         trimmed = bands.trim(decoded, bands.spread(trims, gains.shape[1]))
-        output = self.decoder.inverse_transform(trimmed, history)
-        return Coded(output[:, hop:], codes, commitment, wanted.square().mean(), counts)
+        return self.decoder.inverse_transform(trimmed, history), wanted
 
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
         """Take what a checkpoint has of a codec that was trained with so many frames in a batch."""
@@ -76,11 +87,10 @@ class Codec(nn.Module):
             spans = batch_frames // self.config.trim_frames
             self.trims.adopt(torch.from_numpy(model.codebooks.trims.vectors), spans)
 
-    def wanted_trims(self, original: Tensor, decoded: Tensor) -> Tensor:
+    def wanted_trims(self, energies: Tensor, decoded: Tensor, history: History) -> Tensor:
         """What would correct the bands of decoded coefficients [B, F, hop], [B, S, bands]."""
-        bands = self.decoder.bands
-        first, second = (bands.energies(x.float()) for x in (original.detach(), decoded))
-        return bands.wanted(first, second)
+        bands, original = self.decoder.bands, self.decoder.lookahead.delayed(energies, history)
+        return bands.wanted(original, bands.energies(decoded.float()))
 
 
 def trim_counts(counts: Tensor, config: ModelConfig) -> Tensor:

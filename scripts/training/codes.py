@@ -1,4 +1,4 @@
-"""Codes of the frozen quantiser over the corpus, cached: what the entropy model is trained on.
+"""Codes of the frozen quantiser over the corpus, cached: what entropy model and Decoder learn from.
 
 A segment is kept with the best path of every depth, so that any allocation can be drawn from it.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from nacli.entropy import ChannelCodes
 from nacli.quantize import search, select
 from nacli.refine import average_costs
 from training.codec import draw_level
-from training.corpus import Sampler, read_corpus, validation_clips
+from training.corpus import MUSIC, Sampler, read_corpus, validation_clips
 
 SEGMENT_SECONDS = 8
 CHUNK = 15
@@ -32,59 +33,85 @@ CHUNK = 15
 class Segment:
     """A stretch of one channel: gains [F] and the best paths [N, F, N] of `search`."""
 
-    gains: NDArray[np.int32]
+    gains: NDArray[np.uint8]
     paths: NDArray[np.int16]
 
+    def draw(self, part: slice, random: np.random.Generator) -> ChannelCodes:
+        """Its frames in a part, at a random level, the low ones more often."""
+        gains, stages = self.gains[part].astype(np.int32), self.paths.shape[0]
+        counts = packet_counts(gains[None], (draw_level(stages, random),), stages)[0]
+        return ChannelCodes(gains, select(self.paths[:, part].astype(np.int32), counts), counts)
+
     def packets(self, random: np.random.Generator, frames: int = 75) -> Iterator[ChannelCodes]:
-        """Its packets, each at a random level, the low ones more often."""
-        stages = self.paths.shape[0]
+        """Its packets."""
         for start in range(0, len(self.gains), frames):
-            part = slice(start, start + frames)
-            gains = self.gains[part]
-            counts = packet_counts(gains[None], (draw_level(stages, random),), stages)[0]
-            yield ChannelCodes(gains, select(self.paths[:, part].astype(np.int32), counts), counts)
+            yield self.draw(slice(start, start + frames), random)
 
 
-def cached_codes(model: Model, corpus: Path, folder: Path, seconds: float) -> list[Segment]:
-    """Segments of the corpus; files that `folder` has already are not made again."""
-    folder = folder / model.codebooks.digest.hex()
+@dataclass(frozen=True)
+class Recording(Segment):
+    """A segment and what it was made of: samples [F * hop] and energies of bands [F, bands]."""
+
+    pcm: NDArray[np.int16]
+    energies: NDArray[np.float32]
+
+
+Kind = TypeVar("Kind", bound=Segment)
+
+
+def cached_codes(
+    kind: type[Kind],
+    model: Model,
+    corpus: Path,
+    folder: Path,
+    seconds: float,
+    music: float = MUSIC,
+    share: slice = slice(None),
+) -> list[Kind]:
+    """Segments of the corpus; files that `folder` has already are not made again. `share` says
+    which of the files are this process's."""
+    folder = folder / f"{model.codebooks.digest.hex()}-{music:g}"
     folder.mkdir(parents=True, exist_ok=True)
     sources, segments = read_corpus(corpus), []
     samples = SEGMENT_SECONDS * model.config.sample_rate
-    chunks = range(-(-int(seconds) // (SEGMENT_SECONDS * CHUNK)))
+    chunks = range(-(-int(seconds) // (SEGMENT_SECONDS * CHUNK)))[share]
     for chunk in tqdm(chunks, desc="codes", unit="chunk", disable=None):
         path = folder / f"{chunk:04}.npz"
         if not path.exists():
-            clips = Sampler(sources, samples, seed=1000 + chunk).batch(CHUNK).numpy()
+            clips = Sampler(sources, samples, 1000 + chunk, music).batch(CHUNK).numpy()
             _write(path, [analyze(model, clip) for clip in clips])
-        segments += _read(path)
+        segments += _read(kind, path)
     return segments
 
 
-def held_out_codes(model: Model, corpus: Path, kind: str, clips: int) -> list[Segment]:
+def held_out_codes(model: Model, corpus: Path, kind: str, clips: int) -> list[Recording]:
     """Segments of what training never sees."""
     found = validation_clips(read_corpus(corpus), kind, SEGMENT_SECONDS, clips)
     return [analyze(model, clip) for clip in found]
 
 
-def analyze(model: Model, pcm: NDArray[np.float32]) -> Segment:
+def analyze(model: Model, pcm: NDArray[np.float32]) -> Recording:
     """Samples [T] at 24 kHz to a segment; what is left over of a hop is not taken."""
     hop = model.config.hop
     pcm = pcm[: len(pcm) // hop * hop]
-    latents, gains, _ = model.networks.analyze(pcm[None], model.networks.new_history())
+    latents, gains, energies = model.networks.analyze(pcm[None], model.networks.new_history())
     costs = average_costs(model.codebooks, model.tables, EAGERNESS)
     paths = search(latents[0], model.codebooks, model.codebooks.stages, costs=costs).paths
-    return Segment(gains[0], paths.astype(np.int16))
+    sound = np.rint(pcm * 32767).astype(np.int16)
+    return Recording(gains[0].astype(np.uint8), paths.astype(np.int16), sound, energies[0])
 
 
-def _write(path: Path, segments: list[Segment]) -> None:
+def _write(path: Path, segments: list[Recording]) -> None:
     """Beside, then renamed: an interruption leaves no half file."""
-    partial = path.with_suffix(".partial.npz")
-    gains = np.stack([segment.gains for segment in segments])
-    np.savez(partial, gains=gains, paths=np.stack([segment.paths for segment in segments]))
+    partial = path.with_suffix(f".{os.getpid()}.npz")
+    columns = {f.name: [getattr(s, f.name) for s in segments] for f in fields(Recording)}
+    stacked: dict[str, Any] = {name: np.stack(column) for name, column in columns.items()}
+    np.savez(partial, **stacked)
     os.replace(partial, path)
 
 
-def _read(path: Path) -> list[Segment]:
+def _read(kind: type[Kind], path: Path) -> list[Kind]:
+    """Only what this kind of segment has."""
     with np.load(path) as stored:
-        return [Segment(*pair) for pair in zip(stored["gains"], stored["paths"], strict=True)]
+        columns = [stored[field.name] for field in fields(kind)]
+        return [kind(*row) for row in zip(*columns, strict=True)]

@@ -85,9 +85,14 @@ class Training(ABC):
         else:
             self.step, self.seconds = state["step"], state["seconds"]
 
+    def samples(self, batch: Any) -> int:
+        """How many samples a batch has."""
+        return int(batch.numel())
+
     @abstractmethod
-    def train_step(self, pcm: Tensor) -> tuple[dict[str, float], Tensor]:
-        """Learn from samples [B, T]: the losses by name, and the codes [K, M]."""
+    def train_step(self, batch: Any) -> tuple[dict[str, float], Tensor]:
+        """Learn from a batch, samples [B, T] if nothing else is said: the losses by name, and the
+        codes [K, M]."""
 
 
 def start_run(work: Callable[[int, dict[str, Any]], None], options: dict[str, Any]) -> None:
@@ -104,7 +109,7 @@ def listening_clips(sources: list[Source]) -> np.ndarray:
 
 
 def run_steps(
-    training: Training, draw: Callable[[], Tensor], clips: np.ndarray, run: Path, first: bool
+    training: Training, draw: Callable[[], Any], clips: np.ndarray, run: Path, first: bool
 ) -> None:
     """Steps on what `draw` gives until the last or until the time is up; only the first process
     logs, listens and saves."""
@@ -119,11 +124,11 @@ def run_steps(
     )
     while not training.done:
         began = time.monotonic()
-        pcm = draw()
-        parts, codes = training.train_step(pcm)
+        batch = draw()
+        parts, codes = training.train_step(batch)
         training.seconds = agree(training.seconds + time.monotonic() - began)
         bar.update()
-        samples = pcm.numel() * options["workers"]
+        samples = training.samples(batch) * options["workers"]
         log.add(training.step, training.seconds, parts, codes, samples)
         if first and training.step % options["listen_steps"] == 0:
             listen(training.result, clips, run / "listen", training.step)
