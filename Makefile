@@ -71,7 +71,8 @@ entropy: venv
 	$(BIN)/python scripts/attach_entropy.py --entropy runs/entropy/entropy.safetensors
 
 # After `model`: the Decoder against discriminators. Codes and entropy model stay. More options
-# go into FINISH, as `--hours 4` or `--discriminator spectra` on a GPU.
+# go into FINISH, as `--hours 4`, or `--discriminator spectra` on a GPU or a CPU that has units for
+# bfloat16.
 finish: venv
 	$(BIN)/python scripts/finish.py --init models/nacli-24k.safetensors --run runs/finish \
 		--batch 6 --workers 2 $(FINISH)
