@@ -90,6 +90,15 @@ def test_codebooks_follow_what_they_are_given_unless_frozen() -> None:
     assert quantizer.codebooks.mean() > 2  # unused codes died and restarted
 
 
+def test_every_stage_moves_whatever_a_batch_uses() -> None:
+    """Several processes sum what each has found, stage by stage: none may leave one out."""
+    quantizer = ResidualQuantizer(stages=3, size=4, dim=2)
+    quantizer.fit(torch.randn(64, 2, generator=torch.Generator().manual_seed(0)), batch_frames=16)
+    before = quantizer.counts.clone()
+    quantizer(torch.randn(1, 16, 2), torch.ones(1, 16, dtype=torch.long))
+    assert (quantizer.counts != before).any(1).all()
+
+
 def test_grouped_stages_stay_in_their_dimensions_and_search_alike() -> None:
     torch.manual_seed(0)
     quantizer = ResidualQuantizer(stages=4, size=8, dim=6, groups=2)

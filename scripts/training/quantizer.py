@@ -109,7 +109,9 @@ class ResidualQuantizer(nn.Module):
         limit = stages.reshape(-1, 1)
         total, commitment, codes = torch.zeros_like(flat), flat.new_zeros(()), []
         found: list[tuple[Tensor, Tensor]] = []
-        for stage in range(int(stages.max())):
+        learns = self.training and not self.frozen
+        # processes move their codebooks together, so all of them must come to every stage
+        for stage in range(len(self.codebooks) if learns else int(stages.max())):
             residual = (flat - total).detach() * self.used[stage]
             code = nearest(residual, self.codebooks[stage])
             found.append((residual, code))
@@ -117,7 +119,7 @@ class ResidualQuantizer(nn.Module):
             total = total + self.codebooks[stage][code] * active
             commitment = commitment + ((flat - total).square() * active).mean()
             codes.append(code)
-        if self.training and not self.frozen:
+        if learns:
             self._update(found)
         quantized = (flat + (total - flat).detach()).view(shape)
         rows = torch.stack(codes) if codes else flat.new_zeros(0, len(flat), dtype=torch.long)
