@@ -39,8 +39,8 @@ class PostProcess:
     def process(self, pcm: Floats, gains: Integers, counts: Integers) -> Floats:
         """Network output [C, F * hop] with its gains and stages [C, F] to finished samples, same
         shape."""
-        gains, self._gains_ahead = _delayed(self._gains_ahead, gains)
-        counts, self._counts_ahead = _delayed(self._counts_ahead, counts)
+        gains, self._gains_ahead = delayed(self._gains_ahead, gains)
+        counts, self._counts_ahead = delayed(self._counts_ahead, counts)
         heard = self._harmonics.process(self._offset.process(pcm))
         heard = self._levels.process(heard, counts)
         return np.clip(heard * self._gate(gains), -1.0, 1.0)
@@ -67,7 +67,7 @@ class PostProcess:
         return envelope.reshape(len(gains), -1).astype(np.float32)
 
 
-def _delayed(before: Integers, now: Integers) -> tuple[Integers, Integers]:
-    """Values [C, F] as late as there are any from before, and those that wait."""
-    joined = np.concatenate([before, now], axis=1)
-    return joined[:, : now.shape[1]], joined[:, now.shape[1] :]
+def delayed(before: Integers, now: Integers) -> tuple[Integers, Integers]:
+    """Values [..., F] as late as there are any from before, and those that wait."""
+    joined = np.concatenate([before, now], axis=-1)
+    return joined[..., : now.shape[-1]], joined[..., now.shape[-1] :]

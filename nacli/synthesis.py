@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nacli.checkpoint import Model
 from nacli.entropy import ChannelCodes
-from nacli.postprocess import PostProcess
+from nacli.postprocess import PostProcess, delayed
 from nacli.quantize import Codebooks, dequantize
 from nacli.trims import dequantize_trims
 
@@ -101,6 +101,5 @@ class Synthesizer:
         return self._process(pcm, gains, counts)
 
     def _process(self, pcm: Floats, gains: Integers, counts: Integers) -> Floats:
-        joined = np.concatenate([self._waiting, np.stack([gains, counts])], axis=2)
-        late, self._waiting = np.split(joined, [gains.shape[1]], axis=2)
+        late, self._waiting = delayed(self._waiting, np.stack([gains, counts]))
         return self._post.process(pcm, late[0], late[1]).T

@@ -119,7 +119,7 @@ class Finisher(Training):
             verdicts = self.judge(batch.target / level, heard)
             found = {"adversarial": deceiving_loss(verdicts), "features": feature_loss(verdicts)}
             pulls |= {name: loss for name, loss in found.items() if name in self.asked}
-            row |= self.judge.learn(verdicts, self.course)
+            row |= self.judge.learn(verdicts, self.step, self.course)
         if learning:
             self._move_decoder(made, trims, self._pull(pulls, heard) / level)
         self.step += 1
@@ -155,7 +155,6 @@ class Judge:
         self.discriminator = DISCRIMINATORS[options["discriminator"]]().to(device)
         self.weights = list(self.discriminator.parameters())
         self.optimizer = torch.optim.AdamW(self.weights, betas=BETAS, weight_decay=0.01)
-        self.step = 0
 
     def __call__(self, original: Tensor, decoded: Tensor) -> list[Verdict]:
         verdicts: list[Verdict] = self.discriminator(original, decoded)
@@ -166,27 +165,23 @@ class Judge:
             "kind": self.options["discriminator"],
             "discriminator": self.discriminator.state_dict(),
             "judge_optimizer": self.optimizer.state_dict(),
-            "judge_step": self.step,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimizer.load_state_dict(state["judge_optimizer"])
-        self.step = state["judge_step"]
 
-    def learn(self, verdicts: list[Verdict], course: float) -> dict[str, float]:
+    def learn(self, verdicts: list[Verdict], step: int, course: float) -> dict[str, float]:
         """Move by what it said; leaves the graph for the Decoder."""
         telling = telling_loss(verdicts)
         gradients = torch.autograd.grad(telling, self.weights, retain_graph=True)
-        set_rate(
-            self.optimizer, learning_rate(self.step, course, self.options["discriminator_rate"])
-        )
+        rate = learning_rate(step, course, self.options["discriminator_rate"])
+        set_rate(self.optimizer, rate)
         for weight, gradient in zip(self.weights, gradients, strict=True):
             weight.grad = gradient
         average_gradients(self.weights)
         nn.utils.clip_grad_norm_(self.weights, 5.0, error_if_nonfinite=True)
         self.optimizer.step()
-        self.step += 1
         original, decoded = mean_scores(verdicts)
         told = {"score_original": original, "score_decoded": decoded}
         return {"telling": float(telling.detach()), **told}
