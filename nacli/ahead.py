@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from functools import cache
+from queue import SimpleQueue
+from threading import Thread
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -21,7 +24,9 @@ def ahead(items: Iterator[T], count: int = 1) -> Iterator[T]:
     """
 
     def submit() -> Future[object]:
-        return _worker().submit(next, items, _END)
+        future: Future[object] = Future()
+        _tasks().put((future, lambda: next(items, _END)))
+        return future
 
     made = deque(submit() for _ in range(count))
     try:
@@ -33,6 +38,39 @@ def ahead(items: Iterator[T], count: int = 1) -> Iterator[T]:
         # whoever has had enough finds the source at rest
 
 
+Task = tuple[Future[object], Callable[[], object]]
+
+
 @cache
-def _worker() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1)
+def _tasks() -> SimpleQueue[Task | None]:
+    """What the thread is to do, None when Python exits. It is not an executor's: for such a one
+    Python would wait for ever where a signal came while it started."""
+    tasks: SimpleQueue[Task | None] = SimpleQueue()
+    thread = Thread(target=_work, args=(tasks,), daemon=True)
+    thread.start()
+    atexit.register(_end, thread, tasks)
+    return tasks
+
+
+def _end(thread: Thread, tasks: SimpleQueue[Task | None]) -> None:
+    """What it holds would still be in use when libraries go."""
+    tasks.put(None)
+    thread.join()
+
+
+def _work(tasks: SimpleQueue[Task | None]) -> None:
+    while _do(tasks.get()):  # in a frame of its own: what waits holds on to nothing
+        pass
+
+
+def _do(task: Task | None) -> bool:
+    """Whether there will be more."""
+    if task is None:
+        return False
+    future, make = task
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(make())
+        except BaseException as error:  # who waits for it raises it
+            future.set_exception(error)
+    return True

@@ -17,6 +17,14 @@ def exit_on_signals() -> None:
             signal.signal(number, _exit)
 
 
+def end_on_signals() -> None:
+    """End as any process would: all is cleaned up. While Python itself exits, an exception would be
+    lost, and its wait for threads, once interrupted, would never end."""
+    for number in (*ENDING, signal.SIGINT):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _exit(number: int, _: object) -> NoReturn:
     for each in ENDING:  # another one would interrupt the cleaning up
         signal.signal(each, lambda *_: None)

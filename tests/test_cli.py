@@ -299,6 +299,25 @@ def shipped() -> bool:
         return False
 
 
+LATE_SIGNAL = """
+import os, signal, threading
+from nacli.ahead import ahead
+from nacli.cli import main
+
+list(ahead(iter([1])))  # leaves a thread
+threading._register_atexit(lambda: os.kill(os.getpid(), signal.{name}))
+main(["info", "{path}"])
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_while_python_exits_ends_it(name: str) -> None:
+    code = LATE_SIGNAL.format(name=name, path=Path(__file__).parent / "golden" / "empty.nac")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert done.returncode == -getattr(signal, name), done.stderr
+    assert b"duration" in done.stdout
+
+
 def test_the_shipped_model_there_and_back(tmp_path: Path) -> None:
     assert shipped(), "there is no checkpoint in models/"
     write_tone(tmp_path / "x.wav")

@@ -12,7 +12,7 @@ import click
 
 from nacli import __version__
 from nacli.errors import PIPE_CLOSED, NacliError, WriteFailed, exit_code
-from nacli.signals import exit_on_signals
+from nacli.signals import end_on_signals, exit_on_signals
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -33,6 +33,8 @@ class Nacli(click.Group):
         except OSError as error:  # of inputs and outputs that have names, all are NacliErrors
             name = error.filename or "standard output"
             _leave_stdout(report(WriteFailed(f"{name}: {error.strerror or error}")))
+        finally:
+            end_on_signals()
 
 
 @click.group(cls=Nacli, context_settings={"help_option_names": ["-h", "--help"]})
