@@ -20,7 +20,12 @@ from nacli.config import ModelConfig
 from nacli.metrics import brightness
 from training.adversarial import Balance, deceiving_loss, feature_loss, mean_scores, telling_loss
 from training.codec import Codec, alike
-from training.discriminators import FrameDiscriminator, SpectrumDiscriminator, compressed_spectrum
+from training.discriminators import (
+    BandDiscriminator,
+    FrameDiscriminator,
+    SpectrumDiscriminator,
+    compressed_spectrum,
+)
 from training.states import load_state
 from training_run import make_run, run_command, ship
 
@@ -59,7 +64,11 @@ def assert_same(first: Any, second: Any) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "sizes", "width"),
-    [(FrameDiscriminator, (64, 128), 16), (SpectrumDiscriminator, ((64, 33), (128, 50)), 4)],
+    [
+        (FrameDiscriminator, (64, 128), 16),
+        (SpectrumDiscriminator, ((64, 33), (128, 50)), 4),
+        (BandDiscriminator, ((64, 12), (128, 16)), 4),
+    ],
 )
 def test_a_discriminator_gives_a_verdict_of_each_scale_and_learns(
     kind: Any, sizes: Any, width: int
