@@ -43,8 +43,11 @@ baseline: venv
 	$(BIN)/nacli bench tests/data --seconds 3 --bitrate 3 --metrics mel,stft,si_sdr,level \
 		--save tests/data/baseline.json -f
 
+# Of the Decoder alone, on codes as the encoder finds them.
+ALONE = --workers 2 --batch 8 --rate 3e-4 --adversarial 0 --features 0 --music 0.2 --code-hours 6.6
+
 # The shipped checkpoint from nothing: corpus, training, probability tables, export, entropy model,
-# post-filter.
+# the Decoder alone, post-filter.
 model: venv
 	$(BIN)/python scripts/corpus.py --part-one $(CORPUS) --out data/corpus
 	$(BIN)/python scripts/train.py --run runs/decoder --steps 400 --batch 6 --workers 2 \
@@ -61,6 +64,10 @@ model: venv
 		--out runs/model.pt
 	$(BIN)/python scripts/export.py --state runs/model.pt
 	$(MAKE) entropy
+	$(BIN)/python scripts/finish.py --run runs/alone --hours 0.7 $(ALONE)
+	$(BIN)/python scripts/finish.py --run runs/levels --weights runs/alone/state.pt --hours 0.65 $(ALONE)
+	$(BIN)/python scripts/export.py --state runs/alone/state.pt --state runs/levels/state.pt \
+		--decoder-for models/nacli-24k.safetensors
 	$(BIN)/python scripts/train_postfilter.py
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline
@@ -70,9 +77,8 @@ entropy: venv
 	$(BIN)/python scripts/train_entropy.py --out runs/entropy --hours 2.5 --steps 40000
 	$(BIN)/python scripts/attach_entropy.py --entropy runs/entropy/entropy.safetensors
 
-# After `model`: the Decoder against discriminators. Codes and entropy model stay. More options
-# go into FINISH, as `--hours 4`, or `--discriminator spectra` on a GPU or a CPU that has units for
-# bfloat16.
+# The Decoder alone, against discriminators unless FINISH says otherwise. Codes and entropy model stay.
+# More options go into FINISH, as `--hours 4`, or `--discriminator bands`.
 finish: venv
 	$(BIN)/python scripts/finish.py --init models/nacli-24k.safetensors --run runs/finish \
 		--batch 6 --workers 2 $(FINISH)

@@ -21,6 +21,7 @@ from safetensors.numpy import load, save
 from nacli.config import ModelConfig
 from nacli.entropy import EntropyModel, LearnedModel, StaticTables, TrimTables
 from nacli.errors import BadCheckpoint
+from nacli.levels import BANDS
 from nacli.postfilter import Gains
 from nacli.quantize import Codebooks
 
@@ -58,6 +59,8 @@ class Model:
                 if config.trim_starts
                 else None,
             )
+            if (trims := self.codebooks.trims) and trims.vectors.shape[2] != BANDS:
+                raise ValueError(f"trims are not of {BANDS} bands")
             tables = (tensors["entropy.gains"], tensors["entropy.codes"])
             gains, codes = (table.astype(np.int64) for table in tables)
             self.tables = StaticTables(gains, codes, _trim_tables(tensors))

@@ -6,7 +6,6 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from nacli.allocate import highest_level, packet_counts, packet_levels, trim_cou
 from nacli.checkpoint import Model
 from nacli.entropy import ChannelCodes
 from nacli.format import packet_cost
+from nacli.localdecoder import LocalDecoder
 from nacli.quantize import Found, dequantize, search, select
 from nacli.refine import average_costs, exchange_rates, refine
 from nacli.trims import quantize_trims
@@ -53,12 +53,12 @@ EFFORTS = (Effort(1), Effort(4), Effort(8), Effort(1, refined=8))
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the network makes of a packet: latents [C, F, D], gains [C, F], and energies of bands
-    [C, F, bands]."""
+    """A packet's samples [C, F * hop], and what the network makes of them: latents [C, F, D] and
+    gains [C, F]."""
 
+    pcm: Floats
     latents: Floats
     gains: Integers
-    energies: Floats
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ class Chosen:
     levels: tuple[int, ...]
     channels: list[ChannelCodes]
     payload: bytes
-    history: Any
-    """Of the Decoder network after it."""
+    decoder: LocalDecoder
+    """After it."""
 
 
 class Chooser:
     """Chooses levels and codes of the packets of a stream."""
 
-    def __init__(self, model: Model, packet_frames: int, effort: int) -> None:
+    def __init__(self, model: Model, channels: int, packet_frames: int, effort: int) -> None:
         """`packet_frames` is what the header says; `effort` an index of EFFORTS, else
         `ValueError`."""
         if not 0 <= effort < len(EFFORTS):
@@ -93,7 +93,7 @@ class Chooser:
         self._costs = average_costs(model.codebooks, model.tables, EAGERNESS)
         self._prices = EAGERNESS * exchange_rates(model.codebooks, model.tables)
         self._trim_bits = model.entropy.trims.mean_bits()
-        self._history = model.networks.new_history()
+        self._decoder = LocalDecoder(model.config, model.networks, channels)
         self._share = 1.0
         """Of the size that is expected of a packet, what packets took lately."""
 
@@ -155,7 +155,7 @@ class Chooser:
 
     def _keep(self, chosen: Chosen) -> Chosen:
         """The next packet follows this one."""
-        self._history = chosen.history
+        self._decoder = chosen.decoder
         return chosen
 
     def _make(self, draft: Draft, level: int, refined: bool = True) -> Chosen:
@@ -164,11 +164,11 @@ class Chooser:
             channels = self._refine(draft.packet, level)
         else:
             channels = self._channels(draft, level)
-        history = self._history.copy()
+        decoder = self._decoder.copy()
         if self._model.codebooks.trims:
-            channels = self._trimmed(channels, draft.packet.energies, history)
+            channels = self._trimmed(channels, draft.packet.pcm, decoder)
         levels = packet_levels(level, len(channels))
-        return Chosen(levels, channels, self._model.entropy.compress(channels), history)
+        return Chosen(levels, channels, self._model.entropy.compress(channels), decoder)
 
     def _refine(self, packet: Analysis, level: int) -> list[ChannelCodes]:
         channels = []
@@ -187,15 +187,15 @@ class Chooser:
         return channels
 
     def _trimmed(
-        self, channels: list[ChannelCodes], energies: Floats, history: Any
+        self, channels: list[ChannelCodes], pcm: Floats, decoder: LocalDecoder
     ) -> list[ChannelCodes]:
-        """The channels with the trims that bring what decoders will make of them nearer to the
-        original's energies."""
+        """The channels with the trims that bring bands of what decoders will make of them nearer
+        to those of the original."""
         books = self._model.codebooks
         assert books.trims is not None
         latents = np.stack([dequantize(c.codes, c.counts, books) for c in channels])
         gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
-        wanted = self._model.networks.wanted_trims(energies, latents, gains, counts, history)
+        wanted = decoder.wanted(pcm, latents, gains, counts)
         found = []
         config = self._model.config
         for channel, row in zip(channels, wanted, strict=True):

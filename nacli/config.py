@@ -36,7 +36,7 @@ class ModelConfig:
     attention_heads: int = 4
     recurrent_layers: int = 0
     """Gated recurrent layers after the blocks of each network."""
-    lookahead: int = 0
+    lookahead: int = 2
     """Frames after a frame that the Decoder waits for; see `nacli/model/lookahead.py`."""
     pair_blocks: int = 0
     """Residual blocks on pairs of sub-frames, between the sub-frame blocks and the frames."""
@@ -57,7 +57,7 @@ class ModelConfig:
     trim_starts: tuple[int, ...] = (1, 4, 8)
     """Trims say how the levels of decoded bands are to be corrected. A span gets a trim code for
     each of these numbers that one of its frames has as many stages as; none means no trims."""
-    trim_frames: int = 4
+    trim_frames: int = 2
     """Frames of a span, whose bands are corrected alike."""
     trim_memory: float = 0.7
     """Of the trim of the span before, what is expected of the next; its codes say the rest."""
@@ -90,18 +90,6 @@ class ModelConfig:
         return self.sample_rate / self.hop
 
     @property
-    def band_edges(self) -> tuple[int, ...]:
-        """The first coefficient of each band that trims correct, and the end of the last: bands are
-        1.2 critical bandwidths wide (Zwicker and Terhardt, 1980), and three coefficients at least.
-        """
-        spacing = self.sample_rate / (2 * self.hop)
-        edges = [0]
-        while edges[-1] < self.hop:
-            critical = 25 + 75 * (1 + 1.4 * (edges[-1] * spacing / 1000) ** 2) ** 0.69
-            edges.append(edges[-1] + max(3, round(1.2 * critical / spacing)))
-        return *edges[:-1], self.hop
-
-    @property
     def decoder_context(self) -> int | None:
         """Frames before a frame on which the samples that come with it may depend; None for all."""
         if self.recurrent_layers:
@@ -116,12 +104,8 @@ class ModelConfig:
         return own + self.lookahead
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data. What has been added since the first checkpoint is there only where it is
-        used: digests are made of this, and files name them."""
-        values = asdict(self)
-        if not self.lookahead:
-            del values["lookahead"]
-        return values
+        """Plain data."""
+        return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:

@@ -82,7 +82,7 @@ class Encoder:
             raise ValueError("a bitrate or a quality, not both")
         self._rate = None if bitrate is None else RateControl(bitrate, TAIL_RESERVE)
         self._quality = QualityControl(quality or 0.0)
-        self._model, self._chooser = model, Chooser(model, packet_frames, effort)
+        self._model, self._chooser = model, Chooser(model, channels, packet_frames, effort)
         self._mode = channel_modes.mode_for(channels)
         self._header = make_header(
             model,
@@ -165,9 +165,9 @@ class Encoder:
         while len(self._pending) >= samples:
             block, self._pending = self._pending[:samples], self._pending[samples:]
             pcm, silent = self._pre.process(block.T)
-            latents, gains, energies = self._model.networks.analyze(pcm, self._histories)
+            latents, gains = self._model.networks.analyze(pcm, self._histories)
             gains = np.where(silent, 0, gains).astype(np.int32)
-            yield self._chooser.draft(Analysis(latents, gains, energies), self._depth(gains))
+            yield self._chooser.draft(Analysis(pcm, latents, gains), self._depth(gains))
 
     def _depth(self, gains: NDArray[np.int32]) -> int:
         """The level to which codes are searched: with a quality it is the packet's own."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.harmonics import HarmonicFilter
+from nacli.levels import BANDS
 from nacli.offset import OffsetFilter
 from nacli.postfilter import Gains, PostFilter
 
@@ -22,13 +23,17 @@ class PostProcess:
     FADE = 64
     """Samples of the ramp where sound joins silence."""
 
-    def __init__(self, gains: Gains | None, channels: int, hop: int, sample_rate: int) -> None:
+    def __init__(
+        self, gains: Gains | None, channels: int, hop: int, sample_rate: int, span: int
+    ) -> None:
+        """`gains` are the post-filter's, where there is one; trims are for `span` hops."""
         self._hop = hop
         self._offset, self._harmonics = OffsetFilter(channels), HarmonicFilter(channels, hop)
-        self._levels = PostFilter(gains, channels, hop, sample_rate)
+        self._levels = PostFilter(gains, channels, hop, sample_rate, span)
         self._gain_before = np.zeros((channels, 1), dtype=np.int32)
         self._gains_ahead = np.zeros((channels, self.DELAY), dtype=np.int32)
         self._counts_ahead = np.zeros((channels, HarmonicFilter.DELAY), dtype=np.int32)
+        self._trims_before: Floats = np.zeros((channels, 1, BANDS), dtype=np.float32)
 
     @staticmethod
     def reach(hop: int) -> int:
@@ -36,20 +41,21 @@ class PostProcess:
         filters = HarmonicFilter.REACH + PostFilter.REACH - PostProcess.DELAY
         return filters - (-OffsetFilter.WINDOW // hop)
 
-    def process(self, pcm: Floats, gains: Integers, counts: Integers) -> Floats:
+    def process(self, pcm: Floats, gains: Integers, counts: Integers, trims: Floats) -> Floats:
         """Network output [C, F * hop] with its gains and stages [C, F] to finished samples, same
-        shape."""
+        shape. Trims [C, F, BANDS] are for what leaves the harmonic filter now."""
         gains, self._gains_ahead = delayed(self._gains_ahead, gains)
         counts, self._counts_ahead = delayed(self._counts_ahead, counts)
         heard = self._harmonics.process(self._offset.process(pcm))
-        heard = self._levels.process(heard, counts)
+        self._trims_before = trims[:, -1:]
+        heard = self._levels.process(heard, counts, trims)
         return np.clip(heard * self._gate(gains), -1.0, 1.0)
 
     def finish(self) -> Floats:
         """The samples that are still to come [C, DELAY * hop]."""
         none = np.zeros_like(self._gains_ahead)
         pcm = np.zeros((len(none), self.DELAY * self._hop), dtype=np.float32)
-        return self.process(pcm, none, none)
+        return self.process(pcm, none, none, self._trims_before.repeat(self.DELAY, axis=1))
 
     def _gate(self, gains: Integers) -> Floats:
         """Envelope [C, F * hop]: 1 where both frames of a hop sound, else 0, with ramps in the

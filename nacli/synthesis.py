@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nacli.checkpoint import Model
 from nacli.entropy import ChannelCodes
+from nacli.levels import BANDS
 from nacli.postprocess import PostProcess, delayed
 from nacli.quantize import Codebooks, dequantize
 from nacli.trims import dequantize_trims
@@ -33,20 +34,19 @@ class Synthesizer:
         self._history, self._ahead = self._networks.new_history(), model.config.lookahead
         self._waiting: Integers = np.zeros((2, channels, self._ahead), dtype=np.int32)
         rate = model.config.sample_rate
-        self._post = PostProcess(model.postfilter, channels, self._hop, rate)
+        self._post = PostProcess(model.postfilter, channels, self._hop, rate, self._span)
         shape = (channels, 1, model.config.latent_dim)
         self._latents: Floats = np.zeros(shape, dtype=np.float32)
         self._gains: Integers = np.zeros((channels, 1), dtype=np.int32)
         self._counts = self._gains
-        bands = len(model.config.band_edges) - 1
-        self._trims: Floats = np.zeros((channels, 1, bands), dtype=np.float32)
+        self._trims: Floats = np.zeros((channels, 1, BANDS), dtype=np.float32)
 
     def play(self, coded: list[ChannelCodes]) -> Iterator[Floats]:
         """The codes of a packet to samples [T, C]. What frame f completes is hop f - 1; what comes
         is before that, by as many frames as the Decoder looks ahead and `PostProcess.DELAY`."""
         frames = len(coded[0].gains)
         spans = np.stack([self._span_trims(channel) for channel in coded])
-        trims = self._networks.spread_trims(spans, frames)
+        trims = spans.repeat(self._span, axis=1)[:, :frames]
         for at in range(0, frames, NETWORK_FRAMES):
             part = slice(at, at + NETWORK_FRAMES)
             gains = np.stack([channel.gains[part] for channel in coded])
@@ -61,7 +61,7 @@ class Synthesizer:
     def _span_trims(self, channel: ChannelCodes) -> Floats:
         if self._codebooks.trims is None:
             spans = -(-len(channel.gains) // self._span)
-            return np.zeros((spans, self._trims.shape[2]), dtype=np.float32)
+            return np.zeros((spans, BANDS), dtype=np.float32)
         books, memory = self._codebooks.trims, self._memory
         return dequantize_trims(channel.trims, channel.trim_counts, books, memory)
 
@@ -81,7 +81,7 @@ class Synthesizer:
         for at in range(fading, frames, NETWORK_FRAMES):
             silent = np.zeros((self._channels, min(NETWORK_FRAMES, frames - at)), dtype=np.int32)
             pcm = np.zeros((self._channels, silent.shape[1] * self._hop), dtype=np.float32)
-            yield self._process(pcm, silent, silent)
+            yield self._process(pcm, silent, silent, np.zeros((*silent.shape, BANDS), np.float32))
 
     def finish(self) -> Floats:
         """The samples [T, C] that are still to come."""
@@ -96,10 +96,11 @@ class Synthesizer:
             yield self._run(latents, silent, silent, self._trims.repeat(frames, axis=1))
 
     def _run(self, latents: Floats, gains: Integers, counts: Integers, trims: Floats) -> Floats:
-        """Of gains and stages the filters want those of the frames that come out."""
-        pcm = self._networks.synthesize(latents, gains, counts, trims, self._history)
-        return self._process(pcm, gains, counts)
+        """Of gains and stages the filters want those of the frames that come out; trims are for
+        what comes out as they come."""
+        pcm = self._networks.synthesize(latents, gains, counts, self._history)
+        return self._process(pcm, gains, counts, trims)
 
-    def _process(self, pcm: Floats, gains: Integers, counts: Integers) -> Floats:
+    def _process(self, pcm: Floats, gains: Integers, counts: Integers, trims: Floats) -> Floats:
         late, self._waiting = delayed(self._waiting, np.stack([gains, counts]))
-        return self._post.process(pcm, late[0], late[1]).T
+        return self._post.process(pcm, late[0], late[1], trims).T

@@ -7,6 +7,7 @@ from nacli.config import ModelConfig
 from nacli.entropy import EntropyModel, read_entropy_model
 from nacli.errors import DamagedHeader, WrongModel
 from nacli.format import Header
+from nacli.levels import BANDS
 from nacli.quantize import Codebooks
 
 
@@ -42,7 +43,7 @@ def _check_fit(codebooks: Codebooks, entropy: EntropyModel, config: ModelConfig)
         raise DamagedHeader("the codebooks do not fit the model")
     if (trims.stages if trims else 0) != len(config.trim_starts):
         raise DamagedHeader("the codebooks of trims do not fit the model")
-    if trims and trims.vectors.shape[2] != len(config.band_edges) - 1:
+    if trims and trims.vectors.shape[2] != BANDS:
         raise DamagedHeader("the codebooks of trims do not have the model's bands")
     if entropy.shape != codebooks.vectors.shape[:2]:
         raise DamagedHeader("the entropy model does not fit the codebooks")

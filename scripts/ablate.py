@@ -133,9 +133,8 @@ def speed(codec: Codec, clips: list[Clip]) -> float:
         pcm = torch.from_numpy(resample(clip.pcm, clip.rate, codec.config.sample_rate)[:, 0])
         pcm = pcm[None, : len(pcm) // codec.config.hop * codec.config.hop]
         began = time.process_time()
-        latents, gains, _ = codec.encoder(pcm, History())
-        trims = torch.zeros(*gains.shape, codec.decoder.bands.count)
-        codec.decoder(latents, gains, torch.full_like(gains, STAGES[-1]), trims, History())
+        latents, gains = codec.encoder(pcm, History())
+        codec.decoder(latents, gains, torch.full_like(gains, STAGES[-1]), History())
         taken += time.process_time() - began
         audio += pcm.shape[1] / codec.config.sample_rate
     return audio / taken

@@ -27,17 +27,19 @@ from training.tables import fit_tables
 MAX_BYTES = 16 << 20
 
 
-def read_state(
-    path: Path, last: bool = False
+def read_states(
+    paths: tuple[Path, ...], last: bool = False
 ) -> tuple[ModelConfig, Tensors, Codebooks, dict[str, Any]]:
     """Configuration, float16 weights, rounded codebooks and what is known of the training. Weights
-    are their moving averages where the state has them, unless `last`."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    are the mean of all states', each its moving averages where it has them, unless `last`; all else
+    is the last state's."""
+    states = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
+    state = states[-1]
     config = ModelConfig.from_json(state.get("config", {}))
-    found = state["codec"] | ({} if last else state.get("average", {}))
+    found = [s["codec"] | ({} if last else s.get("average", {})) for s in states]
     weights = {
-        name: tensor.numpy().astype(np.float16)
-        for name, tensor in found.items()
+        name: torch.stack([tensors[name].float() for tensors in found]).mean(0).half().numpy()
+        for name in found[-1]
         if name.startswith(("encoder.", "decoder."))
     }
     vectors, trims = (state["codec"][f"{n}.codebooks"].numpy() for n in ("quantizer", "trims"))
@@ -104,7 +106,14 @@ def trim_vectors(codebooks: Codebooks) -> Tensors:
 
 
 @click.command()
-@click.option("--state", type=click.Path(path_type=Path), default=Path("runs/main/state.pt"))
+@click.option(
+    "--state",
+    "states",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    default=[Path("runs/main/state.pt")],
+    help="Of several, the mean of their weights.",
+)
 @click.option("--corpus", type=click.Path(path_type=Path), default=Path("data/corpus"))
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("models/nacli-24k.safetensors")
@@ -118,7 +127,7 @@ def trim_vectors(codebooks: Codebooks) -> Tensors:
 @click.option("--levels", default=200, help="Clips whose level sets that of the Decoder; 0: none.")
 @click.option("--last", is_flag=True, help="The last weights where the state has averages too.")
 def main(
-    state: Path,
+    states: tuple[Path, ...],
     corpus: Path,
     out: Path,
     packets: int,
@@ -127,8 +136,8 @@ def main(
     last: bool,
 ) -> None:
     """Export a checkpoint and print its size and digest."""
-    config, weights, codebooks, training = read_state(state, last)
-    sampler = Sampler(read_corpus(corpus), 75 * config.hop, seed=5)
+    config, weights, codebooks, training = read_states(states, last)
+    sampler = Sampler(read_corpus(corpus), 150 * config.hop, seed=5)
     tables = fit_tables(config, Networks(config, weights), codebooks, sampler, packets)
     if decoder_for is not None:
         tensors = with_decoder(load_checkpoint(decoder_for).tensors, weights, codebooks)

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from nacli.checkpoint import load_checkpoint
 from nacli.config import ModelConfig
+from nacli.model import History
 from training.adversarial import (
     Balance,
     deceiving_loss,
@@ -105,8 +106,10 @@ class Finisher(Training):
         self.codec.trims.frozen = not learning
         self.codec.trims.decay = codebook_decay(rate / self.options["rate"])
         with torch.set_grad_enabled(learning):
-            made, wanted = self.codec.decode(*batch.coded)
-        made, trims = made[:, LEAD * self.codec.config.hop :].float(), wanted.square().mean()
+            made = self.codec.decoder(*batch.coded, History())[:, LEAD * self.codec.config.hop :]
+            counts = (batch.counts * (batch.gains > 0))[:, LEAD:]
+            made, wanted = self.codec.level(made.float(), batch.target, counts)
+        trims = wanted.square().mean()
         level = level_of(batch.target)
         # by its level, or the gradients of quiet clips would be far longer than those of loud ones
         heard = (made.detach() / level).requires_grad_()

@@ -51,7 +51,7 @@ def main(states: tuple[Path, ...], out: Path, corpus: Path, frames: int) -> None
     sampler, latents = Sampler(read_corpus(corpus), FRAMES * hop, seed=8), []
     while found < frames:
         with torch.no_grad():
-            made, gains, _ = codec.encoder(sampler.batch(BATCH), History())
+            made, gains = codec.encoder(sampler.batch(BATCH), History())
         latents.append(made[gains > 0])
         found += len(latents[-1])
     errors = codec.quantizer.refit(torch.cat(latents), BATCH * FRAMES)

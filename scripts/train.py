@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from nacli.config import ModelConfig
 from nacli.model import History, compress, emphasis
 from training.average import Average
-from training.codec import Codec, as_encoded, autocast_blocks, trim_counts
+from training.codec import Codec, as_encoded, autocast_blocks
 from training.corpus import Sampler, read_corpus
 from training.loop import Training, listening_clips, run_steps, start_run
 from training.losses import Losses, Weights
@@ -59,13 +59,9 @@ def start_trims(
     codec.eval()
     while sum(map(len, found)) < count:
         pcm = sampler.batch(16).to(device)
-        latents, gains, original = codec.encoder(pcm, History())
-        stages = as_encoded(codec.config.stages, random)(gains)
-        quantized = codec.quantizer(latents, stages)[0]
-        history, energies = History(), codec.decoder.bands.energies(original)
-        decoded = codec.decoder.coefficients(quantized, gains, stages, history)
-        news = codec.trims.news(codec.wanted_trims(energies, decoded, history))
-        found.append(news[trim_counts(stages * (gains > 20), codec.config) > 0])
+        coded = codec(pcm, as_encoded(codec.config.stages, random))
+        news = codec.trims.news(coded.trims)
+        found.append(news[news.abs().amax(-1) > 0])  # not those of silence
     codec.trims.fit(torch.cat(found)[:count], batch_spans)
     codec.train()
 
@@ -97,7 +93,8 @@ class Trainer(Training):
             quantizer.decay = codebook_decay(rate / peak)
         pcm = batch.to(self.device)
         coded = self.codec(pcm, as_encoded(self.codec.config.stages, self.random))
-        parts = self.losses(pcm, coded.output.float(), coded.commitment, coded.trims)
+        trims = coded.trims.square().mean()
+        parts = self.losses(pcm, coded.output, coded.commitment, trims)
         self.optimizer.zero_grad(set_to_none=True)
         parts["total"].backward()
         average_gradients(self.codec.parameters())

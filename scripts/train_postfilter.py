@@ -3,9 +3,10 @@
     python scripts/train_postfilter.py --corpus data/corpus
 
 Segments of the corpus go through the checkpoint's networks, with the stages that packets get, and
-through the harmonic filter. The post-filter then learns gains that bring compressed magnitudes of
-this nearer to the original's, each Bark counting alike. Codes and entropy model stay as they are,
-though files made before name another model. Takes eight minutes of one core and 5 GB of memory.
+through the harmonic filter, and get their trims. The post-filter then learns gains that bring
+compressed magnitudes of this nearer to the original's, each Bark counting alike. Codes and entropy
+model stay as they are, though files made before name another model. Takes eight minutes of one
+core and 5 GB of memory.
 """
 
 from __future__ import annotations
@@ -19,21 +20,24 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nacli.checkpoint import POSTFILTER, Tensors, default_path, load_checkpoint
+from nacli.allocate import trim_counts
+from nacli.checkpoint import POSTFILTER, Model, Tensors, default_path, load_checkpoint
 from nacli.config import ModelConfig
 from nacli.harmonics import HarmonicFilter
+from nacli.levels import BANDS, LevelMeter, Spectra, wanted_trims
 from nacli.postfilter import (
     AFTER,
-    BANDS,
     BEFORE,
     INSIDE,
     LEAST,
     MOST,
     Gains,
-    Spectra,
     of_spectra,
+    seen,
+    smooth,
     with_counts,
 )
+from nacli.trims import dequantize_trims, quantize_trims
 from training.codec import Codec, as_encoded, autocast_blocks
 from training.corpus import Sampler, read_corpus
 from training.states import rewrite_checkpoint
@@ -56,32 +60,49 @@ class Examples:
         return Examples(*(x[rows].float() for x in (self.seen, self.original, self.decoded)))
 
 
-def examples(codec: Codec, sampler: Sampler, spectra: Spectra, clips: int) -> Examples:
+def examples(model: Model, codec: Codec, sampler: Sampler, clips: int) -> Examples:
     """From so many segments."""
-    random, hop = np.random.default_rng(3), codec.config.hop
+    config, random = codec.config, np.random.default_rng(3)
+    spectra = Spectra(config.hop, config.sample_rate)
     rows: list[tuple[Tensor, ...]] = []
+    late = HarmonicFilter.DELAY * config.hop
     for _ in tqdm(range(clips // BATCH), desc="decoding", disable=None):
         pcm = sampler.batch(BATCH)
         with torch.no_grad():
-            coded = codec(pcm, as_encoded(codec.config.stages, random))
-        delay = HarmonicFilter.DELAY * hop
-        filtered = HarmonicFilter(BATCH, hop).process(np.pad(coded.output, ((0, 0), (0, delay))))
-        for clip, sound, counts in zip(
-            pcm.numpy(), filtered[:, delay:], coded.counts.numpy(), strict=True
-        ):
-            rows.append(_of_clip(spectra, clip, sound, counts[1:]))
+            plain = codec.plain(pcm, as_encoded(config.stages, random))
+        padded = np.pad(plain.output.numpy(), ((0, 0), (0, late)))
+        heard = HarmonicFilter(BATCH, config.hop).process(padded)[:, late:]
+        first, second = (LevelMeter(BATCH, spectra).measure(x) for x in (pcm.numpy(), heard))
+        wanted = wanted_trims(first, second, config.trim_frames)
+        for clip in zip(pcm.numpy(), heard, plain.counts.numpy(), wanted, strict=True):
+            rows.append(_of_clip(model, spectra, *clip))
     return Examples(*(torch.cat(column) for column in zip(*rows, strict=True)))
 
 
 def _of_clip(
-    spectra: Spectra, original: np.ndarray, decoded: np.ndarray, counts: np.ndarray
+    model: Model,
+    spectra: Spectra,
+    original: np.ndarray,
+    decoded: np.ndarray,
+    counts: np.ndarray,
+    wanted: np.ndarray,
 ) -> tuple[Tensor, ...]:
-    """Rows of one clip, whose hops had so many stages; in half precision, as there are many."""
+    """Rows of one clip, whose frames had so many stages; in half precision, as there are many."""
+    config, hops = model.config, len(original) // spectra.hop
     level = max(1e-3, float(np.square(original).mean()) ** 0.5)
     first, second = spectra.of(original), spectra.of(decoded)
-    seen = with_counts(spectra.seen(second), of_spectra(counts))
-    pair = (np.abs(x[INSIDE]) / level for x in (first, second))
-    return tuple(torch.from_numpy(x).half() for x in (seen, *pair))
+    trims = np.zeros((hops, BANDS), dtype=np.float32)
+    if books := model.codebooks.trims:
+        late = 1 + config.lookahead + HarmonicFilter.DELAY
+        spans = trim_counts(np.pad(counts[late:], (0, late), "edge")[:hops], config)
+        codes = quantize_trims(wanted, spans, books, config.trim_memory)
+        found = dequantize_trims(codes, spans, books, config.trim_memory)
+        trims = found.repeat(config.trim_frames, axis=0)[:hops]
+    stages, trims = of_spectra(counts[1 : hops + 1])[INSIDE], of_spectra(trims)
+    inputs = with_counts(seen(spectra.energies(second), trims), stages)
+    changes = np.exp(smooth(trims, config.trim_frames)) @ spectra.spread
+    pair = (np.abs(first[INSIDE]), np.abs(second[INSIDE]) * changes)
+    return tuple(torch.from_numpy(x).half() for x in (inputs, *(x / level for x in pair)))
 
 
 class GainNet(nn.Module):
@@ -95,8 +116,8 @@ class GainNet(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, seen: Tensor) -> Tensor:
-        x = torch.relu(self.second(torch.relu(self.first(seen))))
+    def forward(self, inputs: Tensor) -> Tensor:
+        x = torch.relu(self.second(torch.relu(self.first(inputs))))
         return self.last(x).clamp(LEAST, MOST)
 
     @torch.no_grad()
@@ -171,7 +192,7 @@ def main(
     config = loaded.config
     spectra = Spectra(config.hop, config.sample_rate)
     sampler = Sampler(read_corpus(corpus), FRAMES * config.hop, seed=9)
-    data = examples(codec, sampler, spectra, clips)
+    data = examples(loaded, codec, sampler, clips)
     held_out = len(data.seen) // 20
     net, distance = GainNet(hidden), Distance(spectra, config)
     train(net, data.take(slice(held_out, None)), distance, steps, rate)

@@ -16,25 +16,23 @@ from numpy.typing import NDArray
 from learned_model import make_tensors
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import EntropyModel, LearnedModel, StaticTables, TrimTables, frequencies
+from nacli.levels import BANDS
 from nacli.quantize import Codebooks
 
-CONFIG = ModelConfig(latent_dim=8, stages=4, codebook_size=16, trim_starts=(1, 3))
-BANDS = len(CONFIG.band_edges) - 1
+CONFIG = ModelConfig(
+    latent_dim=8, stages=4, codebook_size=16, lookahead=0, trim_starts=(1, 3), trim_frames=4
+)
 Floats = NDArray[np.float32]
 
 
 class FakeNetworks:
-    """Each hop becomes the means of eight parts of it, one hop late; a gain is of two hops. All
-    bands of a frame have its whole energy."""
+    """Each hop becomes the means of eight parts of it, one hop late; a gain is of two hops."""
 
     def new_history(self) -> dict[str, Floats]:
         return {}
 
-    def analyze(
-        self, pcm: Floats, history: dict[str, Floats]
-    ) -> tuple[Floats, NDArray[np.int32], Floats]:
-        """Samples [C, T] to latents [C, F, D], gains [C, F] and energies [C, F, bands]; frame f is
-        hop f - 1."""
+    def analyze(self, pcm: Floats, history: dict[str, Floats]) -> tuple[Floats, NDArray[np.int32]]:
+        """Samples [C, T] to latents [C, F, D] and gains [C, F]; frame f is hop f - 1."""
         hops = pcm.reshape(len(pcm), -1, CONFIG.hop)
         joined = np.concatenate([history.get("hop", np.zeros_like(hops[:, :1])), hops], axis=1)
         history["hop"] = joined[:, -1:]
@@ -44,34 +42,14 @@ class FakeNetworks:
         gains = np.rint((20 * np.log10(np.maximum(rms, 1e-9)) + 100) / CONFIG.gain_step_db) + 1
         gains = gains.clip(0, GAIN_LEVELS - 1).astype(np.int32)
         latents = means / _amplitude(np.maximum(gains, 1))
-        return latents.astype(np.float32), gains, _energies(means.astype(np.float32))
-
-    def wanted_trims(
-        self, energies: Floats, latents: Floats, gains: NDArray[np.int32], counts: Any, history: Any
-    ) -> Floats:
-        """Trims [C, S, bands] that would make up for the energy that a span's latents lack."""
-        starts = np.arange(0, gains.shape[1], CONFIG.trim_frames)
-        sums = [
-            np.add.reduceat(x, starts, axis=1) + 1e-6
-            for x in (energies, _energies((latents * _amplitude(gains)).astype(np.float32)))
-        ]
-        return (np.log(sums[0] / sums[1]) / 2).astype(np.float32)
-
-    def spread_trims(self, trims: Floats, frames: int) -> Floats:
-        return trims.repeat(CONFIG.trim_frames, axis=1)[:, :frames]
+        return latents.astype(np.float32), gains
 
     def synthesize(
-        self, latents: Floats, gains: NDArray[np.int32], counts: Any, trims: Floats, history: Any
+        self, latents: Floats, gains: NDArray[np.int32], counts: Any, history: Any
     ) -> Floats:
-        """Latents [C, F, D], gains [C, F] and trims [C, F, bands] to samples [C, F * hop]."""
-        level = _amplitude(gains) * np.exp(trims.mean(-1, keepdims=True))
-        hops = (latents * level).repeat(CONFIG.hop // CONFIG.latent_dim, axis=-1)
+        """Latents [C, F, D] and gains [C, F] to samples [C, F * hop]."""
+        hops = (latents * _amplitude(gains)).repeat(CONFIG.hop // CONFIG.latent_dim, axis=-1)
         return hops.reshape(len(hops), -1).astype(np.float32)
-
-
-def _energies(means: Floats) -> Floats:
-    energies = np.square(means).mean(-1, keepdims=True)
-    return np.broadcast_to(energies, (*means.shape[:2], BANDS)).astype(np.float32)
 
 
 def _amplitude(gains: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -84,8 +62,9 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
     random = np.random.default_rng(seed)
     shape = (CONFIG.stages, CONFIG.codebook_size, CONFIG.latent_dim)
     sizes = 0.7 * 0.6 ** np.arange(CONFIG.stages)[:, None, None]
-    levels = np.linspace(-1, 1, 16) * np.array([[0.8], [0.1]])  # the same for all bands
-    trims = Codebooks.from_vectors(np.repeat(levels[..., None], BANDS, 2).astype(np.float32))
+    levels = np.linspace(-1, 1, 16) * np.array([[0.8], [0.1]])  # below 300 Hz
+    vectors = levels[..., None] * (np.arange(BANDS) < 4)
+    trims = Codebooks.from_vectors(vectors.astype(np.float32))
     vectors = (random.normal(size=shape) * sizes).astype(np.float32)
     codebooks = Codebooks.from_vectors(vectors, trims)
     gains = np.arange(GAIN_LEVELS)

@@ -40,7 +40,9 @@ def far_from(gaps: list[Gap], samples: int) -> np.ndarray:
     kept = np.ones(samples, bool)
     for gap in gaps:
         if gap.samples:
-            kept[max(0, gap.start - 3 * HOP) : gap.start + gap.samples + 6200] = False
+            kept[max(0, gap.start - PostProcess.DELAY * HOP) : gap.start + gap.samples + 6200] = (
+                False
+            )
     return kept
 
 

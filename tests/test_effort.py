@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from fake_model import BANDS, CONFIG, make_model
+from fake_model import CONFIG, make_model
 from learned_model import make_channel, make_entries, make_learned
 from nacli.choice import DEFAULT_EFFORT, EFFORTS, Analysis, Chooser
 from nacli.cli import main
@@ -134,8 +134,8 @@ def test_what_is_close_enough_gets_no_more_stages() -> None:
     codes = random.integers(0, CONFIG.codebook_size, (75, 4)).astype(np.int32)
     latents = dequantize(codes, np.full(75, 2, np.int32), model.codebooks)[None]
     gains = np.full((1, 75), 50, dtype=np.int32)
-    packet = Analysis(latents, gains, np.ones((1, 75, BANDS), np.float32))
-    chooser = Chooser(model, 75, DEFAULT_EFFORT)
+    packet = Analysis(np.zeros((1, 75 * CONFIG.hop), np.float32), latents, gains)
+    chooser = Chooser(model, 1, 75, DEFAULT_EFFORT)
     draft = chooser.draft(packet, 12)
     (stopped,) = chooser.fit(draft, 10_000, 15.0).channels
     (whole,) = chooser.fit(draft, 10_000, 1000.0).channels  # deeper than the draft

@@ -21,11 +21,11 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"ahead", "errors", "config", "live", "offset", "postfilter"},
-    {"partials", "position", "signals"},
+    {"ahead", "errors", "config", "levels", "live", "offset"},
+    {"partials", "position", "postfilter", "signals"},
     {"files", "format", "originals", "quantize", "model"},
     {"info", "audio", "channels", "harmonics", "preprocess"},
-    {"entropy", "metrics", "postprocess", "timeline", "trims"},
+    {"entropy", "localdecoder", "metrics", "postprocess", "timeline", "trims"},
     {"allocate", "checkpoint", "playout", "refine"},
     {"choice"},
     {"encoder", "synthesis", "tables", "payload"},

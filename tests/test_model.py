@@ -16,13 +16,15 @@ import nacli
 from fake_model import make_model
 from loss import packet_bounds
 from nacli.config import GAIN_LEVELS, ModelConfig
-from nacli.model import Bands, Decoder, Encoder, History, Networks, compress, emphasis, expand
+from nacli.model import Decoder, Encoder, History, Networks, compress, emphasis, expand
 from nacli.model.gains import CHANGE_COST, REACH, STEP_COST, steady
 from nacli.model.upsampling import step_factors
 from nacli.quantize import Codebooks
 from nacli.timeline import Gap
 
-SMALL = ModelConfig(width=48, hidden=64, encoder_blocks=2, decoder_blocks=2, latent_dim=40)
+SMALL = ModelConfig(
+    width=48, hidden=64, encoder_blocks=2, decoder_blocks=2, latent_dim=40, lookahead=0
+)
 CONFIGS = [
     SMALL,
     replace(SMALL, attention_every=1, attention_window=5, attention_heads=4),
@@ -77,19 +79,16 @@ def unsteady(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_blocks_of_any_size_give_the_same_result(config: ModelConfig) -> None:
     model, random = networks(config), np.random.default_rng(0)
     pcm = random.normal(size=(2, 24 * config.hop)).astype(np.float32) * 0.1
-    whole, gains, energies = model.analyze(pcm, model.new_history())
+    whole, gains = model.analyze(pcm, model.new_history())
     history, parts = model.new_history(), []
     for start, stop in ((0, 1), (1, 9), (9, 24)):
         parts.append(model.analyze(pcm[:, start * config.hop : stop * config.hop], history))
-    for index, expected in ((0, whole), (2, energies)):
-        joined = np.concatenate([part[index] for part in parts], axis=1)
-        np.testing.assert_allclose(joined, expected, atol=2e-5)
+    np.testing.assert_allclose(np.concatenate([p[0] for p in parts], axis=1), whole, atol=2e-5)
     counts = np.full(gains.shape, 4, dtype=np.int32)
-    trims = random.normal(size=energies.shape).astype(np.float32) * 0.1
-    sound = model.synthesize(whole, gains, counts, trims, model.new_history())
+    sound = model.synthesize(whole, gains, counts, model.new_history())
     history = model.new_history()
     pieces = [
-        model.synthesize(whole[:, part], gains[:, part], counts[:, part], trims[:, part], history)
+        model.synthesize(whole[:, part], gains[:, part], counts[:, part], history)
         for part in (slice(0, 5), slice(5, 24))
     ]
     np.testing.assert_allclose(np.concatenate(pieces, axis=1), sound, atol=2e-5)
@@ -113,13 +112,13 @@ def test_latents_untrained_are_the_coefficients(config: ModelConfig) -> None:
     """Blocks, attention and recurrent layers start as identities in both networks."""
     pcm = torch.randn(1, 6 * config.hop, generator=torch.Generator().manual_seed(0)) * 0.1
     encoder, decoder = Encoder(config), Decoder(config)
-    latents, gains, coefficients = encoder(pcm, History())
+    latents, gains = encoder(pcm, History())
+    coefficients = encoder.transform(pcm, History())
     shape = expand(latents / emphasis(config), config.compand) * encoder.gain.amplitude(gains)
     torch.testing.assert_close(shape, coefficients[..., : config.latent_dim], atol=1e-5, rtol=1e-4)
     kept = torch.zeros_like(coefficients)
     kept[..., : config.latent_dim] = shape
-    trims = torch.zeros(1, 6, decoder.bands.count)
-    heard = decoder(latents, gains, torch.full_like(gains, 4), trims, History())
+    heard = decoder(latents, gains, torch.full_like(gains, 4), History())
     late = torch.nn.functional.pad(kept, (0, 0, config.lookahead, 0))[:, :6]
     exact = decoder.inverse_transform(late, History())
     torch.testing.assert_close(heard, exact, atol=1e-5, rtol=1e-4)
@@ -133,11 +132,10 @@ def test_the_decoder_hears_no_further_back_than_it_says(config: ModelConfig) -> 
     latents = random.normal(size=(1, frames, config.latent_dim)).astype(np.float32)
     gains = np.full((1, frames), 60, dtype=np.int32)
     counts = np.full_like(gains, 4)
-    trims = np.zeros((1, frames, len(config.band_edges) - 1), dtype=np.float32)
     changed = latents.copy()
     changed[:, 0] *= -3
     first, second = (
-        model.synthesize(x, gains, counts, trims, model.new_history()) for x in (latents, changed)
+        model.synthesize(x, gains, counts, model.new_history()) for x in (latents, changed)
     )
     distance = np.abs(first - second).reshape(frames, config.hop).max(1)
     assert distance[config.lookahead] > 1e-4
@@ -154,13 +152,12 @@ def test_the_decoder_looks_as_far_ahead_as_it_says(frames: int) -> None:
     latents = random.normal(size=(1, 20, config.latent_dim)).astype(np.float32)
     gains = np.full((1, 20), 60, dtype=np.int32)
     counts = np.full_like(gains, 4)
-    trims = np.zeros((1, 20, len(config.band_edges) - 1), dtype=np.float32)
 
     def changes(**changed: Any) -> Any:
         """By how much the samples that come with each frame differ."""
         given = {"latents": latents, "gains": gains, "counts": counts}
         first, second = (
-            model.synthesize(**inputs, trims=trims, history=model.new_history())
+            model.synthesize(**inputs, history=model.new_history())
             for inputs in (given, given | changed)
         )
         return np.abs(first - second).reshape(20, config.hop).max(1)
@@ -259,8 +256,7 @@ def test_without_normalisation_the_network_sees_levels() -> None:
     assert (loud[1] > quiet[1]).all()
     assert loud[0].square().mean() > 4 * quiet[0].square().mean()
     decoder, nothing = Decoder(config), torch.zeros_like(loud[1])
-    trims = torch.zeros(1, 10, decoder.bands.count)
-    silent = decoder(loud[0], nothing, nothing, trims, History())
+    silent = decoder(loud[0], nothing, nothing, History())
     assert (silent == 0).all()
 
 
@@ -295,41 +291,6 @@ def test_silence_has_gain_zero_and_full_scale_stays_in_range() -> None:
     assert (Encoder(SMALL)(torch.from_numpy(silence), History())[1] == 0).all()
     loud = np.full((1, 640), 1e3, dtype=np.float32)
     assert model.analyze(loud, model.new_history())[1].max() < GAIN_LEVELS
-
-
-def test_trims_give_bands_the_energy_of_the_original() -> None:
-    config = ModelConfig()
-    bands = Bands(config)
-    original, decoded = torch.randn(
-        2, 1, 10, config.hop, generator=torch.Generator().manual_seed(0)
-    )
-    decoded = decoded * torch.linspace(0.5, 2, config.hop)
-    wanted = bands.wanted(bands.energies(original), bands.energies(decoded))
-    assert wanted.shape == (1, 3, bands.count)  # the last span has two frames
-    stepped = wanted.repeat_interleave(config.trim_frames, dim=1)[:, :10]
-    before, after = (
-        (bands.spans(bands.energies(x)) / bands.spans(bands.energies(original))).log().abs().mean()
-        for x in (decoded, bands.trim(decoded, stepped))
-    )
-    assert after < before / 10  # not nothing: at its edges a band sees its neighbours
-
-
-def test_trims_go_over_into_each_other_within_a_packet() -> None:
-    bands = Bands(ModelConfig())
-    trims = torch.tensor([0.0, 1.0, 1.0])[None, :, None].expand(1, 3, bands.count)
-    frames = bands.spread(trims, 11)
-    assert frames.shape == (1, 11, bands.count)
-    assert (frames[0, :2] == 0).all() and (frames[0, 6:] == 1).all()
-    assert (frames[0, 1:7].diff(dim=0) > 0.19).all()
-
-
-def test_a_band_that_is_far_under_the_others_is_left_as_it_is() -> None:
-    bands = Bands(ModelConfig())
-    original = torch.ones(1, 4, bands.count)
-    original[..., -1] = 1e-6
-    wanted = bands.wanted(original, original * torch.tensor(1e-3))
-    assert wanted[0, 0, 0] > 1.5 and wanted[0, 0, -1].abs() < 0.01
-    assert (bands.wanted(torch.zeros(1, 4, 21), torch.zeros(1, 4, 21)) == 0).all()
 
 
 def test_companding_and_its_inverse() -> None:

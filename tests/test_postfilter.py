@@ -10,7 +10,8 @@ import torch
 
 import train_postfilter
 from nacli.checkpoint import load_checkpoint
-from nacli.postfilter import AFTER, BANDS, BEFORE, Gains, PostFilter, Spectra, with_counts
+from nacli.levels import BANDS, Spectra
+from nacli.postfilter import AFTER, BEFORE, Gains, PostFilter, seen, with_counts
 from train_postfilter import GainNet
 from training_run import make_run, ship
 
@@ -30,14 +31,20 @@ def network(last: float | None = None, seed: int = 0) -> Gains:
 
 
 def filtered(
-    pcm: np.ndarray, gains: Gains | None, cuts: tuple[int, ...] = (), stages: int = 4
+    pcm: np.ndarray,
+    gains: Gains | None,
+    cuts: tuple[int, ...] = (),
+    stages: int = 4,
+    trims: np.ndarray | None = None,
 ) -> np.ndarray:
     """Through the filter, cut after these hops, and aligned with what went in."""
     hops = np.pad(pcm, (0, DELAY * HOP)).astype(np.float32).reshape(-1, HOP)
-    made, post = [], PostFilter(gains, 1, HOP, RATE)
-    for part in np.split(hops, cuts):
+    made, post = [], PostFilter(gains, 1, HOP, RATE, span=2)
+    rows = np.zeros((len(hops), BANDS), dtype=np.float32)
+    rows[: 0 if trims is None else len(trims)] = trims
+    for part, row in zip(np.split(hops, cuts), np.split(rows, cuts), strict=True):
         counts = np.full((1, len(part)), stages, dtype=np.int32)
-        made.append(post.process(part.reshape(1, -1), counts))
+        made.append(post.process(part.reshape(1, -1), counts, row[None]))
     return np.concatenate(made, axis=1)[0, DELAY * HOP :]
 
 
@@ -101,12 +108,14 @@ def test_the_network_is_the_one_that_was_trained() -> None:
     torch.manual_seed(0)
     net = GainNet(16)
     torch.nn.init.normal_(net.last.weight, std=0.5)
-    seen = Spectra(HOP, RATE).seen(Spectra(HOP, RATE).of(noise()))
-    assert seen.shape == (2 * 30 - 1 - BEFORE - AFTER, (BEFORE + 1 + AFTER) * BANDS)
-    counts = np.arange(len(seen), dtype=np.int32) % 16
+    spectra = Spectra(HOP, RATE)
+    energies = spectra.energies(spectra.of(noise()))
+    levels = seen(energies, np.zeros_like(energies))
+    assert levels.shape == (2 * 30 - 1 - BEFORE - AFTER, (BEFORE + 1 + AFTER) * BANDS)
+    counts = np.arange(len(levels), dtype=np.int32) % 16
     with torch.no_grad():
-        expected = net(torch.from_numpy(with_counts(seen, counts))).numpy()
-    np.testing.assert_allclose(Gains(net.export())(seen, counts), expected, atol=0.01)
+        expected = net(torch.from_numpy(with_counts(levels, counts))).numpy()
+    np.testing.assert_allclose(Gains(net.export())(levels, counts), expected, atol=0.01)
 
 
 def test_layers_that_do_not_fit_are_refused() -> None:

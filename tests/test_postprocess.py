@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from nacli.levels import BANDS
 from nacli.postprocess import PostProcess
 
 HOP = 320
 
 
 def run(pcm: np.ndarray, gains: list[int], cuts: tuple[int, ...] = ()) -> np.ndarray:
-    post, parts, start = PostProcess(None, 1, HOP, 24_000), [], 0
+    post, parts, start = PostProcess(None, 1, HOP, 24_000, span=2), [], 0
     for stop in (*cuts, len(gains)):
         row = np.array([gains[start:stop]], dtype=np.int32)
-        parts.append(post.process(pcm[:, start * HOP : stop * HOP], row, row))
+        trims = np.zeros((*row.shape, BANDS), dtype=np.float32)
+        parts.append(post.process(pcm[:, start * HOP : stop * HOP], row, row, trims))
         start = stop
     return np.concatenate([*parts, post.finish()], axis=1)[0, PostProcess.DELAY * HOP :]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import numpy as np
 import pytest
 import torch
 
-from export import raised, with_decoder
+from export import raised, read_states, with_decoder
 from nacli.checkpoint import Tensors
 from nacli.config import ModelConfig
 from nacli.model import Decoder, History
@@ -16,6 +18,22 @@ from nacli.trims import dequantize_trims, quantize_trims
 from training.corpus import Sampler, Source
 from training.losses import CompressedLoss, LogMelLoss
 from training.quantizer import ResidualQuantizer, TrimQuantizer
+from training_run import make_run
+
+
+def test_several_states_become_their_mean(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    first = tmp_path / "run" / "state.pt"
+    state = torch.load(first, weights_only=True)
+    name = "decoder.project_in.weight"
+    plain = state["codec"][name].clone()
+    for weights in (state["codec"], state.get("average", {})):
+        if name in weights:
+            weights[name] = plain + 2
+    second = tmp_path / "second.pt"
+    torch.save(state, second)
+    weights = read_states((first, second), last=True)[1][name]
+    np.testing.assert_allclose(weights, plain.numpy() + 1, atol=2e-3)
 
 
 def test_trims_are_quantised_as_what_is_new_in_them() -> None:

@@ -11,12 +11,13 @@ import constriction
 import numpy as np
 import pytest
 
-from fake_model import BANDS, CONFIG, make_model
+from fake_model import CONFIG, make_model
 from nacli import Decoder, decode, encode
 from nacli.allocate import trim_counts
 from nacli.entropy import StaticTables, TrimTables, frequencies
 from nacli.errors import DamagedHeader
 from nacli.format import pack_header
+from nacli.levels import BANDS
 from nacli.quantize import Codebooks
 from nacli.trims import dequantize_trims, quantize_trims
 from test_codec import header_of
@@ -102,7 +103,7 @@ def sound() -> np.ndarray:
 
 
 def test_what_is_decoded_has_the_level_of_the_original_with_trims_and_not_without() -> None:
-    """The fake model's trims make up for the energy of all bands alike."""
+    """The fake model's trims make up for the energy of low bands, all alike."""
     pcm, errors = sound(), []
     for books in (MODEL.codebooks.trims, None):
         model: Any = SimpleNamespace(**vars(MODEL))

@@ -11,10 +11,11 @@ import click
 import numpy as np
 import torch
 
-from export import read_state
+from export import read_states
 from nacli.checkpoint import Tensors, save_checkpoint
 from nacli.config import ModelConfig
 from nacli.entropy import frequencies
+from nacli.levels import BANDS
 from train import Trainer
 from training.codec import Codec
 from training.losses import CompressedLoss, Losses, Weights
@@ -26,6 +27,7 @@ TINY = {
     "decoder_blocks": 1,
     "latent_dim": 8,
     "codebook_size": 4,
+    "lookahead": 0,
     "quantizer_groups": 2,
     "recurrent_layers": 1,
 }
@@ -45,7 +47,7 @@ def make_run(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(TINY))
     codec = Codec(ModelConfig(**TINY))  # type: ignore[arg-type]
     codec.quantizer.fit(torch.randn(200, TINY["latent_dim"]), batch_frames=20)
-    codec.trims.fit(torch.randn(200, codec.decoder.bands.count), batch_frames=5)
+    codec.trims.fit(torch.randn(200, BANDS), batch_frames=5)
     (folder / "run").mkdir()
     losses = Losses(24_000, Weights(), CompressedLoss(24_000))
     options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0, "ema": 0.999}
@@ -64,7 +66,7 @@ def run_command(
 
 def ship(state: Path, checkpoint: Path) -> None:
     """Make a checkpoint of a state, with tables in which everything is equally likely."""
-    config, weights, codebooks, _ = read_state(state)
+    config, weights, codebooks, _ = read_states((state,))
     assert codebooks.trims is not None
     shapes = {"codes": (16, 4), "gains": (82, 81), "trims": (6, 4)}
     tables = {

@@ -8,10 +8,9 @@ The networks start as an exact sine-window MDCT and its transpose (Princen, John
 1987) with every residual branch at zero; training moves them from there.
 """
 
-from nacli.model.bands import Bands
 from nacli.model.layers import History
 from nacli.model.networks import Decoder, Encoder
 from nacli.model.runtime import Networks
 from nacli.model.transform import compress, emphasis, expand
 
-__all__ = ["Bands", "Decoder", "Encoder", "History", "Networks", "compress", "emphasis", "expand"]
+__all__ = ["Decoder", "Encoder", "History", "Networks", "compress", "emphasis", "expand"]

@@ -42,7 +42,3 @@ class Lookahead(nn.Module):
         known = torch.cat([later[..., :-2], levels, later[..., -1:] / 8], -1)
         delayed, (gain, count) = now[..., :-2], now[..., -2:].long().unbind(-1)
         return delayed, gain, count, self.layers[0](known.flatten(2))
-
-    def delayed(self, energies: Tensor, history: History) -> Tensor:
-        """Anything else [B, F, N] of the same frames, as late."""
-        return history.extend(self.layers, energies, self.frames)[:, : energies.shape[1]]

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.model.bands import Bands
 from nacli.model.gains import GainScale, steady
 from nacli.model.layers import (
     FeatureLayers,
@@ -60,8 +59,7 @@ class Encoder(nn.Module):
         weights = emphasis(config).diag()
         self.project_out = linear_from(weights @ torch.eye(config.latent_dim, config.width), True)
 
-    def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor, Tensor]:
-        """And the coefficients [B, F, hop] that both were made of."""
+    def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor]:
         coefficients = self.transform(pcm, history)
         gains = steady(self.gain.index(coefficients))
         shape = compress(
@@ -69,7 +67,7 @@ class Encoder(nn.Module):
         )
         x = self.project_in(shape / self.band_scale) + self.gain.features(gains, history)
         x = self.project_out(run(self.layers, x, history))
-        return x * self.band_scale[: x.shape[-1]], gains, coefficients
+        return x * self.band_scale[: x.shape[-1]], gains
 
     def transform(self, pcm: Tensor, history: History) -> Tensor:
         """The learned analysis transform: samples [B, T] to coefficients [B, F, hop]."""
@@ -85,9 +83,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latents [B, F, D], gain indices [B, F] and stage counts [B, F] to samples [B, F * hop].
 
-    In between there are coefficients [B, F, hop], whose bands trims [B, F, bands] correct. Those
-    that come with frame f are of frame f - `config.lookahead`, and its output is one hop before
-    that, of the encoder's input.
+    The hop that comes with frame f is the encoder's input one hop and `config.lookahead` frames
+    before that frame.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -103,18 +100,15 @@ class Decoder(nn.Module):
         self.lookahead = Lookahead(config)
         self.layers = frame_layers(config, config.decoder_blocks)
         self.project_out = linear_from(torch.eye(config.hop, config.width), bias=True)
-        self.bands = Bands(config)
         self.up_subframes = linear_from(spread(mdct_basis(config.hop), config).T.contiguous())
         self.pair = pair_layers(config)
         self.subframe = subframe_layers(config)
         self.up_samples = upsampling(config)
         self.features = FeatureLayers(config.feature_channels, 1)
 
-    def forward(
-        self, latents: Tensor, gains: Tensor, stages: Tensor, trims: Tensor, history: History
-    ) -> Tensor:
+    def forward(self, latents: Tensor, gains: Tensor, stages: Tensor, history: History) -> Tensor:
         coefficients = self.coefficients(latents, gains, stages, history)
-        return self.inverse_transform(self.bands.trim(coefficients, trims), history)
+        return self.inverse_transform(coefficients, history)
 
     def coefficients(
         self, latents: Tensor, gains: Tensor, stages: Tensor, history: History

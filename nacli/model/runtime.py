@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from nacli.config import ModelConfig
 from nacli.model.layers import History
@@ -32,40 +31,14 @@ class Networks:
         return History()
 
     @torch.inference_mode()
-    def analyze(self, pcm: Any, history: History) -> tuple[Any, Any, Any]:
-        """Samples [C, T] at 24 kHz to latents [C, F, D] float32, gains [C, F] int32 and energies of
-        bands [C, F, bands] float32."""
-        latents, gains, coefficients = self.encoder(torch.from_numpy(pcm), history)
-        energies = self.decoder.bands.energies(coefficients)
-        return latents.numpy(), gains.int().numpy(), energies.numpy()
+    def analyze(self, pcm: Any, history: History) -> tuple[Any, Any]:
+        """Samples [C, T] at 24 kHz to latents [C, F, D] float32 and gains [C, F] int32."""
+        latents, gains = self.encoder(torch.from_numpy(pcm), history)
+        return latents.numpy(), gains.int().numpy()
 
     @torch.inference_mode()
-    def wanted_trims(
-        self, energies: Any, latents: Any, gains: Any, counts: Any, history: History
-    ) -> Any:
-        """Trims [C, S, bands] with which `synthesize` would come to these energies of bands. The
-        history is one of its own: what follows from the frames before."""
-        tensors = _tensors(latents, gains, counts)
-        decoded = self.decoder.coefficients(*tensors, history)
-        original = self.decoder.lookahead.delayed(torch.from_numpy(energies), history)
-        bands = self.decoder.bands
-        return bands.wanted(original, bands.energies(decoded)).numpy()
-
-    @torch.inference_mode()
-    def spread_trims(self, trims: Any, frames: int) -> Any:
-        """Trims of a packet's spans [C, S, bands] to those of its frames [C, F, bands]."""
-        return self.decoder.bands.spread(torch.from_numpy(trims), frames).numpy()
-
-    @torch.inference_mode()
-    def synthesize(
-        self, latents: Any, gains: Any, counts: Any, trims: Any, history: History
-    ) -> Any:
-        """Latents [C, F, D], gains, stage counts [C, F] and trims [C, F, bands] to samples
-        [C, F * hop], one hop late and as many more as the Decoder looks ahead."""
-        tensors = _tensors(latents, gains, counts)
-        return self.decoder(*tensors, torch.from_numpy(trims), history).numpy()
-
-
-def _tensors(latents: Any, gains: Any, counts: Any) -> tuple[Tensor, Tensor, Tensor]:
-    first, *rest = map(torch.from_numpy, (latents, gains.astype("i8"), counts.astype("i8")))
-    return first, rest[0], rest[1]
+    def synthesize(self, latents: Any, gains: Any, counts: Any, history: History) -> Any:
+        """Latents [C, F, D], gains and stage counts [C, F] to samples [C, F * hop], one hop late
+        and as many more as the Decoder looks ahead."""
+        whole = (gains.astype("i8"), counts.astype("i8"))
+        return self.decoder(*map(torch.from_numpy, (latents, *whole)), history).numpy()

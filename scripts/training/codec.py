@@ -13,24 +13,34 @@ from torch import Tensor, nn
 from nacli.allocate import STEPS_PER_STAGE, packet_counts
 from nacli.checkpoint import Model
 from nacli.config import ModelConfig
+from nacli.levels import BANDS
 from nacli.model import Decoder, Encoder, History
 from nacli.model.layers import RecurrentLayer
+from training.levels import BandLevels
 from training.quantizer import ResidualQuantizer, TrimQuantizer
 
 Allocation = Callable[[Tensor], Tensor]
 """Stage counts [B, F] for gains [B, F]."""
 
 
+class Plain(NamedTuple):
+    """What comes of a batch without trims: samples [B, T] aligned with the input, codes [K, M], how
+    far the latents are from these, squared, and the stages [B, F] of all frames: where one is
+    silent, none."""
+
+    output: Tensor
+    codes: Tensor
+    commitment: Tensor
+    counts: Tensor
+
+
 class Coded(NamedTuple):
-    """What comes of a batch: samples [B, T] aligned with the input, codes [K, M], how far the
-    latents are from their codes and decoded bands from their levels, both squared, and the stages
-    [B, F] of its frames."""
+    """The same with trims, and those that would have been right [B, S, BANDS]."""
 
     output: Tensor
     codes: Tensor
     commitment: Tensor
     trims: Tensor
-    counts: Tensor
 
 
 class Codec(nn.Module):
@@ -46,33 +56,37 @@ class Codec(nn.Module):
         self.trims = TrimQuantizer(
             len(config.trim_starts),
             config.codebook_size,
-            self.decoder.bands.count,
+            BANDS,
             config.trim_memory,
         )
+        self.levels = BandLevels(config)
 
     def forward(self, pcm: Tensor, allocate: Allocation) -> Coded:
         """Samples [B, T] there and back, with as many stages as `allocate` gives each frame."""
-        late = self.config.hop * (1 + self.config.lookahead)
-        latents, gains, original = self.encoder(torch.nn.functional.pad(pcm, (0, late)), History())
+        plain = self.plain(pcm, allocate)
+        # a hop's trims come with the frame that completes it
+        arriving = plain.counts[:, 1 + self.config.lookahead :]
+        output, wanted = self.level(plain.output, pcm, arriving)
+        return Coded(output, plain.codes, plain.commitment, wanted)
+
+    def plain(self, pcm: Tensor, allocate: Allocation) -> Plain:
+        """The same without trims."""
+        late = 1 + self.config.lookahead
+        padded = torch.nn.functional.pad(pcm, (0, late * self.config.hop))
+        latents, gains = self.encoder(padded, History())
         counts = allocate(gains)
         quantized, codes, commitment = self.quantizer(latents, counts)
-        energies = self.decoder.bands.energies(original.detach())
-        output, wanted = self.decode(quantized, gains, counts, energies)
-        heard = counts[:, : counts.shape[1] - self.config.lookahead]
-        return Coded(output[:, late:], codes, commitment, wanted.square().mean(), heard)
+        output = self.decoder(quantized, gains, counts, History())
+        output = output[:, late * self.config.hop :].float()
+        return Plain(output, codes, commitment, counts * (gains > 0))
 
-    def decode(
-        self, latents: Tensor, gains: Tensor, counts: Tensor, energies: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Latents [B, F, D], gains and stage counts [B, F], and the original's energies of bands
-        [B, F, bands], to samples [B, F * hop], as late as the Decoder's, and the trims that they
-        would have needed [B, S, bands]."""
-        bands, history = self.decoder.bands, History()
-        decoded = self.decoder.coefficients(latents, gains, counts, history)
-        wanted = self.wanted_trims(energies, decoded, history)
-        trims, *_ = self.trims(wanted.detach(), trim_counts(counts * (gains > 0), self.config))
-        trimmed = bands.trim(decoded, bands.spread(trims, gains.shape[1]))
-        return self.decoder.inverse_transform(trimmed, history), wanted
+    def level(self, output: Tensor, original: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Samples [B, F * hop] whose bands are brought nearer to the original's by trims, of hops
+        with so many stages [B, F]; and the trims [B, S, BANDS] that they would have needed."""
+        levels = self.levels
+        wanted = levels.wanted(levels.energies(original), levels.energies(output))
+        trims, *_ = self.trims(wanted.detach(), trim_counts(counts, self.config))
+        return levels.trim(output, trims), wanted
 
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
         """Take what a checkpoint has of a codec that was trained with so many frames in a batch."""
@@ -86,11 +100,6 @@ class Codec(nn.Module):
         if model.codebooks.trims:
             spans = batch_frames // self.config.trim_frames
             self.trims.adopt(torch.from_numpy(model.codebooks.trims.vectors), spans)
-
-    def wanted_trims(self, energies: Tensor, decoded: Tensor, history: History) -> Tensor:
-        """What would correct the bands of decoded coefficients [B, F, hop], [B, S, bands]."""
-        bands, original = self.decoder.bands, self.decoder.lookahead.delayed(energies, history)
-        return bands.wanted(original, bands.energies(decoded.float()))
 
 
 def trim_counts(counts: Tensor, config: ModelConfig) -> Tensor:

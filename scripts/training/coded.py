@@ -17,21 +17,19 @@ LEAD = 12
 
 
 class Batch(NamedTuple):
-    """Codes [B, N, F] with what they stand for: latents [B, F, D], gains and stage counts [B, F],
-    energies of bands [B, F, bands]; and the samples [B, T] that the Decoder should make of all
-    frames but the first LEAD."""
+    """Codes [B, N, F] with what they stand for: latents [B, F, D], gains and stage counts [B, F];
+    and the samples [B, T] that the Decoder should make of all frames but the first LEAD."""
 
     codes: Tensor
     latents: Tensor
     gains: Tensor
     counts: Tensor
-    energies: Tensor
     target: Tensor
 
     @property
-    def coded(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What the Decoder and its trims are made from."""
-        return self.latents, self.gains, self.counts, self.energies
+    def coded(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What the Decoder needs."""
+        return self.latents, self.gains, self.counts
 
     def to(self, device: torch.device) -> Batch:
         return Batch(*(x.to(device) for x in self))
@@ -62,4 +60,4 @@ class CodedSampler:
         first, last = start + LEAD - late, start + self._frames - late
         target = recording.pcm[first * hop : last * hop].astype(np.float32) / 32767
         gains, counts = (x.astype(np.int64) for x in (coded.gains, coded.counts))
-        return coded.codes.T, latents, gains, counts, recording.energies[part], target
+        return coded.codes.T, latents, gains, counts, target

@@ -19,7 +19,7 @@ from nacli.allocate import packet_counts
 from nacli.checkpoint import Model
 from nacli.choice import EAGERNESS
 from nacli.entropy import ChannelCodes
-from nacli.quantize import search, select
+from nacli.quantize import Codebooks, search, select
 from nacli.refine import average_costs
 from training.codec import draw_level
 from training.corpus import MUSIC, Sampler, read_corpus, validation_clips
@@ -50,10 +50,9 @@ class Segment:
 
 @dataclass(frozen=True)
 class Recording(Segment):
-    """A segment and what it was made of: samples [F * hop] and energies of bands [F, bands]."""
+    """A segment and what it was made of: samples [F * hop]."""
 
     pcm: NDArray[np.int16]
-    energies: NDArray[np.float32]
 
 
 Kind = TypeVar("Kind", bound=Segment)
@@ -70,7 +69,8 @@ def cached_codes(
 ) -> list[Kind]:
     """Segments of the corpus; files that `folder` has already are not made again. `share` says
     which of the files are this process's."""
-    folder = folder / f"{model.codebooks.digest.hex()}-{music:g}"
+    books = Codebooks(model.codebooks.entries, model.codebooks.scales)  # whatever the trims are
+    folder = folder / f"{books.digest.hex()}-{music:g}"
     folder.mkdir(parents=True, exist_ok=True)
     sources, segments = read_corpus(corpus), []
     samples = SEGMENT_SECONDS * model.config.sample_rate
@@ -94,11 +94,11 @@ def analyze(model: Model, pcm: NDArray[np.float32]) -> Recording:
     """Samples [T] at 24 kHz to a segment; what is left over of a hop is not taken."""
     hop = model.config.hop
     pcm = pcm[: len(pcm) // hop * hop]
-    latents, gains, energies = model.networks.analyze(pcm[None], model.networks.new_history())
+    latents, gains = model.networks.analyze(pcm[None], model.networks.new_history())
     costs = average_costs(model.codebooks, model.tables, EAGERNESS)
     paths = search(latents[0], model.codebooks, model.codebooks.stages, costs=costs).paths
     sound = np.rint(pcm * 32767).astype(np.int16)
-    return Recording(gains[0].astype(np.uint8), paths.astype(np.int16), sound, energies[0])
+    return Recording(gains[0].astype(np.uint8), paths.astype(np.int16), sound)
 
 
 def _write(path: Path, segments: list[Recording]) -> None:

@@ -9,6 +9,7 @@ from nacli.allocate import highest_level, packet_counts, trim_counts
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import StaticTables, TrimTables, frequencies
 from nacli.entropy.trims import row_of, symbols
+from nacli.localdecoder import LocalDecoder
 from nacli.model import Networks
 from nacli.quantize import Codebooks, dequantize, search, select
 from nacli.trims import quantize_trims
@@ -24,30 +25,33 @@ GAIN_PRIOR = 30
 def fit_tables(
     config: ModelConfig, networks: Networks, codebooks: Codebooks, sampler: Sampler, packets: int
 ) -> StaticTables:
-    """Tables counted over `packets` segments at random levels."""
+    """Tables counted over `packets` segments at random levels, in the second half of each: streams
+    start with silence."""
     gain_counts = np.zeros((GAIN_LEVELS + 1, GAIN_LEVELS), dtype=np.int64)
     code_counts = np.zeros((config.stages, config.codebook_size), dtype=np.int64)
     books, starts = codebooks.trims, len(config.trim_starts)
     trim_table = np.zeros((row_of(starts + 1, 0), books.vectors.shape[1] if books else 0), np.int64)
     random = np.random.default_rng(0)
     for _ in range(packets):
-        pcm = sampler.batch(1).numpy()
-        latents, gains, energies = networks.analyze(pcm, networks.new_history())
-        count_gains(gain_counts, gains[0])
+        pcm, local = sampler.batch(1).numpy(), LocalDecoder(config, networks, 1)
+        latents, gains = networks.analyze(pcm, networks.new_history())
         # as many at one to two stages as at eight to sixteen
         level = round(8 * (highest_level(config.stages) / 8) ** random.random())
-        counts = packet_counts(gains, (level,), config.stages)[0]
-        depth = max(1, int(counts.max()))
-        codes = select(search(latents[0], codebooks, depth).paths, counts)
+        half = gains.shape[1] // 2
+        halves = ((x[:, :half], x[:, half : 2 * half]) for x in (latents, gains))
+        sounds = np.split(pcm[:, : 2 * half * config.hop], 2, axis=1)
+        for sound, shapes, levels in zip(sounds, *halves, strict=True):
+            counts = packet_counts(levels, (level,), config.stages)
+            depth = max(1, int(counts.max()))
+            codes = select(search(shapes[0], codebooks, depth).paths, counts[0])
+            decoded = dequantize(codes, counts[0], codebooks)[None]
+            trims = local.wanted(sound, decoded, levels, counts)[0]
+        count_gains(gain_counts, levels[0])
         for stage in range(depth):
-            np.add.at(code_counts[stage], codes[counts > stage, stage], 1)
+            np.add.at(code_counts[stage], codes[counts[0] > stage, stage], 1)
         if books:
-            decoded = dequantize(codes, counts, codebooks)[None]
-            side = (gains, counts[None], networks.new_history())
-            wanted = networks.wanted_trims(energies, decoded, *side)[0]
-            spans = trim_counts(counts, config)
-            found = quantize_trims(wanted, spans, books, config.trim_memory)
-            count_trims(trim_table, found, spans)
+            spans = trim_counts(counts[0], config)
+            count_trims(trim_table, quantize_trims(trims, spans, books, config.trim_memory), spans)
     return StaticTables(
         frequencies(smooth_gains(gain_counts)),
         frequencies(code_counts + CODE_PRIOR),

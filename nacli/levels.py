@@ -1,0 +1,80 @@
+"""Bands of short spectra: their energies, and the trims that bring these to the original's.
+
+A quantiser at a low rate keeps the waveform of what is strong and loses the energy of the rest.
+What the ear minds more is the level of every band, so that is coded apart: once in a few hops (a
+span) a code says by how much the bands of decoded sound are to be louder or softer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Complex = NDArray[np.complex64]
+
+BANDS = 26
+LEAST, MOST = -1.0, 1.8
+"""Of a trim, in natural logarithms of amplitudes: -9 to 16 dB."""
+FLOOR, SILENCE = 2e-4, 1e-7
+"""Of a span's mean energy, and of a spectrum at full scale: bands that are weaker are not worth a
+correction."""
+
+
+class Spectra:
+    """Short spectra of sound and back: windows of a hop, half a hop apart."""
+
+    def __init__(self, hop: int, sample_rate: int) -> None:
+        self.hop = hop
+        self.window: Floats = np.sin(np.pi * (np.arange(hop) + 0.5) / hop).astype(np.float32)
+        frequencies = np.arange(hop // 2 + 1) * sample_rate / hop
+        bark = 26.81 * frequencies / (1960 + frequencies)  # Traunmüller, 1990, but for a constant
+        place = bark / bark[-1] * (BANDS - 1)
+        self.spread: Floats = np.maximum(0, 1 - np.abs(place - np.arange(BANDS)[:, None]))
+        self.spread = self.spread.astype(np.float32)
+        """Of bands over bins [BANDS, bins]; each bin lies between two bands."""
+        self.means: Floats = (self.spread / self.spread.sum(1, keepdims=True)).T
+
+    def of(self, pcm: Floats) -> Complex:
+        """Spectra [..., 2 F - 1, bins] of samples [..., F * hop]."""
+        halves = pcm.reshape(*pcm.shape[:-1], -1, self.hop // 2)
+        blocks = np.concatenate([halves[..., :-1, :], halves[..., 1:, :]], axis=-1)
+        return np.fft.rfft(blocks * self.window).astype(np.complex64)
+
+    def sound(self, spectra: Complex) -> Floats:
+        """Samples [F * hop] between the first and the last half of spectra [2 F + 1, bins]."""
+        blocks = np.fft.irfft(spectra, self.hop).astype(np.float32) * self.window
+        first, second = blocks.reshape(len(blocks), 2, -1).swapaxes(0, 1)
+        return (second[:-1] + first[1:]).ravel()
+
+    def energies(self, spectra: Complex) -> Floats:
+        """Mean energies of bands [..., BANDS] of spectra [..., bins]."""
+        energies: Floats = (np.square(spectra.real) + np.square(spectra.imag)) @ self.means
+        return energies
+
+
+class LevelMeter:
+    """Energies of bands in the hops of one stream: a hop has those of its own spectrum and of the
+    one before, which it completes."""
+
+    def __init__(self, channels: int, spectra: Spectra) -> None:
+        self._spectra = spectra
+        self._before: Floats = np.zeros((channels, spectra.hop), dtype=np.float32)
+
+    def measure(self, pcm: Floats) -> Floats:
+        """Energies [C, F, BANDS] of samples [C, F * hop]."""
+        joined = np.concatenate([self._before, pcm], axis=1)
+        self._before = joined[:, -self._spectra.hop :]
+        energies = self._spectra.energies(self._spectra.of(joined))[:, 1:]
+        return energies.reshape(len(pcm), -1, 2, BANDS).mean(2)
+
+
+def wanted_trims(original: Floats, decoded: Floats, span: int) -> Floats:
+    """Trims [C, S, BANDS] that give spans of so many hops the original's energies: of both,
+    energies [C, F, BANDS]; the last span may be shorter."""
+    starts = np.arange(0, original.shape[1], span)
+    lengths = np.diff(starts, append=original.shape[1])[:, None]
+    first, second = (np.add.reduceat(x, starts, axis=1) / lengths for x in (original, decoded))
+    floor = FLOOR * first.mean(-1, keepdims=True) + SILENCE
+    wanted: Floats = 0.5 * np.log((first + floor) / (second + floor))
+    return wanted.clip(LEAST, MOST).astype(np.float32)

@@ -1,0 +1,63 @@
+"""Levels of bands as `nacli/levels.py` and `nacli/postfilter.py` have them, through which gradients
+flow."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nacli.config import ModelConfig
+from nacli.levels import FLOOR, LEAST, MOST, SILENCE, Spectra
+from nacli.postfilter import AFTER
+
+
+class BandLevels(nn.Module):
+    """Energies of bands, the trims that bring these to the original's, and sound with its bands
+    trimmed. Clips are whole streams: what is before and after them is silence. Has no weights."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self._hop, self._span = config.hop, config.trim_frames
+        spectra = Spectra(config.hop, config.sample_rate)
+        self.window: Tensor
+        self.means: Tensor
+        self.spread: Tensor
+        for name in ("window", "means", "spread"):
+            values: np.ndarray = getattr(spectra, name)
+            self.register_buffer(name, torch.from_numpy(values.copy()), persistent=False)
+
+    def spectra(self, pcm: Tensor) -> Tensor:
+        """Two for each hop [B, 2 F, bins] of samples [B, F * hop]: the one that it completes, and
+        its own."""
+        padded = nn.functional.pad(pcm, (self._hop // 2, 0))
+        return torch.fft.rfft(padded.unfold(1, self._hop, self._hop // 2) * self.window)
+
+    def energies(self, pcm: Tensor) -> Tensor:
+        """Energies [B, F, BANDS] of hops of samples [B, F * hop]."""
+        power = torch.view_as_real(self.spectra(pcm)).square().sum(-1)
+        return (power @ self.means).unflatten(1, (-1, 2)).mean(2)
+
+    def wanted(self, original: Tensor, decoded: Tensor) -> Tensor:
+        """Trims [B, S, BANDS] that give decoded spans the original's energies [B, F, BANDS]."""
+        missing = -original.shape[1] % self._span
+        lengths = torch.full((original.shape[1] // self._span + (missing > 0), 1), self._span)
+        lengths[-1:] -= missing
+        first, second = (
+            nn.functional.pad(x, (0, 0, 0, missing)).unflatten(1, (-1, self._span)).sum(2) / lengths
+            for x in (original, decoded)
+        )
+        floor = FLOOR * first.mean(-1, keepdim=True) + SILENCE
+        return (0.5 * torch.log((first + floor) / (second + floor))).clamp(LEAST, MOST)
+
+    def trim(self, pcm: Tensor, trims: Tensor) -> Tensor:
+        """Samples [B, F * hop], their bands changed by trims of spans [B, S, BANDS]."""
+        reach = min(self._span, AFTER)
+        stepped = trims.repeat_interleave(2 * self._span, dim=1)[:, : pcm.shape[1] // self._hop * 2]
+        padded = nn.functional.pad(stepped.mT, (reach, reach), mode="replicate")
+        smooth = (padded[..., 1:] + padded[..., :-1]).unfold(2, 2 * reach, 1).mean(-1).mT / 2
+        changed = self.spectra(pcm) * (smooth.exp() @ self.spread)
+        first, second = (torch.fft.irfft(changed, self._hop) * self.window).chunk(2, dim=-1)
+        # the last half hop of a clip has no second window: it stays as it is
+        middle = second[:, :-1] + first[:, 1:]
+        return torch.cat([middle.flatten(1), pcm[:, -self._hop // 2 :]], dim=1)
