@@ -13,6 +13,7 @@ from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import CODER_BYTES
 from nacli.errors import UnsupportedAudio
 from nacli.format import packet_cost
+from nacli.harmonics import HarmonicFilter
 
 Integers = NDArray[np.int32]
 
@@ -72,11 +73,16 @@ def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Inte
 
 
 def trim_counts(counts: Integers, config: ModelConfig) -> Integers:
-    """How many trim codes each span gets [S], from its frames' stage counts [F]."""
+    """How many trim codes each span gets [S], from the stage counts [F] of a packet's frames.
+
+    What a frame's trims are for is some frames older, and has the stages of those; but the frames
+    before a packet may be lost, so its first ones have their own.
+    """
     starts = np.arange(0, len(counts), config.trim_frames)
     if not len(starts):
         return np.zeros(0, dtype=np.int32)
-    most = np.maximum.reduceat(counts, starts)
+    late = config.lookahead + HarmonicFilter.DELAY
+    most = np.maximum.reduceat(np.concatenate([counts[:late], counts])[: len(counts)], starts)
     return np.searchsorted(np.sort(config.trim_starts), most, side="right").astype(np.int32)
 
 

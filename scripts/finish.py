@@ -107,7 +107,10 @@ class Finisher(Training):
         self.codec.trims.decay = codebook_decay(rate / self.options["rate"])
         with torch.set_grad_enabled(learning):
             made = self.codec.decoder(*batch.coded, History())[:, LEAD * self.codec.config.hop :]
-            counts = (batch.counts * (batch.gains > 0))[:, LEAD:]
+            counts = batch.counts * (batch.gains > 0)
+            counts = counts.roll(self.codec.config.lookahead, 1)[
+                :, LEAD:
+            ]  # those of what comes out
             made, wanted = self.codec.level(made.float(), batch.target, counts)
         trims = wanted.square().mean()
         level = level_of(batch.target)

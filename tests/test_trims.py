@@ -29,9 +29,14 @@ BOOKS = Codebooks.from_vectors(
 )
 
 
-def test_a_span_has_a_code_for_each_start_that_a_frame_of_it_reaches() -> None:
+def test_a_span_has_a_code_for_each_start_that_what_it_trims_reaches() -> None:
+    """Starts are 1 and 3, and trims are for what is two frames older."""
     counts = np.array([0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 3, 3, 4, 3, 4], np.int32)
-    assert trim_counts(counts, CONFIG).tolist() == [0, 1, 1, 2, 2]  # starts are 1 and 3
+    assert trim_counts(counts, CONFIG).tolist() == [0, 0, 1, 2, 2]
+    assert trim_counts(np.array([3, 0], np.int32), CONFIG).tolist() == [2], (
+        "before it, none is known"
+    )
+    assert trim_counts(np.array([1] + 7 * [0], np.int32), CONFIG).tolist() == [1, 0]
     assert trim_counts(counts[:0], CONFIG).tolist() == []
 
 

@@ -64,9 +64,10 @@ class Codec(nn.Module):
     def forward(self, pcm: Tensor, allocate: Allocation) -> Coded:
         """Samples [B, T] there and back, with as many stages as `allocate` gives each frame."""
         plain = self.plain(pcm, allocate)
-        # a hop's trims come with the frame that completes it
-        arriving = plain.counts[:, 1 + self.config.lookahead :]
-        output, wanted = self.level(plain.output, pcm, arriving)
+        own = plain.counts[
+            :, 1 : 1 + pcm.shape[1] // self.config.hop
+        ]  # frame f completes hop f - 1
+        output, wanted = self.level(plain.output, pcm, own)
         return Coded(output, plain.codes, plain.commitment, wanted)
 
     def plain(self, pcm: Tensor, allocate: Allocation) -> Plain:
