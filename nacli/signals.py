@@ -18,8 +18,8 @@ def exit_on_signals() -> None:
 
 
 def end_on_signals() -> None:
-    """End as any process would: all is cleaned up. While Python itself exits, an exception would be
-    lost, and its wait for threads, once interrupted, would never end."""
+    """End as any process would: all is cleaned up, and while Python itself exits an exception would
+    be lost, or cut short what it waits for."""
     for number in (*ENDING, signal.SIGINT):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)

@@ -44,8 +44,9 @@ def fit_tables(
             counts = packet_counts(levels, (level,), config.stages)
             depth = max(1, int(counts.max()))
             codes = select(search(shapes[0], codebooks, depth).paths, counts[0])
-            decoded = dequantize(codes, counts[0], codebooks)[None]
-            trims = local.wanted(sound, decoded, levels, counts)[0]
+            if books:
+                decoded = dequantize(codes, counts[0], codebooks)[None]
+                trims = local.wanted(sound, decoded, levels, counts)[0]
         count_gains(gain_counts, levels[0])
         for stage in range(depth):
             np.add.at(code_counts[stage], codes[counts[0] > stage, stage], 1)
