@@ -53,12 +53,12 @@ EFFORTS = (Effort(1), Effort(4), Effort(8), Effort(1, refined=8))
 
 @dataclass(frozen=True)
 class Analysis:
-    """A packet's samples [C, F * hop], and what the network makes of them: latents [C, F, D] and
-    gains [C, F]."""
+    """What the network makes of a packet: latents [C, F, D] and gains [C, F]; and the energies of
+    its bands [C, F, BANDS]."""
 
-    pcm: Floats
     latents: Floats
     gains: Integers
+    energies: Floats
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Chooser:
             channels = self._channels(draft, level)
         decoder = self._decoder.copy()
         if self._model.codebooks.trims:
-            channels = self._trimmed(channels, draft.packet.pcm, decoder)
+            channels = self._trimmed(channels, draft.packet.energies, decoder)
         levels = packet_levels(level, len(channels))
         return Chosen(levels, channels, self._model.entropy.compress(channels), decoder)
 
@@ -187,7 +187,7 @@ class Chooser:
         return channels
 
     def _trimmed(
-        self, channels: list[ChannelCodes], pcm: Floats, decoder: LocalDecoder
+        self, channels: list[ChannelCodes], energies: Floats, decoder: LocalDecoder
     ) -> list[ChannelCodes]:
         """The channels with the trims that bring bands of what decoders will make of them nearer
         to those of the original."""
@@ -195,7 +195,7 @@ class Chooser:
         assert books.trims is not None
         latents = np.stack([dequantize(c.codes, c.counts, books) for c in channels])
         gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
-        wanted = decoder.wanted(pcm, latents, gains, counts)
+        wanted = decoder.wanted(energies, latents, gains, counts)
         found = []
         config = self._model.config
         for channel, row in zip(channels, wanted, strict=True):

@@ -30,6 +30,7 @@ from nacli.format import (
     pack_header,
     pack_packet,
 )
+from nacli.levels import LevelMeter, Spectra
 from nacli.preprocess import PreProcess
 
 Floats = NDArray[np.float32]
@@ -103,6 +104,8 @@ class Encoder:
         self._resampler = Resampler(sample_rate, model.config.sample_rate, channels)
         self._pre = PreProcess(channels, model.config.hop)
         self._histories = model.networks.new_history()
+        spectra = Spectra(model.config.hop, model.config.sample_rate)
+        self._levels = LevelMeter(channels, spectra)
         self._pending: Floats = np.zeros((0, channels), dtype=np.float32)
         self._samples, self._coded_hops = 0, 0
         self._seconds_paid = 0.0
@@ -167,7 +170,9 @@ class Encoder:
             pcm, silent = self._pre.process(block.T)
             latents, gains = self._model.networks.analyze(pcm, self._histories)
             gains = np.where(silent, 0, gains).astype(np.int32)
-            yield self._chooser.draft(Analysis(pcm, latents, gains), self._depth(gains))
+            yield self._chooser.draft(
+                Analysis(latents, gains, self._levels.measure(pcm)), self._depth(gains)
+            )
 
     def _depth(self, gains: NDArray[np.int32]) -> int:
         """The level to which codes are searched: with a quality it is the packet's own."""

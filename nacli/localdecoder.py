@@ -32,25 +32,26 @@ class LocalDecoder:
         self._history: Any = networks.new_history()
         self._offset = OffsetFilter(channels)
         self._harmonics = HarmonicFilter(channels, config.hop)
-        spectra = Spectra(config.hop, config.sample_rate)
-        self._original, self._decoded = (LevelMeter(channels, spectra) for _ in range(2))
+        self._levels = LevelMeter(channels, Spectra(config.hop, config.sample_rate))
         late = 1 + config.lookahead + HarmonicFilter.DELAY
         self._waiting: Floats = np.zeros((channels, late, BANDS), dtype=np.float32)
 
     def copy(self) -> LocalDecoder:
         """Another that goes on from the same place."""
         copied = copy(self)
-        for name in ("_history", "_offset", "_harmonics", "_original", "_decoded"):
+        for name in ("_history", "_offset", "_harmonics", "_levels"):
             part = getattr(self, name)
             setattr(copied, name, part.copy() if name == "_history" else copy(part))
         return copied
 
-    def wanted(self, pcm: Floats, latents: Floats, gains: Integers, counts: Integers) -> Floats:
-        """Trims [C, S, BANDS] for the spans of a packet: its samples [C, F * hop], and the latents
-        [C, F, D], gains and stages [C, F] that decoders get."""
+    def wanted(
+        self, energies: Floats, latents: Floats, gains: Integers, counts: Integers
+    ) -> Floats:
+        """Trims [C, S, BANDS] for the spans of a packet: energies [C, F, BANDS] of its hops, and
+        the latents [C, F, D], gains and stages [C, F] that decoders get."""
         made = self._networks.synthesize(latents, gains, counts, self._history)
         heard = self._harmonics.process(self._offset.process(made))
-        energies = np.concatenate([self._waiting, self._original.measure(pcm)], axis=1)
+        original = np.concatenate([self._waiting, energies], axis=1)
         frames = gains.shape[1]
-        self._waiting = energies[:, frames:]
-        return wanted_trims(energies[:, :frames], self._decoded.measure(heard), self._span)
+        self._waiting = original[:, frames:]
+        return wanted_trims(original[:, :frames], self._levels.measure(heard), self._span)

@@ -18,6 +18,7 @@ from nacli.codec import decode, encode
 from nacli.encoder import Encoder
 from nacli.entropy import ChannelCodes, Forecast
 from nacli.format import Packet, Parser, fixed_bytes
+from nacli.levels import BANDS
 from nacli.quantize import Codebooks, dequantize, search, select
 from nacli.refine import refine
 from nacli.task import EncodeOptions
@@ -134,7 +135,7 @@ def test_what_is_close_enough_gets_no_more_stages() -> None:
     codes = random.integers(0, CONFIG.codebook_size, (75, 4)).astype(np.int32)
     latents = dequantize(codes, np.full(75, 2, np.int32), model.codebooks)[None]
     gains = np.full((1, 75), 50, dtype=np.int32)
-    packet = Analysis(np.zeros((1, 75 * CONFIG.hop), np.float32), latents, gains)
+    packet = Analysis(latents, gains, np.zeros((1, 75, BANDS), np.float32))
     chooser = Chooser(model, 1, 75, DEFAULT_EFFORT)
     draft = chooser.draft(packet, 12)
     (stopped,) = chooser.fit(draft, 10_000, 15.0).channels

@@ -132,7 +132,7 @@ def test_the_local_decoder_compares_what_belongs_together() -> None:
     heard = np.pad(0.5 * pcm, ((0, 0), (HOP, 0)))[:, : 40 * HOP]  # a hop late
     local = LocalDecoder(CONFIG, Passing(), 2)  # type: ignore[arg-type]
     steady = np.full((2, 40), 50, np.int32)
-    wanted = local.wanted(pcm, heard.reshape(2, 40, HOP), steady, steady)
+    wanted = local.wanted(energies(pcm), heard.reshape(2, 40, HOP), steady, steady)
     middle = wanted[:, (late + 16) // SPAN :]  # the moving mean has settled
     assert abs(float(np.median(middle)) - np.log(2)) < 0.03
     assert np.abs(middle - np.log(2)).mean() < 0.15
@@ -141,13 +141,13 @@ def test_the_local_decoder_compares_what_belongs_together() -> None:
 def test_a_copy_of_the_local_decoder_goes_on_from_the_same_place() -> None:
     model, pcm = make_model(), coloured(24)
     latents, gains = model.networks.analyze(pcm, model.networks.new_history())
-    counts = np.full_like(gains, 4)
+    counts, measured = np.full_like(gains, 4), energies(pcm)
     parts = [
-        (pcm[:, f * HOP : t * HOP], latents[:, f:t], gains[:, f:t], counts[:, f:t])
+        (measured[:, f:t], latents[:, f:t], gains[:, f:t], counts[:, f:t])
         for f, t in ((0, 12), (12, 24))
     ]
     local = LocalDecoder(CONFIG, model.networks, 2)
-    whole = local.copy().wanted(pcm, latents, gains, counts)
+    whole = local.copy().wanted(measured, latents, gains, counts)
     local.wanted(*parts[0])
     tries = [local.copy().wanted(*parts[1]) for _ in range(2)]
     np.testing.assert_array_equal(*tries)

@@ -9,6 +9,7 @@ from nacli.allocate import highest_level, packet_counts, trim_counts
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import StaticTables, TrimTables, frequencies
 from nacli.entropy.trims import row_of, symbols
+from nacli.levels import LevelMeter, Spectra
 from nacli.localdecoder import LocalDecoder
 from nacli.model import Networks
 from nacli.quantize import Codebooks, dequantize, search, select
@@ -31,22 +32,22 @@ def fit_tables(
     code_counts = np.zeros((config.stages, config.codebook_size), dtype=np.int64)
     books, starts = codebooks.trims, len(config.trim_starts)
     trim_table = np.zeros((row_of(starts + 1, 0), books.vectors.shape[1] if books else 0), np.int64)
-    random = np.random.default_rng(0)
+    random, spectra = np.random.default_rng(0), Spectra(config.hop, config.sample_rate)
     for _ in range(packets):
         pcm, local = sampler.batch(1).numpy(), LocalDecoder(config, networks, 1)
+        energies = LevelMeter(1, spectra).measure(pcm)
         latents, gains = networks.analyze(pcm, networks.new_history())
         # as many at one to two stages as at eight to sixteen
         level = round(8 * (highest_level(config.stages) / 8) ** random.random())
         half = gains.shape[1] // 2
-        halves = ((x[:, :half], x[:, half : 2 * half]) for x in (latents, gains))
-        sounds = np.split(pcm[:, : 2 * half * config.hop], 2, axis=1)
-        for sound, shapes, levels in zip(sounds, *halves, strict=True):
+        halves = ((x[:, :half], x[:, half : 2 * half]) for x in (energies, latents, gains))
+        for original, shapes, levels in zip(*halves, strict=True):
             counts = packet_counts(levels, (level,), config.stages)
             depth = max(1, int(counts.max()))
             codes = select(search(shapes[0], codebooks, depth).paths, counts[0])
             if books:
                 decoded = dequantize(codes, counts[0], codebooks)[None]
-                trims = local.wanted(sound, decoded, levels, counts)[0]
+                trims = local.wanted(original, decoded, levels, counts)[0]
         count_gains(gain_counts, levels[0])
         for stage in range(depth):
             np.add.at(code_counts[stage], codes[counts[0] > stage, stage], 1)
