@@ -9,11 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.config import GAIN_LEVELS, ModelConfig
+from nacli.config import GAIN_LEVELS
 from nacli.entropy import CODER_BYTES
 from nacli.errors import UnsupportedAudio
 from nacli.format import packet_cost
-from nacli.harmonics import HarmonicFilter
 
 Integers = NDArray[np.int32]
 
@@ -70,20 +69,6 @@ def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Inte
     peak = int(gains.max(initial=0))
     rows = zip(gains, levels, strict=True)
     return np.stack([stage_counts(row, level, stages, peak) for row, level in rows])
-
-
-def trim_counts(counts: Integers, config: ModelConfig) -> Integers:
-    """How many trim codes each span gets [S], from the stage counts [F] of a packet's frames.
-
-    What a frame's trims are for is some frames older, and has the stages of those; but the frames
-    before a packet may be lost, so its first ones have their own.
-    """
-    starts = np.arange(0, len(counts), config.trim_frames)
-    if not len(starts):
-        return np.zeros(0, dtype=np.int32)
-    late = config.lookahead + HarmonicFilter.DELAY
-    most = np.maximum.reduceat(np.concatenate([counts[:late], counts])[: len(counts)], starts)
-    return np.searchsorted(np.sort(config.trim_starts), most, side="right").astype(np.int32)
 
 
 def packet_levels(level: int, channels: int) -> tuple[int, ...]:

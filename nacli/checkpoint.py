@@ -56,7 +56,7 @@ class Model:
                 tensors["codebooks.entries"],
                 tensors["codebooks.scales"],
                 Codebooks(tensors["trims.entries"], tensors["trims.scales"])
-                if config.trim_starts
+                if config.trim_stages
                 else None,
             )
             if (trims := self.codebooks.trims) and trims.vectors.shape[2] != BANDS:
@@ -117,7 +117,8 @@ class Model:
 def _trim_tables(tensors: Tensors) -> TrimTables | None:
     if "entropy.trims" not in tensors:
         return None
-    return TrimTables(tensors["entropy.trims"].astype(np.int64))
+    names = ("entropy.trim_numbers", "entropy.trims")
+    return TrimTables(*(tensors[name].astype(np.int64) for name in names))
 
 
 def content_digest(config: ModelConfig, tensors: Tensors) -> bytes:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.allocate import highest_level, packet_counts, packet_levels, trim_counts
+from nacli.allocate import highest_level, packet_counts, packet_levels
 from nacli.checkpoint import Model
 from nacli.entropy import ChannelCodes
 from nacli.format import packet_cost
+from nacli.harmonics import HarmonicFilter
 from nacli.localdecoder import LocalDecoder
 from nacli.quantize import Found, dequantize, search, select
 from nacli.refine import average_costs, exchange_rates, refine
-from nacli.trims import quantize_trims
+from nacli.trims import prices, quantize_trims, span_frames
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -33,6 +34,12 @@ MARGIN = 1.005
 """Of the bits that are expected, since another try costs more than bits that wait a packet."""
 DEEPER = 6
 """Levels that are looked at beyond the one at which codes of average size would fit."""
+CODER_SLACK = 16.0
+"""Bits that a payload may be longer than what its symbols take."""
+SPARE = 0.1
+"""Of what trims take, that may be left over; more goes into trims."""
+ELASTICITY, DEARER = 1.5, 4.0
+"""By how much dearer bits become where trims take fewer: a power of the share, and at most."""
 AUDIBLE = 24
 """Gain steps under a packet's peak, 36 dB, within which frames count for what is close enough."""
 
@@ -79,6 +86,8 @@ class Chosen:
     payload: bytes
     decoder: LocalDecoder
     """After it."""
+    wanted: list[Floats]
+    """Trims [S, BANDS] by channel."""
 
 
 class Chooser:
@@ -92,7 +101,8 @@ class Chooser:
         self._model, self._frames, self._effort = model, packet_frames, EFFORTS[effort]
         self._costs = average_costs(model.codebooks, model.tables, EAGERNESS)
         self._prices = EAGERNESS * exchange_rates(model.codebooks, model.tables)
-        self._trim_bits = model.entropy.trims.mean_bits()
+        self._trim_bits = 12.0
+        """What the trims of a span took lately."""
         self._decoder = LocalDecoder(model.config, model.networks, channels)
         self._share = 1.0
         """Of the size that is expected of a packet, what packets took lately."""
@@ -136,9 +146,27 @@ class Chooser:
             chosen = self._make(draft, level, refined=tries < TRIES)
             real = self._size_with(8 * len(chosen.payload), gains)
             self._share += (real / size(self._counts(gains, level)) - self._share) / 2
+            if real > budget or level < deepest:  # else it has all that it needs
+                chosen = self._fill(chosen, budget - real)
+                real = self._size_with(8 * len(chosen.payload), gains)
             if real <= budget or level == 0:
                 return self._keep(chosen)
             wanted, deepest, tries = wanted - (real - budget), level - 1, tries + 1
+
+    def _fill(self, chosen: Chosen, spare: float) -> Chosen:
+        """The packet with more or fewer codes of trims, which take up what is left of its bytes or
+        give back what is missing: that takes less time than another level."""
+        taken = self._trims_take(chosen.channels)
+        wished = taken + 8 * spare - CODER_SLACK
+        if not taken or wished <= 0 or 0 <= 8 * spare <= SPARE * taken:
+            return chosen
+        worth = min(DEARER, max(1 / DEARER, (taken / wished) ** ELASTICITY))
+        channels = self._trimmed(chosen.channels, chosen.wanted, worth)
+        payload = self._model.entropy.compress(channels)
+        grown = len(payload) - len(chosen.payload)
+        if 0 <= spare < grown:
+            return chosen  # it has become more than there is room for
+        return replace(chosen, channels=channels, payload=payload)
 
     def _typical_level(self, gains: Integers, budget: float) -> int:
         """The level at which a packet of average codes takes a budget in bytes."""
@@ -164,11 +192,15 @@ class Chooser:
             channels = self._refine(draft.packet, level)
         else:
             channels = self._channels(draft, level)
-        decoder = self._decoder.copy()
+        decoder, wanted = self._decoder.copy(), []
         if self._model.codebooks.trims:
-            channels = self._trimmed(channels, draft.packet.energies, decoder)
+            wanted = self._wanted(channels, draft.packet.energies, decoder)
+            channels = self._trimmed(channels, wanted)
+            spans = sum(len(channel.trim_counts) for channel in channels)
+            mean = self._trims_take(channels) / max(1, spans)
+            self._trim_bits += (mean - self._trim_bits) / 2
         levels = packet_levels(level, len(channels))
-        return Chosen(levels, channels, self._model.entropy.compress(channels), decoder)
+        return Chosen(levels, channels, self._model.entropy.compress(channels), decoder, wanted)
 
     def _refine(self, packet: Analysis, level: int) -> list[ChannelCodes]:
         channels = []
@@ -186,23 +218,37 @@ class Chooser:
             channels.append(ChannelCodes(gains, codes, counts))
         return channels
 
-    def _trimmed(
+    def _wanted(
         self, channels: list[ChannelCodes], energies: Floats, decoder: LocalDecoder
-    ) -> list[ChannelCodes]:
-        """The channels with the trims that bring bands of what decoders will make of them nearer
-        to those of the original."""
+    ) -> list[Floats]:
+        """The trims that bring bands of what decoders will make of the channels to the levels of
+        the original's."""
         books = self._model.codebooks
-        assert books.trims is not None
         latents = np.stack([dequantize(c.codes, c.counts, books) for c in channels])
         gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
-        wanted = decoder.wanted(energies, latents, gains, counts)
+        spans = [span_frames(row, self._model.config) for row in counts]
+        return decoder.wanted(energies, latents, gains, counts, spans)
+
+    def _trimmed(
+        self, channels: list[ChannelCodes], wanted: list[Floats], worth: float = 1.0
+    ) -> list[ChannelCodes]:
+        """The channels with trims near to what is wanted, bits being worth so many times as much
+        as usual."""
+        config, tables = self._model.config, self._model.entropy.trims
+        books, late = self._model.codebooks.trims, config.lookahead + HarmonicFilter.DELAY
+        assert books is not None
         found = []
-        config = self._model.config
         for channel, row in zip(channels, wanted, strict=True):
-            spans = trim_counts(channel.counts, config)
-            codes = quantize_trims(row, spans, books.trims, config.trim_memory)
-            found.append(replace(channel, trims=codes, trim_counts=spans))
+            span = span_frames(channel.counts, config)
+            bits = worth * prices(channel.counts, span, late)
+            codes, numbers = quantize_trims(row, books, config.trim_memory, tables, bits)
+            found.append(replace(channel, trims=codes, trim_counts=numbers))
         return found
+
+    def _trims_take(self, channels: list[ChannelCodes]) -> float:
+        """Bits of all trims."""
+        tables = self._model.entropy.trims
+        return sum(tables.bits(c.trims, c.trim_counts) for c in channels)
 
     def _enough(self, draft: Draft, decibels: float, most: int) -> int:
         """The lowest level at which what is lost of the latents is small; `most` if none below.
@@ -248,8 +294,9 @@ class Chooser:
     def _packet_size(self, bits: float, counts: Integers) -> float:
         """Bytes that a packet with stage counts [C, F] should take, whose gains and codes take
         `bits`."""
-        spans = (trim_counts(row, self._model.config) for row in counts)
-        bits += sum(float(self._trim_bits[row].sum()) for row in spans)
+        if self._model.codebooks.trims:
+            spans = (-(-len(row) // span_frames(row, self._model.config)) for row in counts)
+            bits += sum(spans) * self._trim_bits
         return self._size_with(bits, counts)
 
     def _size_with(self, payload_bits: float, rows: Integers) -> float:

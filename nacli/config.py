@@ -54,11 +54,13 @@ class ModelConfig:
     codebook_size: int = 1024
     quantizer_groups: int = 1
     """Split the latents into so many groups; stage s quantises group s modulo their number."""
-    trim_starts: tuple[int, ...] = (1, 4, 8)
-    """Trims say how the levels of decoded bands are to be corrected. A span gets a trim code for
-    each of these numbers that one of its frames has as many stages as; none means no trims."""
+    trim_stages: int = 3
+    """Trims say how the levels of decoded bands are to be corrected. A span has at most so many
+    codes for them; 0 means no trims."""
     trim_frames: int = 2
     """Frames of a span, whose bands are corrected alike."""
+    trim_fine: int = 8
+    """Packets in which a frame has so many stages have spans of one frame."""
     trim_memory: float = 0.7
     """Of the trim of the span before, what is expected of the next; its codes say the rest."""
     gain_floor_db: float = -100.0
@@ -72,8 +74,8 @@ class ModelConfig:
             raise ValueError(f"pair_blocks: {self.strides[1]} sub-frames a frame make no pairs")
         if self.latent_dim > min(self.width, self.hop):
             raise ValueError("latent_dim: at most the width and the hop")
-        if self.trim_frames < 1 or min(self.trim_starts, default=1) < 1:
-            raise ValueError("trim_frames and trim_starts: at least 1")
+        if self.trim_frames < 1 or self.trim_stages < 0:
+            raise ValueError("trim_frames: at least 1; trim_stages: at least 0")
         if not 0 <= self.lookahead <= MAX_LOOKAHEAD:
             raise ValueError(f"lookahead: 0 to {MAX_LOOKAHEAD} frames")
         if not 1 <= self.quantizer_groups <= min(self.stages, self.latent_dim):
@@ -116,7 +118,6 @@ class ModelConfig:
         if unknown:
             raise TypeError(f"unknown configuration names: {', '.join(sorted(unknown))}")
         values = dict(values)
-        for name in ("strides", "trim_starts"):
-            if name in values:
-                values[name] = tuple(values[name])
+        if "strides" in values:
+            values["strides"] = tuple(values["strides"])
         return cls(**values)

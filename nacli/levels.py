@@ -16,7 +16,7 @@ Complex = NDArray[np.complex64]
 BANDS = 26
 LEAST, MOST = -1.0, 1.8
 """Of a trim, in natural logarithms of amplitudes: -9 to 16 dB."""
-FLOOR, SILENCE = 2e-4, 1e-7
+FLOOR, SILENCE = 4e-5, 1e-7
 """Of a span's mean energy, and of a spectrum at full scale: bands that are weaker are not worth a
 correction."""
 
@@ -70,11 +70,11 @@ class LevelMeter:
 
 
 def wanted_trims(original: Floats, decoded: Floats, span: int) -> Floats:
-    """Trims [C, S, BANDS] that give spans of so many hops the original's energies: of both,
-    energies [C, F, BANDS]; the last span may be shorter."""
-    starts = np.arange(0, original.shape[1], span)
-    lengths = np.diff(starts, append=original.shape[1])[:, None]
-    first, second = (np.add.reduceat(x, starts, axis=1) / lengths for x in (original, decoded))
+    """Trims [..., S, BANDS] that give spans of so many hops the original's energies: of both,
+    energies [..., F, BANDS]; the last span may be shorter."""
+    starts = np.arange(0, original.shape[-2], span)
+    lengths = np.diff(starts, append=original.shape[-2])[:, None]
+    first, second = (np.add.reduceat(x, starts, axis=-2) / lengths for x in (original, decoded))
     floor = FLOOR * first.mean(-1, keepdims=True) + SILENCE
     wanted: Floats = 0.5 * np.log((first + floor) / (second + floor))
     return wanted.clip(LEAST, MOST).astype(np.float32)

@@ -28,7 +28,7 @@ class LocalDecoder:
     """
 
     def __init__(self, config: ModelConfig, networks: Networks, channels: int) -> None:
-        self._networks, self._span = networks, config.trim_frames
+        self._networks = networks
         self._history: Any = networks.new_history()
         self._offset = OffsetFilter(channels)
         self._harmonics = HarmonicFilter(channels, config.hop)
@@ -45,13 +45,20 @@ class LocalDecoder:
         return copied
 
     def wanted(
-        self, energies: Floats, latents: Floats, gains: Integers, counts: Integers
-    ) -> Floats:
-        """Trims [C, S, BANDS] for the spans of a packet: energies [C, F, BANDS] of its hops, and
-        the latents [C, F, D], gains and stages [C, F] that decoders get."""
+        self,
+        energies: Floats,
+        latents: Floats,
+        gains: Integers,
+        counts: Integers,
+        spans: list[int],
+    ) -> list[Floats]:
+        """Trims [S, BANDS] for the spans of a packet, by channel, of so many frames each: energies
+        [C, F, BANDS] of its hops, and the latents [C, F, D], gains and stages [C, F] that decoders
+        get."""
         made = self._networks.synthesize(latents, gains, counts, self._history)
         heard = self._harmonics.process(self._offset.process(made))
         original = np.concatenate([self._waiting, energies], axis=1)
         frames = gains.shape[1]
         self._waiting = original[:, frames:]
-        return wanted_trims(original[:, :frames], self._levels.measure(heard), self._span)
+        rows = zip(original[:, :frames], self._levels.measure(heard), spans, strict=True)
+        return [wanted_trims(*row) for row in rows]

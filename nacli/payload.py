@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.allocate import packet_counts, trim_counts
+from nacli.allocate import packet_counts
 from nacli.config import ModelConfig
 from nacli.entropy import ChannelCodes, EntropyModel, PayloadReader
 from nacli.format import Packet
+from nacli.trims import span_frames
 
 Integers = NDArray[np.int32]
 
@@ -61,7 +62,9 @@ def _begin(packet: Packet, entropy: EntropyModel, config: ModelConfig) -> _Readi
 
 
 def _finish(reading: _Reading, config: ModelConfig) -> list[ChannelCodes]:
-    spans = [trim_counts(row, config) for row in reading.counts]
-    trims = [reading.reader.trims(row) for row in spans]
-    rows = zip(reading.gains, reading.codes, reading.counts, trims, spans, strict=True)
-    return [ChannelCodes(*row) for row in rows]
+    channels = []
+    for row in zip(reading.gains, reading.codes, reading.counts, strict=True):
+        gains, _, counts = row
+        spans = -(-len(gains) // span_frames(counts, config))
+        channels.append(ChannelCodes(*row, *reading.reader.trims(spans)))
+    return channels

@@ -73,17 +73,11 @@ def with_counts(levels: Floats, counts: Integers) -> Floats:
     return np.concatenate([levels, counts[:, None].astype(np.float32) / 8], axis=1)
 
 
-def smooth(trims: Floats, span: int) -> Floats:
-    """Trims of spectra [n, BANDS], the same for each of `span` hops, without steps between spans;
-    those INSIDE."""
-    reach = min(span, AFTER)
-    weights = np.ones(2 * reach + 1, dtype=np.float32)
-    weights[[0, -1]] = 0.5
-    first = BEFORE - reach
+def smooth(trims: Floats) -> Floats:
+    """Trims of spectra [n, BANDS] without steps from hop to hop; those INSIDE."""
     inside = len(trims) - BEFORE - AFTER
-    rows = [weight * trims[first + k : first + k + inside] for k, weight in enumerate(weights)]
-    total: Floats = np.sum(rows, axis=0) / weights.sum()
-    return total
+    before, own, after = (trims[BEFORE + k : BEFORE + k + inside] for k in (-1, 0, 1))
+    return ((before + 2 * own + after) / 4).astype(np.float32)
 
 
 class PostFilter:
@@ -93,11 +87,9 @@ class PostFilter:
     REACH = DELAY + (BEFORE + 1) // 2
     """Hops before one that it has to know."""
 
-    def __init__(
-        self, gains: Gains | None, channels: int, hop: int, sample_rate: int, span: int
-    ) -> None:
-        """Without gains there are only trims, each for `span` hops."""
-        self._gains, self._hop, self._rate, self._span = gains, hop, sample_rate, span
+    def __init__(self, gains: Gains | None, channels: int, hop: int, sample_rate: int) -> None:
+        """Without gains there are only trims."""
+        self._gains, self._hop, self._rate = gains, hop, sample_rate
         self._past: Floats = np.zeros((channels, self.REACH * hop), dtype=np.float32)
         self._counts: Integers = np.zeros((channels, self.REACH), dtype=np.int32)
         self._trims: Floats = np.zeros((channels, self.REACH, BANDS), dtype=np.float32)
@@ -118,7 +110,7 @@ class PostFilter:
         if not pcm.any() or (self._gains is None and not trims.any()):
             return pcm[inside]  # a gap may be an hour of it
         spectra, trims = self._spectra.of(pcm), of_spectra(trims)
-        wanted = smooth(trims, self._span)
+        wanted = smooth(trims)
         if self._gains is not None:
             levels = seen(self._spectra.energies(spectra), trims)
             wanted = wanted + self._gains(levels, of_spectra(counts)[INSIDE])

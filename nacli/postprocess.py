@@ -23,13 +23,11 @@ class PostProcess:
     FADE = 64
     """Samples of the ramp where sound joins silence."""
 
-    def __init__(
-        self, gains: Gains | None, channels: int, hop: int, sample_rate: int, span: int
-    ) -> None:
-        """`gains` are the post-filter's, where there is one; trims are for `span` hops."""
+    def __init__(self, gains: Gains | None, channels: int, hop: int, sample_rate: int) -> None:
+        """`gains` are the post-filter's, where there is one."""
         self._hop = hop
         self._offset, self._harmonics = OffsetFilter(channels), HarmonicFilter(channels, hop)
-        self._levels = PostFilter(gains, channels, hop, sample_rate, span)
+        self._levels = PostFilter(gains, channels, hop, sample_rate)
         self._gain_before = np.zeros((channels, 1), dtype=np.int32)
         self._gains_ahead = np.zeros((channels, self.DELAY), dtype=np.int32)
         self._counts_ahead = np.zeros((channels, HarmonicFilter.DELAY), dtype=np.int32)

@@ -12,7 +12,7 @@ from nacli.entropy import ChannelCodes
 from nacli.levels import BANDS
 from nacli.postprocess import PostProcess, delayed
 from nacli.quantize import Codebooks, dequantize
-from nacli.trims import dequantize_trims
+from nacli.trims import dequantize_trims, span_frames
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -29,12 +29,11 @@ class Synthesizer:
 
     def __init__(self, model: Model, codebooks: Codebooks, channels: int) -> None:
         self._networks, self._codebooks = model.networks, codebooks
-        self._hop, self._channels = model.config.hop, channels
-        self._span, self._memory = model.config.trim_frames, model.config.trim_memory
+        self._config, self._hop, self._channels = model.config, model.config.hop, channels
         self._history, self._ahead = self._networks.new_history(), model.config.lookahead
         self._waiting: Integers = np.zeros((2, channels, self._ahead), dtype=np.int32)
         rate = model.config.sample_rate
-        self._post = PostProcess(model.postfilter, channels, self._hop, rate, self._span)
+        self._post = PostProcess(model.postfilter, channels, self._hop, rate)
         shape = (channels, 1, model.config.latent_dim)
         self._latents: Floats = np.zeros(shape, dtype=np.float32)
         self._gains: Integers = np.zeros((channels, 1), dtype=np.int32)
@@ -45,8 +44,7 @@ class Synthesizer:
         """The codes of a packet to samples [T, C]. What frame f completes is hop f - 1; what comes
         is before that, by as many frames as the Decoder looks ahead and `PostProcess.DELAY`."""
         frames = len(coded[0].gains)
-        spans = np.stack([self._span_trims(channel) for channel in coded])
-        trims = spans.repeat(self._span, axis=1)[:, :frames]
+        trims = np.stack([self._trims_of(channel) for channel in coded])
         for at in range(0, frames, NETWORK_FRAMES):
             part = slice(at, at + NETWORK_FRAMES)
             gains = np.stack([channel.gains[part] for channel in coded])
@@ -58,12 +56,15 @@ class Synthesizer:
             self._counts, self._trims = counts[:, -1:], trims[:, part][:, -1:]
             yield self._run(latents, gains, counts, trims[:, part])
 
-    def _span_trims(self, channel: ChannelCodes) -> Floats:
-        if self._codebooks.trims is None:
-            spans = -(-len(channel.gains) // self._span)
-            return np.zeros((spans, BANDS), dtype=np.float32)
-        books, memory = self._codebooks.trims, self._memory
-        return dequantize_trims(channel.trims, channel.trim_counts, books, memory)
+    def _trims_of(self, channel: ChannelCodes) -> Floats:
+        """Of the frames of a channel [F, BANDS]."""
+        frames, books = len(channel.gains), self._codebooks.trims
+        if books is None:
+            return np.zeros((frames, BANDS), dtype=np.float32)
+        spans = dequantize_trims(
+            channel.trims, channel.trim_counts, books, self._config.trim_memory
+        )
+        return spans.repeat(span_frames(channel.counts, self._config), axis=0)[:frames]
 
     def conceal(self, frames: int) -> Iterator[Floats]:
         """Samples [T, C] in place of `frames` missing frames: the network goes on with the last

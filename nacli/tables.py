@@ -41,7 +41,7 @@ def _check_fit(codebooks: Codebooks, entropy: EntropyModel, config: ModelConfig)
     trims = codebooks.trims
     if (codebooks.stages, codebooks.vectors.shape[2]) != (config.stages, config.latent_dim):
         raise DamagedHeader("the codebooks do not fit the model")
-    if (trims.stages if trims else 0) != len(config.trim_starts):
+    if (trims.stages if trims else 0) != config.trim_stages:
         raise DamagedHeader("the codebooks of trims do not fit the model")
     if trims and trims.vectors.shape[2] != BANDS:
         raise DamagedHeader("the codebooks of trims do not have the model's bands")

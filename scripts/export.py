@@ -22,6 +22,7 @@ from nacli.entropy import TrimTables
 from nacli.model import Networks
 from nacli.quantize import Codebooks
 from training.corpus import Sampler, read_corpus
+from training.states import load_state
 from training.tables import fit_tables
 
 MAX_BYTES = 16 << 20
@@ -33,7 +34,7 @@ def read_states(
     """Configuration, float16 weights, rounded codebooks and what is known of the training. Weights
     are the mean of all states', each its moving averages where it has them, unless `last`; all else
     is the last state's."""
-    states = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
+    states = [load_state(path, "cpu") for path in paths]
     state = states[-1]
     config = ModelConfig.from_json(state.get("config", {}))
     found = [s["codec"] | ({} if last else s.get("average", {})) for s in states]
@@ -54,7 +55,10 @@ def read_states(
 
 def trim_table(tables: TrimTables | None) -> Tensors:
     """What a checkpoint holds of their probabilities."""
-    return {} if tables is None else {"entropy.trims": tables.table.astype(np.uint32)}
+    if tables is None:
+        return {}
+    rows = {"entropy.trim_numbers": tables.numbers, "entropy.trims": tables.table}
+    return {name: table.astype(np.uint32) for name, table in rows.items()}
 
 
 def level_lost(model: Model, sampler: Sampler, clips: int) -> float:

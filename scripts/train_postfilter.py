@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nacli.allocate import trim_counts
 from nacli.checkpoint import POSTFILTER, Model, Tensors, default_path, load_checkpoint
 from nacli.config import ModelConfig
 from nacli.harmonics import HarmonicFilter
@@ -37,7 +36,7 @@ from nacli.postfilter import (
     smooth,
     with_counts,
 )
-from nacli.trims import dequantize_trims, quantize_trims
+from nacli.trims import dequantize_trims, prices, quantize_trims, span_frames
 from training.codec import Codec, as_encoded, autocast_blocks
 from training.corpus import Sampler, read_corpus
 from training.states import rewrite_checkpoint
@@ -73,8 +72,7 @@ def examples(model: Model, codec: Codec, sampler: Sampler, clips: int) -> Exampl
         padded = np.pad(plain.output.numpy(), ((0, 0), (0, late)))
         heard = HarmonicFilter(BATCH, config.hop).process(padded)[:, late:]
         first, second = (LevelMeter(BATCH, spectra).measure(x) for x in (pcm.numpy(), heard))
-        wanted = wanted_trims(first, second, config.trim_frames)
-        for clip in zip(pcm.numpy(), heard, plain.counts.numpy(), wanted, strict=True):
+        for clip in zip(pcm.numpy(), heard, plain.counts.numpy(), first, second, strict=True):
             rows.append(_of_clip(model, spectra, *clip))
     return Examples(*(torch.cat(column) for column in zip(*rows, strict=True)))
 
@@ -85,22 +83,24 @@ def _of_clip(
     original: np.ndarray,
     decoded: np.ndarray,
     counts: np.ndarray,
-    wanted: np.ndarray,
+    energies: np.ndarray,
+    decoded_energies: np.ndarray,
 ) -> tuple[Tensor, ...]:
-    """Rows of one clip, whose frames had so many stages; in half precision, as there are many."""
+    """Rows of one clip, whose frames had so many stages, with the energies of both's hops; in half
+    precision, as there are many."""
     config, hops = model.config, len(original) // spectra.hop
     level = max(1e-3, float(np.square(original).mean()) ** 0.5)
     first, second = spectra.of(original), spectra.of(decoded)
     trims = np.zeros((hops, BANDS), dtype=np.float32)
+    own = counts[1 : hops + 1]
     if books := model.codebooks.trims:
-        late = 1 + config.lookahead + HarmonicFilter.DELAY
-        spans = trim_counts(np.pad(counts[late:], (0, late), "edge")[:hops], config)
-        codes = quantize_trims(wanted, spans, books, config.trim_memory)
-        found = dequantize_trims(codes, spans, books, config.trim_memory)
-        trims = found.repeat(config.trim_frames, axis=0)[:hops]
-    stages, trims = of_spectra(counts[1 : hops + 1])[INSIDE], of_spectra(trims)
+        memory, span = config.trim_memory, span_frames(own, config)
+        wanted, costs = wanted_trims(energies, decoded_energies, span), prices(own, span, 0)
+        codes = quantize_trims(wanted, books, memory, model.entropy.trims, costs)
+        trims = dequantize_trims(*codes, books, memory).repeat(span, axis=0)[:hops]
+    stages, trims = of_spectra(own)[INSIDE], of_spectra(trims)
     inputs = with_counts(seen(spectra.energies(second), trims), stages)
-    changes = np.exp(smooth(trims, config.trim_frames)) @ spectra.spread
+    changes = np.exp(smooth(trims)) @ spectra.spread
     pair = (np.abs(first[INSIDE]), np.abs(second[INSIDE]) * changes)
     return tuple(torch.from_numpy(x).half() for x in (inputs, *(x / level for x in pair)))
 

@@ -20,7 +20,7 @@ from nacli.levels import BANDS
 from nacli.quantize import Codebooks
 
 CONFIG = ModelConfig(
-    latent_dim=8, stages=4, codebook_size=16, lookahead=0, trim_starts=(1, 3), trim_frames=4
+    latent_dim=8, stages=4, codebook_size=16, lookahead=0, trim_stages=2, trim_frames=4, trim_fine=4
 )
 Floats = NDArray[np.float32]
 
@@ -72,7 +72,9 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
     nearness[0, 0] = 1_000_000  # silence stays silence for long
     first = np.ones((1, GAIN_LEVELS), dtype=np.int64)
     codes = 20 + random.integers(0, 20, size=shape[:2])
-    trim_tables = TrimTables(frequencies(20 + random.integers(0, 20, size=(3, 16))))
+    trim_tables = TrimTables(
+        *(frequencies(20 + random.integers(0, 20, size=size)) for size in ((9, 3), (3, 16)))
+    )
     gain_rows = frequencies(np.concatenate([nearness, first]))
     tables = StaticTables(gain_rows, frequencies(codes), trim_tables)
     entropy: EntropyModel = tables

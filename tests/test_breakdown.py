@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from fake_model import CONFIG, make_model
-from nacli.allocate import packet_counts, trim_counts
+from nacli.allocate import packet_counts
 from nacli.breakdown import count_codes
 from nacli.codec import encode
 from nacli.entropy import ChannelCodes
 from nacli.errors import WrongModel
 from nacli.format import Packet, Parser
 from nacli.info import read_info
+from nacli.trims import span_frames
 
 TALK = np.random.default_rng(0).normal(size=(40_000, 2)).astype(np.float32) * 0.1
 
@@ -57,8 +58,9 @@ def decoded(data: bytes, model: Any) -> tuple[list[int], list[float], float, flo
                 total += [(count > stage).sum() for stage in range(CONFIG.stages)]
                 channel = ChannelCodes(row, reader.codes(row, count), count)
                 stage_bits += model.entropy.code_bits(channel).sum(0)
-            for spans in (trim_counts(count, CONFIG) for count in counts):
-                trim_bits += model.entropy.trims.bits(reader.trims(spans), spans)
+            for count in counts:
+                spans = -(-len(count) // span_frames(count, CONFIG))
+                trim_bits += model.entropy.trims.bits(*reader.trims(spans))
             bits += sum(model.entropy.gains.bits(row) for row in gains)
     return total.tolist(), stage_bits.tolist(), bits, trim_bits
 

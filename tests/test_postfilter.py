@@ -39,7 +39,7 @@ def filtered(
 ) -> np.ndarray:
     """Through the filter, cut after these hops, and aligned with what went in."""
     hops = np.pad(pcm, (0, DELAY * HOP)).astype(np.float32).reshape(-1, HOP)
-    made, post = [], PostFilter(gains, 1, HOP, RATE, span=2)
+    made, post = [], PostFilter(gains, 1, HOP, RATE)
     rows = np.zeros((len(hops), BANDS), dtype=np.float32)
     rows[: 0 if trims is None else len(trims)] = trims
     for part, row in zip(np.split(hops, cuts), np.split(rows, cuts), strict=True):

@@ -11,7 +11,7 @@ HOP = 320
 
 
 def run(pcm: np.ndarray, gains: list[int], cuts: tuple[int, ...] = ()) -> np.ndarray:
-    post, parts, start = PostProcess(None, 1, HOP, 24_000, span=2), [], 0
+    post, parts, start = PostProcess(None, 1, HOP, 24_000), [], 0
     for stop in (*cuts, len(gains)):
         row = np.array([gains[start:stop]], dtype=np.int32)
         trims = np.zeros((*row.shape, BANDS), dtype=np.float32)

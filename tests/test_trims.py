@@ -13,13 +13,19 @@ import pytest
 
 from fake_model import CONFIG, make_model
 from nacli import Decoder, decode, encode
-from nacli.allocate import trim_counts
 from nacli.entropy import StaticTables, TrimTables, frequencies
 from nacli.errors import DamagedHeader
 from nacli.format import pack_header
 from nacli.levels import BANDS
 from nacli.quantize import Codebooks
-from nacli.trims import dequantize_trims, quantize_trims
+from nacli.trims import (
+    HALVING,
+    PRICE,
+    dequantize_trims,
+    prices,
+    quantize_trims,
+    span_frames,
+)
 from test_codec import header_of
 
 MODEL = make_model()
@@ -29,28 +35,51 @@ BOOKS = Codebooks.from_vectors(
 )
 
 
-def test_a_span_has_a_code_for_each_start_that_what_it_trims_reaches() -> None:
-    """Starts are 1 and 3, and trims are for what is two frames older."""
+def tables(seed: int) -> TrimTables:
+    random = np.random.default_rng(seed)
+    sizes = ((16, 4), (6, 64))
+    return TrimTables(*(frequencies(1 + random.integers(0, 99, size)) for size in sizes))
+
+
+def test_packets_with_many_stages_have_spans_of_one_frame() -> None:
+    few = np.array([0, 1, CONFIG.trim_fine - 1], np.int32)
+    assert span_frames(few, CONFIG) == CONFIG.trim_frames > 1
+    assert span_frames(few + 1, CONFIG) == 1
+    assert span_frames(few[:0], CONFIG) == CONFIG.trim_frames
+
+
+def test_bits_are_worth_less_where_what_is_trimmed_has_more_stages() -> None:
     counts = np.array([0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 3, 3, 4, 3, 4], np.int32)
-    assert trim_counts(counts, CONFIG).tolist() == [0, 0, 1, 2, 2]
-    assert trim_counts(np.array([3, 0], np.int32), CONFIG).tolist() == [2], (
-        "before it, none is known"
-    )
-    assert trim_counts(np.array([1] + 7 * [0], np.int32), CONFIG).tolist() == [1, 0]
-    assert trim_counts(counts[:0], CONFIG).tolist() == []
+    worth = prices(counts, span=4, late=2)
+    expected = [0, 0, 2, 3, 4]  # the most of the frames that are two older
+    np.testing.assert_allclose(worth, [PRICE * 0.5 ** (n / HALVING) for n in expected], rtol=1e-6)
+    first = prices(np.array([3, 0], np.int32), span=4, late=2)
+    np.testing.assert_allclose(first, PRICE * 0.5 ** (3 / HALVING))  # before it, none is known
+    assert len(prices(counts[:0], 4, 2)) == 0
 
 
-def test_more_codes_come_nearer_to_what_is_wanted() -> None:
-    steps = 0.3 * np.random.default_rng(1).normal(size=(50, 5))
-    wanted = steps.cumsum(0).astype(np.float32)
-    errors = []
-    for stages in range(4):
-        counts = np.full(50, stages, np.int32)
-        codes = quantize_trims(wanted, counts, BOOKS, 0.8)
-        assert (codes[:, stages:] == 0).all()
-        errors.append(float(np.square(dequantize_trims(codes, counts, BOOKS, 0.8) - wanted).mean()))
-    assert errors == sorted(errors, reverse=True)
-    assert errors[3] < errors[0] / 10
+def steps() -> np.ndarray:
+    return (0.3 * np.random.default_rng(1).normal(size=(50, 5))).cumsum(0).astype(np.float32)
+
+
+def test_cheaper_bits_come_nearer_to_what_is_wanted() -> None:
+    wanted, model = steps(), tables(0)
+    errors, bits = [], []
+    for bit in (10.0, 0.3, 0.03, 0.0):
+        codes, counts = quantize_trims(wanted, BOOKS, 0.8, model, np.full(50, bit, np.float32))
+        assert all((row[count:] == 0).all() for row, count in zip(codes, counts, strict=True))
+        made = dequantize_trims(codes, counts, BOOKS, 0.8)
+        errors.append(float(np.square(made - wanted).mean()))
+        bits.append(model.bits(codes, counts))
+    assert errors == sorted(errors, reverse=True) and bits == sorted(bits)
+    assert errors[3] < errors[0] / 10 and (counts == 3).mean() > 0.9
+
+
+def test_codes_go_where_levels_are_wrong() -> None:
+    wanted = np.zeros((40, 5), np.float32)
+    wanted[20] = BOOKS.vectors[0, 7]
+    _, counts = quantize_trims(wanted, BOOKS, 0.0, tables(0), np.full(40, 0.05, np.float32))
+    assert counts[20] and counts.sum() == counts[20]
 
 
 def test_a_span_without_codes_keeps_a_part_of_the_trim_before() -> None:
@@ -63,11 +92,6 @@ def test_a_span_without_codes_keeps_a_part_of_the_trim_before() -> None:
     np.testing.assert_allclose(trims[3], last, rtol=1e-6)
 
 
-def tables(seed: int) -> TrimTables:
-    random = np.random.default_rng(seed)
-    return TrimTables(frequencies(1 + random.integers(0, 99, (6, 64))))
-
-
 def test_codes_come_back_and_take_the_bits_that_were_said() -> None:
     random, model = np.random.default_rng(2), tables(0)
     counts = random.integers(0, 4, 400).astype(np.int32)
@@ -75,17 +99,21 @@ def test_codes_come_back_and_take_the_bits_that_were_said() -> None:
     coder = constriction.stream.stack.AnsCoder()
     model.push(coder, trims.astype(np.int32), counts)
     assert coder.num_bits() == pytest.approx(model.bits(trims, counts), abs=64)
-    np.testing.assert_array_equal(model.pop(coder, counts), trims)
-    assert model.mean_bits()[3] == pytest.approx(3 * 5.8, abs=1)
+    found = model.pop(coder, 400)
+    np.testing.assert_array_equal(found[0], trims)
+    np.testing.assert_array_equal(found[1], counts)
 
 
 def test_each_number_of_codes_has_rows_of_its_own() -> None:
     weights = np.ones((3, 4), np.int64)
     weights[1, 2], weights[2, 3] = 1000, 1000  # of two codes the first is 2, the second 3
-    model = TrimTables(frequencies(weights))
+    numbers = np.ones((9, 3), np.int64)
+    numbers[0, 2] = 1000  # at the start of a packet two are likely
+    model = TrimTables(frequencies(numbers), frequencies(weights))
     bits = [model.bits(np.array([[2, 3]]), np.array([count], np.int32)) for count in (0, 1, 2)]
-    assert bits == pytest.approx([0, 2, 0], abs=0.1)
-    assert model.mean_bits() == pytest.approx([0, 2, 0], abs=0.1)
+    assert bits == pytest.approx([10, 12, 0], abs=0.1)
+    assert model.choices([2, 3], (0, 0)) == pytest.approx([10, 12, 0], abs=0.1)
+    assert model.choices([2, 3], (0, 1)) == pytest.approx([1.6, 3.6, 1.6], abs=0.1)
 
 
 def test_tables_survive_storage_and_broken_ones_are_refused() -> None:
@@ -95,10 +123,10 @@ def test_tables_survive_storage_and_broken_ones_are_refused() -> None:
     for broken in (blob[:3], blob[:-1], blob + b"\0", b"\xff" * 4 + blob[4:]):
         with pytest.raises(ValueError, match="trim tables"):
             TrimTables.from_bytes(broken)
-    with pytest.raises(ValueError, match="lacks rows"):
-        TrimTables(again.table[:5])
+    with pytest.raises(ValueError, match="lack rows"):
+        TrimTables(again.numbers, again.table[:5])
     nothing = TrimTables.from_bytes(TrimTables.none().to_bytes())
-    assert nothing.stages == 0 and nothing.mean_bits().tolist() == [0]
+    assert nothing.stages == 0 and nothing.pop(None, 3)[0].shape == (3, 0)
 
 
 def sound() -> np.ndarray:
@@ -131,7 +159,7 @@ def trimmed(books: Codebooks | None, model_tables: TrimTables) -> bytes:
     model.codebooks = Codebooks(entries, scales, books)
     tables = MODEL.tables
     model.entropy = StaticTables(tables.gain_table, tables.code_table, model_tables)
-    model.config = replace(CONFIG, trim_starts=CONFIG.trim_starts if books else ())
+    model.config = replace(CONFIG, trim_stages=CONFIG.trim_stages if books else 0)
     return encode(sound()[:2000], 24_000, model=model, embed=True)
 
 

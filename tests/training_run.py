@@ -68,7 +68,7 @@ def ship(state: Path, checkpoint: Path) -> None:
     """Make a checkpoint of a state, with tables in which everything is equally likely."""
     config, weights, codebooks, _ = read_states((state,))
     assert codebooks.trims is not None
-    shapes = {"codes": (16, 4), "gains": (82, 81), "trims": (6, 4)}
+    shapes = {"codes": (16, 4), "gains": (82, 81), "trim_numbers": (16, 4), "trims": (6, 4)}
     tables = {
         f"entropy.{name}": frequencies(np.ones(shape, np.int64)).astype(np.uint32)
         for name, shape in shapes.items()

@@ -151,6 +151,6 @@ class PayloadReader:
         """Codes [F, N] of the next channel, 0 where a frame has fewer stages."""
         return self._model.pop_codes([self.coder], [gains], [counts])[0]
 
-    def trims(self, counts: Integers) -> Integers:
-        """Trim codes [S, T] of the next channel, whose spans have so many."""
-        return self._model.trims.pop(self.coder, counts)
+    def trims(self, spans: int) -> tuple[Integers, Integers]:
+        """Trim codes [S, T] of so many spans of the next channel, and how many each has [S]."""
+        return self._model.trims.pop(self.coder, spans)

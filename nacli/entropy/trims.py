@@ -1,44 +1,45 @@
-"""Trim codes in a payload: by tables, for the number of codes that a span has."""
+"""Trims in a payload: how many codes each span has, and these, by tables."""
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.entropy.rows import Coder, Frequencies, Integers, Rows
 
 
 class TrimTables:
-    """Probabilities of trim codes.
+    """Probabilities of how many codes a span has, and of the codes.
 
-    A span with few codes has few stages, and lacks more of its levels than others: the codes of a
-    span that has one of them are under the first row, those of one that has two under the next two,
-    and so on. What the span before had says nothing more, as codes stand for the difference to it.
+    Encoders spend codes where levels are wrong, so their number is like that of the two spans
+    before. Codes are under a row for their place and for how many there are: what the span before
+    had says nothing about them, as they stand for the difference to it.
     """
 
-    def __init__(self, table: Frequencies) -> None:
-        """Rows [N (N + 1) / 2, size]; `ValueError` for any other number of them."""
-        if table.ndim != 2:
-            raise ValueError("the trim table has the wrong shape")
-        self.table = table
-        self.stages = (math.isqrt(8 * len(table) + 1) - 1) // 2
+    def __init__(self, numbers: Frequencies, table: Frequencies) -> None:
+        """Of numbers, rows [(N + 1)^2, N + 1], and of codes, rows [N (N + 1) / 2, size];
+        `ValueError` for any other number of them."""
+        if numbers.ndim != 2 or table.ndim != 2:
+            raise ValueError("the trim tables have the wrong shape")
+        self.numbers, self.table = numbers, table
+        self.stages = numbers.shape[1] - 1
         """Codes that a span has at most."""
-        if len(table) != row_of(self.stages + 1, 0):
-            raise ValueError("the trim table lacks rows")
-        self._rows = Rows(table)
+        if len(numbers) != (self.stages + 1) ** 2 or len(table) != row_of(self.stages + 1, 0):
+            raise ValueError("the trim tables lack rows")
+        self._numbers, self._rows = Rows(numbers[: self.stages * len(numbers)]), Rows(table)
 
     @classmethod
     def none(cls) -> TrimTables:
         """Of a model without trims."""
-        return cls(np.zeros((0, 0), dtype=np.int64))
+        return cls(np.full((1, 1), 1 << 24, dtype=np.int64), np.zeros((0, 0), dtype=np.int64))
 
     def to_bytes(self) -> bytes:
-        """Rows and codebook size as uint16, then the rows as uint32; little-endian."""
+        """Rows and codebook size as uint16, then the rows as uint32, those of numbers first;
+        little-endian."""
         shape = np.array(self.table.shape, dtype="<u2")
-        return shape.tobytes() + self.table.astype("<u4").tobytes()
+        rows = (self.numbers, self.table) if self.stages else ()
+        return shape.tobytes() + b"".join(row.astype("<u4").tobytes() for row in rows)
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> TrimTables:
@@ -46,34 +47,64 @@ class TrimTables:
         if len(blob) < 4:
             raise ValueError("trim tables are cut short")
         rows, size = (int(n) for n in np.frombuffer(blob[:4], dtype="<u2"))
-        if len(blob) != 4 + 4 * rows * size:
+        if not rows and len(blob) == 4:
+            return cls.none()
+        most = (math.isqrt(8 * rows + 1) + 1) // 2  # N + 1
+        split = 4 + 4 * most**3
+        if len(blob) != split + 4 * rows * size:
             raise ValueError("trim tables do not have the length that their shape says")
-        return cls(np.frombuffer(blob[4:], dtype="<u4").astype(np.int64).reshape(rows, size))
+        numbers, table = (
+            np.frombuffer(part, dtype="<u4").astype(np.int64)
+            for part in (blob[4:split], blob[split:])
+        )
+        return cls(numbers.reshape(most**2, most), table.reshape(rows, size))
 
     @property
     def size(self) -> int:
         return self.table.shape[1]
 
-    def mean_bits(self) -> NDArray[np.float64]:
-        """What 0 to N codes of a span take, on average [N + 1]."""
-        means = (self._rows.bits * 2.0**-self._rows.bits).sum(-1)
-        ends = [row_of(count, 0) for count in range(1, self.stages + 2)]
-        return np.array([0.0, *(means[a:b].sum() for a, b in pairwise(ends))])
+    def choices(self, codes: list[int], before: tuple[int, int]) -> list[float]:
+        """Bits [N + 1] of a span that gets none of its codes [N], or the first 1 to N of them.
+        `before` are the numbers of codes of the span before and of the one before that."""
+        rows, found = self._rows.bits, self._numbers.bits[self._row(before)].tolist()
+        for count in range(1, self.stages + 1):
+            found[count] += sum(rows[row_of(count, n), codes[n]] for n in range(count))
+        return found
 
     def bits(self, trims: Integers, counts: Integers) -> float:
-        """What the codes [S, N] take of spans that have so many [S]."""
-        return float(sum(self._rows.bits[row, trims[span, n]] for span, n, row in symbols(counts)))
+        """What spans take that have so many [S] of the codes [S, N]."""
+        bits = sum(self._numbers.bits[row, count] for row, count in self._contexts(counts))
+        return float(
+            bits + sum(self._rows.bits[row, trims[span, n]] for span, n, row in symbols(counts))
+        )
 
     def push(self, coder: Coder, trims: Integers, counts: Integers) -> None:
-        for span, stage, row in reversed(symbols(counts)):
-            coder.encode_reverse(int(trims[span, stage]), self._rows.models[row])
+        codes = symbols(counts)
+        for row, count in reversed(self._contexts(counts)):
+            for _ in range(count):
+                span, stage, own = codes.pop()
+                coder.encode_reverse(int(trims[span, stage]), self._rows.models[own])
+            coder.encode_reverse(count, self._numbers.models[row])
 
-    def pop(self, coder: Coder, counts: Integers) -> Integers:
-        """Codes [S, N] of spans that have so many [S], 0 after them."""
-        trims = np.zeros((len(counts), self.stages), dtype=np.int32)
-        for span, stage, row in symbols(counts):
-            trims[span, stage] = coder.decode(self._rows.models[row])
-        return trims
+    def pop(self, coder: Coder, spans: int) -> tuple[Integers, Integers]:
+        """Codes [S, N] of so many spans, and how many of them each has [S], 0 after them."""
+        trims = np.zeros((spans, self.stages), dtype=np.int32)
+        counts, before = np.zeros(spans, dtype=np.int32), (0, 0)
+        for span in range(spans if self.stages else 0):
+            count = int(coder.decode(self._numbers.models[self._row(before)]))
+            for stage in range(count):
+                trims[span, stage] = coder.decode(self._rows.models[row_of(count, stage)])
+            counts[span], before = count, (count, before[0])
+        return trims, counts
+
+    def _row(self, before: tuple[int, int]) -> int:
+        return before[0] * (self.stages + 1) + before[1]
+
+    def _contexts(self, counts: Integers) -> list[tuple[int, int]]:
+        """The row and number of each span."""
+        if not self.stages:
+            return []
+        return [(self._row(before), count) for before, count in contexts(counts)]
 
 
 def row_of(count: int, stage: int) -> int:
@@ -81,8 +112,17 @@ def row_of(count: int, stage: int) -> int:
     return count * (count - 1) // 2 + stage
 
 
+def contexts(counts: Integers) -> list[tuple[tuple[int, int], int]]:
+    """Of each span of a packet the numbers of codes of the two before, the nearer first, and its
+    own; before the first there are none."""
+    listed = [0, 0, *counts.tolist()]
+    return [
+        ((one, two), own) for two, one, own in zip(listed, listed[1:], listed[2:], strict=False)
+    ]
+
+
 def symbols(counts: Integers) -> list[tuple[int, int, int]]:
-    """Spans, stages and rows in the order of coding."""
+    """Spans, stages and rows of codes in the order of coding."""
     return [
         (span, stage, row_of(count, stage))
         for span, count in enumerate(counts.tolist())

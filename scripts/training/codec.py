@@ -16,6 +16,7 @@ from nacli.config import ModelConfig
 from nacli.levels import BANDS
 from nacli.model import Decoder, Encoder, History
 from nacli.model.layers import RecurrentLayer
+from nacli.trims import prices
 from training.levels import BandLevels
 from training.quantizer import ResidualQuantizer, TrimQuantizer
 
@@ -54,7 +55,7 @@ class Codec(nn.Module):
             config.stages, config.codebook_size, config.latent_dim, config.quantizer_groups
         )
         self.trims = TrimQuantizer(
-            len(config.trim_starts),
+            config.trim_stages,
             config.codebook_size,
             BANDS,
             config.trim_memory,
@@ -82,11 +83,12 @@ class Codec(nn.Module):
         return Plain(output, codes, commitment, counts * (gains > 0))
 
     def level(self, output: Tensor, original: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples [B, F * hop] whose bands are brought nearer to the original's by trims, of hops
-        with so many stages [B, F]; and the trims [B, S, BANDS] that they would have needed."""
+        """Samples [B, F * hop] whose bands are brought nearer to the original's by trims, of clips
+        with so many stages [B, F]; and the trims [B, S, BANDS] that they would have needed. Spans
+        are those of packets with few stages."""
         levels = self.levels
         wanted = levels.wanted(levels.energies(original), levels.energies(output))
-        trims, *_ = self.trims(wanted.detach(), trim_counts(counts, self.config))
+        trims, *_ = self.trims(wanted.detach(), trim_prices(counts, self.config))
         return levels.trim(output, trims), wanted
 
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
@@ -103,11 +105,10 @@ class Codec(nn.Module):
             self.trims.adopt(torch.from_numpy(model.codebooks.trims.vectors), spans)
 
 
-def trim_counts(counts: Tensor, config: ModelConfig) -> Tensor:
-    """How many trim codes spans get [B, S] whose frames have stage counts [B, F]."""
-    padded = torch.nn.functional.pad(counts, (0, -counts.shape[1] % config.trim_frames))
-    most = padded.unflatten(1, (-1, config.trim_frames)).amax(2)
-    return sum((most >= start).long() for start in config.trim_starts) + torch.zeros_like(most)
+def trim_prices(counts: Tensor, config: ModelConfig) -> Tensor:
+    """`nacli.trims.prices` [B, S] of clips whose hops have stage counts [B, F]."""
+    rows = [prices(row, config.trim_frames, 0) for row in counts.cpu().numpy()]
+    return torch.from_numpy(np.stack(rows)).to(counts.device)
 
 
 def alike(stages: int) -> Allocation:

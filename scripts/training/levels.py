@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from nacli.config import ModelConfig
 from nacli.levels import FLOOR, LEAST, MOST, SILENCE, Spectra
-from nacli.postfilter import AFTER
 
 
 class BandLevels(nn.Module):
@@ -52,10 +51,9 @@ class BandLevels(nn.Module):
 
     def trim(self, pcm: Tensor, trims: Tensor) -> Tensor:
         """Samples [B, F * hop], their bands changed by trims of spans [B, S, BANDS]."""
-        reach = min(self._span, AFTER)
         stepped = trims.repeat_interleave(2 * self._span, dim=1)[:, : pcm.shape[1] // self._hop * 2]
-        padded = nn.functional.pad(stepped.mT, (reach, reach), mode="replicate")
-        smooth = (padded[..., 1:] + padded[..., :-1]).unfold(2, 2 * reach, 1).mean(-1).mT / 2
+        padded = nn.functional.pad(stepped.mT, (1, 1), mode="replicate").mT
+        smooth = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
         changed = self.spectra(pcm) * (smooth.exp() @ self.spread)
         first, second = (torch.fft.irfft(changed, self._hop) * self.window).chunk(2, dim=-1)
         # the last half hop of a clip has no second window: it stays as it is

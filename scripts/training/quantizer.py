@@ -9,6 +9,8 @@ from training.parallel import from_first, sum_all
 
 DEAD_COUNT = 1.0
 """A code whose moving count falls under this restarts at a random residual."""
+CODE_BITS = 10.0
+"""Of a trim code, with its share of what says how many there are."""
 RARE = 0.05
 """Of the mean use: a code that is used less goes elsewhere when codebooks are fitted again."""
 
@@ -163,20 +165,28 @@ class TrimQuantizer(ResidualQuantizer):
         return wanted - self.memory * before
 
     @torch.no_grad()
-    def forward(self, wanted: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Quantise trims [B, S, bands] with `counts` [B, S] stages each."""
-        training, trim = self.training, torch.zeros_like(wanted[:, 0])
-        news, trims = [], []
-        self.training = False
-        for span in range(wanted.shape[1]):
-            here = slice(span, span + 1)
-            new = wanted[:, here] - self.memory * trim[:, None]
-            trim = self.memory * trim + super().forward(new, counts[:, here])[0][:, 0]
+    def forward(self, wanted: Tensor, prices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Quantise trims [B, S, bands], each span with as many codes as are worth the squared error
+        that one of its bits has to save, `prices` [B, S]."""
+        trim, news, trims, counts = torch.zeros_like(wanted[:, 0]), [], [], []
+        for row, bit in zip(wanted.unbind(1), prices.unbind(1), strict=True):
+            new = row - self.memory * trim
+            left = self._left(new)
+            cost = left.square().sum(2) + bit * CODE_BITS * torch.arange(len(left)).to(bit)[:, None]
+            count = cost.argmin(0)
+            trim = row - left[count, torch.arange(len(row))]
             news.append(new)
             trims.append(trim)
-        self.training = training
-        _, codes, error = super().forward(torch.cat(news, 1), counts)
+            counts.append(count)
+        _, codes, error = super().forward(torch.stack(news, 1), torch.stack(counts, 1))
         return torch.stack(trims, 1), codes, error
+
+    def _left(self, new: Tensor) -> Tensor:
+        """What 0 to N codes leave [N + 1, B, bands] of what is new [B, bands]."""
+        left = [new]
+        for book in self.codebooks:
+            left.append(left[-1] - book[nearest(left[-1], book)])
+        return torch.stack(left)
 
 
 def usage_bits(codes: Tensor, size: int) -> list[float]:

@@ -1,19 +1,22 @@
-"""Static entropy tables, counted over the corpus with the finished quantiser."""
+"""Static entropy tables, counted over the corpus with the finished networks and quantiser."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.allocate import highest_level, packet_counts, trim_counts
+from nacli.allocate import highest_level, packet_counts
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import StaticTables, TrimTables, frequencies
-from nacli.entropy.trims import row_of, symbols
+from nacli.entropy.trims import contexts, row_of, symbols
+from nacli.harmonics import HarmonicFilter
 from nacli.levels import LevelMeter, Spectra
 from nacli.localdecoder import LocalDecoder
 from nacli.model import Networks
 from nacli.quantize import Codebooks, dequantize, search, select
-from nacli.trims import quantize_trims
+from nacli.trims import prices, quantize_trims, span_frames
 from training.corpus import Sampler
 
 Counts = NDArray[np.int64]
@@ -21,17 +24,26 @@ CODE_PRIOR = 2
 """Added to every count of a code, so that what was never seen stays possible and not too dear."""
 GAIN_PRIOR = 30
 """Weight of the pooled distribution of gain changes in each row of the gain table."""
+ROUNDS = 3
+"""Of choosing trims by tables, and counting tables over what was chosen."""
+
+
+class Wanted(NamedTuple):
+    """The trims of a packet's spans [S, BANDS], and the squared errors that a bit of each has to
+    save [S]."""
+
+    trims: NDArray[np.float32]
+    prices: NDArray[np.float32]
 
 
 def fit_tables(
     config: ModelConfig, networks: Networks, codebooks: Codebooks, sampler: Sampler, packets: int
 ) -> StaticTables:
-    """Tables counted over `packets` segments at random levels, in the second half of each: streams
-    start with silence."""
+    """Counted over `packets` segments at random levels, in the second half of each: streams start
+    with silence."""
     gain_counts = np.zeros((GAIN_LEVELS + 1, GAIN_LEVELS), dtype=np.int64)
     code_counts = np.zeros((config.stages, config.codebook_size), dtype=np.int64)
-    books, starts = codebooks.trims, len(config.trim_starts)
-    trim_table = np.zeros((row_of(starts + 1, 0), books.vectors.shape[1] if books else 0), np.int64)
+    wanted: list[Wanted] = []
     random, spectra = np.random.default_rng(0), Spectra(config.hop, config.sample_rate)
     for _ in range(packets):
         pcm, local = sampler.batch(1).numpy(), LocalDecoder(config, networks, 1)
@@ -45,26 +57,49 @@ def fit_tables(
             counts = packet_counts(levels, (level,), config.stages)
             depth = max(1, int(counts.max()))
             codes = select(search(shapes[0], codebooks, depth).paths, counts[0])
-            if books:
+            if codebooks.trims:
                 decoded = dequantize(codes, counts[0], codebooks)[None]
-                trims = local.wanted(original, decoded, levels, counts)[0]
+                span = span_frames(counts[0], config)
+                found = local.wanted(original, decoded, levels, counts, [span])[0]
         count_gains(gain_counts, levels[0])
         for stage in range(depth):
             np.add.at(code_counts[stage], codes[counts[0] > stage, stage], 1)
-        if books:
-            spans = trim_counts(counts[0], config)
-            count_trims(trim_table, quantize_trims(trims, spans, books, config.trim_memory), spans)
+        if codebooks.trims:
+            late = config.lookahead + HarmonicFilter.DELAY
+            wanted.append(Wanted(found, prices(counts[0], span, late)))
     return StaticTables(
         frequencies(smooth_gains(gain_counts)),
         frequencies(code_counts + CODE_PRIOR),
-        TrimTables(frequencies(trim_table + CODE_PRIOR)) if books else None,
+        fit_trims(config, codebooks.trims, wanted) if codebooks.trims else None,
     )
 
 
-def count_trims(table: Counts, trims: NDArray[np.int32], counts: NDArray[np.int32]) -> None:
-    """Count the trim codes [S, N] of spans that have so many [S], by row."""
-    for span, stage, row in symbols(counts):
-        table[row, trims[span, stage]] += 1
+def fit_trims(config: ModelConfig, books: Codebooks, wanted: list[Wanted]) -> TrimTables:
+    """Tables of the trims that encoders choose by them."""
+    tables = None
+    for _ in range(ROUNDS):
+        tables = count_trims(config, books, wanted, tables)
+    assert tables is not None
+    return tables
+
+
+def count_trims(
+    config: ModelConfig, books: Codebooks, wanted: list[Wanted], tables: TrimTables | None
+) -> TrimTables:
+    """Tables of what is chosen by other tables, or by ones that know nothing."""
+    most = config.trim_stages + 1
+    numbers = np.ones((most**2, most), dtype=np.int64)
+    codes = np.full((row_of(most, 0), config.codebook_size), CODE_PRIOR, dtype=np.int64)
+    tables = tables or TrimTables(frequencies(numbers), frequencies(codes))
+    for packet in wanted:
+        chosen, counts = quantize_trims(
+            packet.trims, books, config.trim_memory, tables, packet.prices
+        )
+        for (one, two), own in contexts(counts):
+            numbers[one * most + two, own] += 1
+        for span, stage, row in symbols(counts):
+            codes[row, chosen[span, stage]] += 1
+    return TrimTables(frequencies(numbers), frequencies(codes))
 
 
 def count_gains(counts: Counts, gains: NDArray[np.int32]) -> None:
