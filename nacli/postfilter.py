@@ -77,7 +77,7 @@ def smooth(trims: Floats) -> Floats:
     """Trims of spectra [n, BANDS] without steps from hop to hop; those INSIDE."""
     inside = len(trims) - BEFORE - AFTER
     before, own, after = (trims[BEFORE + k : BEFORE + k + inside] for k in (-1, 0, 1))
-    return ((before + 2 * own + after) / 4).astype(np.float32)
+    return ((before + 8 * own + after) / 10).astype(np.float32)
 
 
 class PostFilter:

@@ -53,7 +53,7 @@ class BandLevels(nn.Module):
         """Samples [B, F * hop], their bands changed by trims of spans [B, S, BANDS]."""
         stepped = trims.repeat_interleave(2 * self._span, dim=1)[:, : pcm.shape[1] // self._hop * 2]
         padded = nn.functional.pad(stepped.mT, (1, 1), mode="replicate").mT
-        smooth = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
+        smooth = (padded[:, :-2] + 8 * padded[:, 1:-1] + padded[:, 2:]) / 10
         changed = self.spectra(pcm) * (smooth.exp() @ self.spread)
         first, second = (torch.fft.irfft(changed, self._hop) * self.window).chunk(2, dim=-1)
         # the last half hop of a clip has no second window: it stays as it is
