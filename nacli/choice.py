@@ -36,7 +36,7 @@ DEEPER = 6
 """Levels that are looked at beyond the one at which codes of average size would fit."""
 CODER_SLACK = 16.0
 """Bits that a payload may be longer than what its symbols take."""
-SPARE = 0.1
+SPARE = 0.2
 """Of what trims take, that may be left over; more goes into trims."""
 ELASTICITY, DEARER = 1.5, 4.0
 """By how much dearer bits become where trims take fewer: a power of the share, and at most."""

@@ -15,7 +15,7 @@ from nacli.quantize import Codebooks, Codes, Floats, dequantize
 
 LIMIT = 4.0
 """Of trims either way; no encoder comes near, and a crafted file shall not make sound infinite."""
-PRICE, HALVING = 0.35, 1.6
+PRICE, HALVING = 0.4, 1.35
 """Squared error of a span's trim that one bit has to save, where frames have no stages; and the
 stages a frame that halve it."""
 
