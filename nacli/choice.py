@@ -18,7 +18,7 @@ from nacli.harmonics import HarmonicFilter
 from nacli.localdecoder import LocalDecoder
 from nacli.quantize import Found, dequantize, search, select
 from nacli.refine import average_costs, exchange_rates, refine
-from nacli.trims import prices, quantize_trims, span_frames
+from nacli.trims import prices, quantize_trims, span_count, span_frames
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -101,7 +101,7 @@ class Chooser:
         self._model, self._frames, self._effort = model, packet_frames, EFFORTS[effort]
         self._costs = average_costs(model.codebooks, model.tables, EAGERNESS)
         self._prices = EAGERNESS * exchange_rates(model.codebooks, model.tables)
-        self._trim_bits = 12.0
+        self._trim_bits = model.entropy.trims.first_bits()
         """What the trims of a span took lately."""
         self._decoder = LocalDecoder(model.config, model.networks, channels)
         self._share = 1.0
@@ -295,8 +295,7 @@ class Chooser:
         """Bytes that a packet with stage counts [C, F] should take, whose gains and codes take
         `bits`."""
         if self._model.codebooks.trims:
-            spans = (-(-len(row) // span_frames(row, self._model.config)) for row in counts)
-            bits += sum(spans) * self._trim_bits
+            bits += sum(span_count(row, self._model.config) for row in counts) * self._trim_bits
         return self._size_with(bits, counts)
 
     def _size_with(self, payload_bits: float, rows: Integers) -> float:

@@ -11,7 +11,7 @@ from nacli.allocate import packet_counts
 from nacli.config import ModelConfig
 from nacli.entropy import ChannelCodes, EntropyModel, PayloadReader
 from nacli.format import Packet
-from nacli.trims import span_frames
+from nacli.trims import span_count
 
 Integers = NDArray[np.int32]
 
@@ -64,7 +64,5 @@ def _begin(packet: Packet, entropy: EntropyModel, config: ModelConfig) -> _Readi
 def _finish(reading: _Reading, config: ModelConfig) -> list[ChannelCodes]:
     channels = []
     for row in zip(reading.gains, reading.codes, reading.counts, strict=True):
-        gains, _, counts = row
-        spans = -(-len(gains) // span_frames(counts, config))
-        channels.append(ChannelCodes(*row, *reading.reader.trims(spans)))
+        channels.append(ChannelCodes(*row, *reading.reader.trims(span_count(row[2], config))))
     return channels

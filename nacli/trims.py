@@ -26,6 +26,11 @@ def span_frames(counts: Codes, config: ModelConfig) -> int:
     return 1 if counts.max(initial=0) >= config.trim_fine else config.trim_frames
 
 
+def span_count(counts: Codes, config: ModelConfig) -> int:
+    """Spans of such a packet."""
+    return -(-len(counts) // span_frames(counts, config))
+
+
 def prices(counts: Codes, span: int, late: int) -> Floats:
     """What a bit is worth in squared errors of trims, in spans [S] of so many frames of a packet
     with stage counts [F]: what is loud has more bits for its codes, and should have for its trims.

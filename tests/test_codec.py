@@ -93,7 +93,7 @@ def test_channels_stay_apart(channels: int) -> None:
     pcm, _ = decode(encode(original, 24_000, bitrate=12, model=MODEL), model=MODEL)
     similar = np.corrcoef(original.T, pcm.T)[:channels, channels:]
     assert (similar.argmax(1) == np.arange(channels)).all()
-    assert similar.diagonal().min() > 0.75
+    assert similar.diagonal().min() > 0.8
 
 
 def test_one_dimension_is_mono() -> None:

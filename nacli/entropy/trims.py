@@ -63,6 +63,15 @@ class TrimTables:
     def size(self) -> int:
         return self.table.shape[1]
 
+    def first_bits(self) -> float:
+        """What the first span of a packet takes, on average."""
+        rows, numbers = self._rows.bits, self._numbers.bits
+        if not self.stages:
+            return 0.0
+        means = (rows * 2.0**-rows).sum(1)
+        codes = [means[row_of(n, 0) : row_of(n + 1, 0)].sum() for n in range(self.stages + 1)]
+        return float(2.0 ** -numbers[0] @ (numbers[0] + codes))
+
     def choices(self, codes: list[int], before: tuple[int, int]) -> list[float]:
         """Bits [N + 1] of a span that gets none of its codes [N], or the first 1 to N of them.
         `before` are the numbers of codes of the span before and of the one before that."""
@@ -98,7 +107,7 @@ class TrimTables:
         return trims, counts
 
     def _row(self, before: tuple[int, int]) -> int:
-        return before[0] * (self.stages + 1) + before[1]
+        return number_row(before, self.stages)
 
     def _contexts(self, counts: Integers) -> list[tuple[int, int]]:
         """The row and number of each span."""
@@ -110,6 +119,11 @@ class TrimTables:
 def row_of(count: int, stage: int) -> int:
     """The row for a code of a span that has `count` of them."""
     return count * (count - 1) // 2 + stage
+
+
+def number_row(before: tuple[int, int], stages: int) -> int:
+    """The row for the number of a span, after spans with so many of at most `stages` codes."""
+    return before[0] * (stages + 1) + before[1]
 
 
 def contexts(counts: Integers) -> list[tuple[tuple[int, int], int]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nacli.allocate import highest_level, packet_counts
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import StaticTables, TrimTables, frequencies
-from nacli.entropy.trims import contexts, row_of, symbols
+from nacli.entropy.trims import contexts, number_row, row_of, symbols
 from nacli.harmonics import HarmonicFilter
 from nacli.levels import LevelMeter, Spectra
 from nacli.localdecoder import LocalDecoder
@@ -95,8 +95,8 @@ def count_trims(
         chosen, counts = quantize_trims(
             packet.trims, books, config.trim_memory, tables, packet.prices
         )
-        for (one, two), own in contexts(counts):
-            numbers[one * most + two, own] += 1
+        for before, own in contexts(counts):
+            numbers[number_row(before, config.trim_stages), own] += 1
         for span, stage, row in symbols(counts):
             codes[row, chosen[span, stage]] += 1
     return TrimTables(frequencies(numbers), frequencies(codes))
