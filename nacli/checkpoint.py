@@ -23,6 +23,7 @@ from nacli.entropy import EntropyModel, LearnedModel, StaticTables, TrimTables
 from nacli.errors import BadCheckpoint
 from nacli.levels import BANDS
 from nacli.postfilter import Gains
+from nacli.prediction import Fading, Prediction, TrimPredictor
 from nacli.quantize import Codebooks
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ LEARNED = "entropy.learned."
 """Before the names of the learned entropy model's tensors."""
 POSTFILTER = "postfilter."
 """Before those of the post-filter's."""
+PREDICTOR = "predictor."
+"""And of the network that expects trims."""
 
 
 def default_path() -> Path:
@@ -66,6 +69,7 @@ class Model:
             self.tables = StaticTables(gains, codes, _trim_tables(tensors))
             self.entropy: EntropyModel = self._learned() or self.tables
             self.postfilter = self._postfilter()
+            self.prediction = self._prediction()
         except (KeyError, ValueError) as error:
             raise BadCheckpoint(
                 f"the checkpoint has no valid quantiser, tables or filter: {error}"
@@ -84,6 +88,11 @@ class Model:
         """The network of the post-filter, where the checkpoint has one."""
         found = self._named(POSTFILTER)
         return Gains(found) if found else None
+
+    def _prediction(self) -> Prediction:
+        """The network that expects trims, where the checkpoint has one."""
+        found = self._named(PREDICTOR)
+        return TrimPredictor(found) if found else Fading(self.config.trim_memory)
 
     def _named(self, prefix: str) -> Tensors:
         """The tensors whose names start like this, by the rest of their names."""

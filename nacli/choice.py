@@ -14,11 +14,10 @@ from nacli.allocate import highest_level, packet_counts, packet_levels
 from nacli.checkpoint import Model
 from nacli.entropy import ChannelCodes
 from nacli.format import packet_cost
-from nacli.harmonics import HarmonicFilter
 from nacli.localdecoder import LocalDecoder
 from nacli.quantize import Found, dequantize, search, select
 from nacli.refine import average_costs, exchange_rates, refine
-from nacli.trims import prices, quantize_trims, span_count, span_frames
+from nacli.trims import Wanted, quantize_trims, span_count
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -86,8 +85,8 @@ class Chosen:
     payload: bytes
     decoder: LocalDecoder
     """After it."""
-    wanted: list[Floats]
-    """Trims [S, BANDS] by channel."""
+    wanted: list[Wanted]
+    """Of its trims, by channel."""
 
 
 class Chooser:
@@ -103,7 +102,7 @@ class Chooser:
         self._prices = EAGERNESS * exchange_rates(model.codebooks, model.tables)
         self._trim_bits = model.entropy.trims.first_bits()
         """What the trims of a span took lately."""
-        self._decoder = LocalDecoder(model.config, model.networks, channels)
+        self._decoder = LocalDecoder(model.config, model.networks, model.prediction, channels)
         self._share = 1.0
         """Of the size that is expected of a packet, what packets took lately."""
 
@@ -192,7 +191,8 @@ class Chooser:
             channels = self._refine(draft.packet, level)
         else:
             channels = self._channels(draft, level)
-        decoder, wanted = self._decoder.copy(), []
+        decoder = self._decoder.copy()
+        wanted: list[Wanted] = []
         if self._model.codebooks.trims:
             wanted = self._wanted(channels, draft.packet.energies, decoder)
             channels = self._trimmed(channels, wanted)
@@ -220,28 +220,24 @@ class Chooser:
 
     def _wanted(
         self, channels: list[ChannelCodes], energies: Floats, decoder: LocalDecoder
-    ) -> list[Floats]:
+    ) -> list[Wanted]:
         """The trims that bring bands of what decoders will make of the channels to the levels of
         the original's."""
         books = self._model.codebooks
         latents = np.stack([dequantize(c.codes, c.counts, books) for c in channels])
         gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
-        spans = [span_frames(row, self._model.config) for row in counts]
-        return decoder.wanted(energies, latents, gains, counts, spans)
+        return decoder.wanted(energies, latents, gains, counts)
 
     def _trimmed(
-        self, channels: list[ChannelCodes], wanted: list[Floats], worth: float = 1.0
+        self, channels: list[ChannelCodes], wanted: list[Wanted], worth: float = 1.0
     ) -> list[ChannelCodes]:
         """The channels with trims near to what is wanted, bits being worth so many times as much
         as usual."""
-        config, tables = self._model.config, self._model.entropy.trims
-        books, late = self._model.codebooks.trims, config.lookahead + HarmonicFilter.DELAY
-        assert books is not None
+        books, tables = self._model.codebooks.trims, self._model.entropy.trims
+        assert books is not None, "nothing is wanted without"
         found = []
         for channel, row in zip(channels, wanted, strict=True):
-            span = span_frames(channel.counts, config)
-            bits = worth * prices(channel.counts, span, late)
-            codes, numbers = quantize_trims(row, books, config.trim_memory, tables, bits)
+            codes, numbers = quantize_trims(row, books, tables, worth)
             found.append(replace(channel, trims=codes, trim_counts=numbers))
         return found
 

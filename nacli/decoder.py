@@ -14,7 +14,7 @@ from nacli.format import Header, StreamInfo
 from nacli.playout import Playout
 from nacli.position import START, parse_position
 from nacli.postprocess import PostProcess
-from nacli.synthesis import Synthesizer
+from nacli.synthesis import Synthesizer, first_packet
 from nacli.timeline import Gap
 from nacli.unpack import Lost, Part, Unpacker
 
@@ -131,11 +131,8 @@ class Decoder:
         self._playout = Playout(stream, self._start.sample(rate), last)
         if last is not None and last <= self._playout.first:
             raise OutOfRange("the part asked for ends before it starts")
-        frame = 0
-        if config.decoder_context is not None:
-            context = config.decoder_context + PostProcess.reach(config.hop)
-            frame = max(0, self._playout.position // config.hop + 1 - context)
-        self.first_packet = frame // stream.frames_per_packet
+        hop = self._playout.position // config.hop
+        self.first_packet = first_packet(hop, stream.frames_per_packet, config)
         self._unpacker.begin(self.first_packet)
         # what comes with frame f is hop f - 1, some hops late
         late = 1 + config.lookahead + PostProcess.DELAY

@@ -31,12 +31,12 @@ CUTOFF, TAPS = 1500, 63
 """Frequency in Hz up to which sound is filtered, and the length of the filter that parts it."""
 _SIZE = 1024
 """Of the Fourier transforms, for WINDOW + LONGEST samples and as many lags."""
-_MARGIN = LONGEST + WINDOW // 2 + TAPS // 2
+MARGIN = LONGEST + WINDOW // 2 + TAPS // 2
 """Samples on either side of a place that say by how much it is filtered."""
 
 
 @cache
-def _low_pass() -> Exact:
+def low_pass() -> Exact:
     """A windowed sinc [TAPS], the same for every block."""
     time = np.arange(TAPS) - TAPS // 2
     taps = np.sinc(2 * CUTOFF / CODED_RATE * time) * np.hamming(TAPS)
@@ -53,8 +53,8 @@ class HarmonicFilter:
 
     def __init__(self, channels: int, hop: int) -> None:
         self._hop = hop
-        assert self.DELAY * hop >= _MARGIN, "a period ahead is known"
-        assert (self.REACH - self.DELAY) * hop >= _MARGIN, "and one before"
+        assert self.DELAY * hop >= MARGIN, "a period ahead is known"
+        assert (self.REACH - self.DELAY) * hop >= MARGIN, "and one before"
         self._past: Floats = np.zeros((channels, self.REACH * hop), dtype=np.float32)
 
     def process(self, pcm: Floats) -> Floats:
@@ -68,13 +68,13 @@ class HarmonicFilter:
         hop, lead = self._hop, (self.REACH - self.DELAY) * self._hop
         if not pcm.any():  # a gap may be an hour of it
             return np.zeros(len(pcm) - self.REACH * hop, dtype=np.float32)
-        low = np.convolve(pcm, _low_pass(), "same")
+        low = np.convolve(pcm, low_pass(), "same")
         places = np.arange(lead, len(pcm) - self.DELAY * hop + 1, hop)
-        before, after = (_change(low, places, hop, *_repeats(low, places, s)) for s in (-1, 1))
+        before, after = (_change(low, places, hop, *repeats(low, places, s)) for s in (-1, 1))
         return (pcm[lead : lead + len(before)] + before + after).astype(np.float32)
 
 
-def _repeats(low: Exact, places: Places, side: int) -> tuple[Places, Exact]:
+def repeats(low: Exact, places: Places, side: int) -> tuple[Places, Exact]:
     """How far from each place, before it (`side` -1) or after it (1), sound is the same again, and
     how much that counts, 0 to 1."""
     lead = LONGEST if side < 0 else 0

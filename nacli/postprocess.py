@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.harmonics import HarmonicFilter
-from nacli.levels import BANDS
+from nacli.levels import LevelMeter, Spectra
 from nacli.offset import OffsetFilter
 from nacli.postfilter import Gains, PostFilter
+from nacli.prediction import SEEN
+from nacli.trims import TrimDecoder
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -17,35 +19,43 @@ Integers = NDArray[np.int32]
 
 class PostProcess:
     """The chain for one stream at the model's rate; keeps what its filters remember. What it gives
-    is `DELAY` hops late, and depends on `reach(hop)` hops before."""
+    is `DELAY` hops late."""
 
     DELAY = HarmonicFilter.DELAY + PostFilter.DELAY
     FADE = 64
     """Samples of the ramp where sound joins silence."""
 
-    def __init__(self, gains: Gains | None, channels: int, hop: int, sample_rate: int) -> None:
-        """`gains` are the post-filter's, where there is one."""
-        self._hop = hop
+    def __init__(
+        self, gains: Gains | None, trims: TrimDecoder, channels: int, hop: int, sample_rate: int
+    ) -> None:
+        """`gains` are the post-filter's, where there is one; `trims` gives those of each hop that
+        leaves the harmonic filter."""
+        self._hop, self._trims = hop, trims
         self._offset, self._harmonics = OffsetFilter(channels), HarmonicFilter(channels, hop)
+        self._meter = LevelMeter(channels, Spectra(hop, sample_rate))
         self._levels = PostFilter(gains, channels, hop, sample_rate)
         self._gain_before = np.zeros((channels, 1), dtype=np.int32)
         self._gains_ahead = np.zeros((channels, self.DELAY), dtype=np.int32)
         self._counts_ahead = np.zeros((channels, HarmonicFilter.DELAY), dtype=np.int32)
-        self._trims_before: Floats = np.zeros((channels, 1, BANDS), dtype=np.float32)
+
+    @staticmethod
+    def trims_reach() -> int:
+        """Hops before one whose trims it has to know."""
+        return PostFilter.REACH - PostFilter.DELAY
 
     @staticmethod
     def reach(hop: int) -> int:
-        """Hops before one that it has to know."""
-        filters = HarmonicFilter.REACH + PostFilter.REACH - PostProcess.DELAY
+        """Hops before one that a trim, but for the trims before it, has to know."""
+        filters = HarmonicFilter.REACH - HarmonicFilter.DELAY + SEEN
         return filters - (-OffsetFilter.WINDOW // hop)
 
-    def process(self, pcm: Floats, gains: Integers, counts: Integers, trims: Floats) -> Floats:
+    def process(self, pcm: Floats, gains: Integers, counts: Integers) -> Floats:
         """Network output [C, F * hop] with its gains and stages [C, F] to finished samples, same
-        shape. Trims [C, F, BANDS] are for what leaves the harmonic filter now."""
+        shape."""
         gains, self._gains_ahead = delayed(self._gains_ahead, gains)
         counts, self._counts_ahead = delayed(self._counts_ahead, counts)
         heard = self._harmonics.process(self._offset.process(pcm))
-        self._trims_before = trims[:, -1:]
+        trims = self._trims.take(self._meter.measure(heard))
         heard = self._levels.process(heard, counts, trims)
         return np.clip(heard * self._gate(gains), -1.0, 1.0)
 
@@ -53,7 +63,7 @@ class PostProcess:
         """The samples that are still to come [C, DELAY * hop]."""
         none = np.zeros_like(self._gains_ahead)
         pcm = np.zeros((len(none), self.DELAY * self._hop), dtype=np.float32)
-        return self.process(pcm, none, none, self._trims_before.repeat(self.DELAY, axis=1))
+        return self.process(pcm, none, none)
 
     def _gate(self, gains: Integers) -> Floats:
         """Envelope [C, F * hop]: 1 where both frames of a hop sound, else 0, with ramps in the

@@ -15,11 +15,12 @@ import click
 import numpy as np
 import torch
 
-from nacli.checkpoint import Model, Tensors, load_checkpoint, save_checkpoint
+from nacli.checkpoint import PREDICTOR, Model, Tensors, load_checkpoint, save_checkpoint
 from nacli.codec import decode, encode
 from nacli.config import ModelConfig
 from nacli.entropy import TrimTables
 from nacli.model import Networks
+from nacli.prediction import Fading
 from nacli.quantize import Codebooks
 from training.corpus import Sampler, read_corpus
 from training.states import load_state
@@ -97,7 +98,8 @@ def with_decoder(tensors: Tensors, weights: Tensors, codebooks: Codebooks) -> Te
     for name, tensor in kept.items():
         if not np.array_equal(tensors[name], tensor):
             raise click.ClickException(f"the checkpoint has another {name}")
-    others = {name: t for name, t in tensors.items() if not name.startswith("decoder.")}
+    left = ("decoder.", PREDICTOR)
+    others = {name: t for name, t in tensors.items() if not name.startswith(left)}
     made = {name: weight for name, weight in weights.items() if name not in kept}
     return others | made | trim_vectors(codebooks)
 
@@ -142,7 +144,9 @@ def main(
     """Export a checkpoint and print its size and digest."""
     config, weights, codebooks, training = read_states(states, last)
     sampler = Sampler(read_corpus(corpus), 150 * config.hop, seed=5)
-    tables = fit_tables(config, Networks(config, weights), codebooks, sampler, packets)
+    expected = Fading(config.trim_memory)
+    networks = Networks(config, weights)
+    tables = fit_tables(config, networks, codebooks, expected, sampler, packets)
     if decoder_for is not None:
         tensors = with_decoder(load_checkpoint(decoder_for).tensors, weights, codebooks)
     else:

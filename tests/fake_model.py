@@ -17,6 +17,7 @@ from learned_model import make_tensors
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import EntropyModel, LearnedModel, StaticTables, TrimTables, frequencies
 from nacli.levels import BANDS
+from nacli.prediction import Fading
 from nacli.quantize import Codebooks
 
 CONFIG = ModelConfig(
@@ -90,6 +91,7 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
         digest=hashlib.sha256(digest).digest(),
         networks=FakeNetworks(),
         postfilter=None,
+        prediction=Fading(CONFIG.trim_memory),
     )
 
 

@@ -22,11 +22,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     {"ahead", "errors", "config", "levels", "live", "offset"},
-    {"partials", "position", "postfilter", "signals"},
+    {"partials", "position", "postfilter", "prediction", "signals"},
     {"files", "format", "originals", "quantize", "model"},
     {"info", "audio", "channels", "harmonics", "preprocess"},
-    {"entropy", "localdecoder", "metrics", "postprocess", "timeline"},
+    {"entropy", "metrics", "timeline"},
     {"allocate", "checkpoint", "playout", "refine", "trims"},
+    {"localdecoder", "postprocess"},
     {"choice"},
     {"encoder", "synthesis", "tables", "payload"},
     {"unpack", "verify"},

@@ -16,7 +16,8 @@ from nacli.config import ModelConfig
 from nacli.levels import BANDS
 from nacli.model import Decoder, Encoder, History
 from nacli.model.layers import RecurrentLayer
-from nacli.trims import prices
+from nacli.trims import prices, span_stages
+from training.harmonics import HarmonicFilter
 from training.levels import BandLevels
 from training.quantizer import ResidualQuantizer, TrimQuantizer
 
@@ -60,7 +61,7 @@ class Codec(nn.Module):
             BANDS,
             config.trim_memory,
         )
-        self.levels = BandLevels(config)
+        self.harmonics, self.levels = HarmonicFilter(config.hop), BandLevels(config)
 
     def forward(self, pcm: Tensor, allocate: Allocation) -> Coded:
         """Samples [B, T] there and back, with as many stages as `allocate` gives each frame."""
@@ -83,12 +84,13 @@ class Codec(nn.Module):
         return Plain(output, codes, commitment, counts * (gains > 0))
 
     def level(self, output: Tensor, original: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples [B, F * hop] whose bands are brought nearer to the original's by trims, of clips
-        with so many stages [B, F]; and the trims [B, S, BANDS] that they would have needed. Spans
-        are those of packets with few stages."""
-        levels = self.levels
+        """Samples [B, F * hop] as they are heard: with the noise between harmonics lowered, and
+        bands brought nearer to the original's by trims, of clips with so many stages [B, F]. And
+        the trims [B, S, BANDS] that they would have needed. Spans are those of packets with few
+        stages."""
+        levels, output = self.levels, self.harmonics(output)
         wanted = levels.wanted(levels.energies(original), levels.energies(output))
-        trims, *_ = self.trims(wanted.detach(), trim_prices(counts, self.config))
+        trims, _ = self.trims(wanted.detach(), trim_prices(counts, self.config))
         return levels.trim(output, trims), wanted
 
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
@@ -107,7 +109,7 @@ class Codec(nn.Module):
 
 def trim_prices(counts: Tensor, config: ModelConfig) -> Tensor:
     """`nacli.trims.prices` [B, S] of clips whose hops have stage counts [B, F]."""
-    rows = [prices(row, config.trim_frames, 0) for row in counts.cpu().numpy()]
+    rows = [prices(span_stages(row, config.trim_frames, 0)) for row in counts.cpu().numpy()]
     return torch.from_numpy(np.stack(rows)).to(counts.device)
 
 

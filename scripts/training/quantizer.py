@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -153,7 +155,7 @@ class ResidualQuantizer(nn.Module):
 
 
 class TrimQuantizer(ResidualQuantizer):
-    """The same of trims, each quantised as what is new against the span before."""
+    """The same of trims, of each span what is not expected."""
 
     def __init__(self, stages: int, size: int, bands: int, memory: float) -> None:
         super().__init__(stages, size, bands)
@@ -165,28 +167,41 @@ class TrimQuantizer(ResidualQuantizer):
         return wanted - self.memory * before
 
     @torch.no_grad()
-    def forward(self, wanted: Tensor, prices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, wanted: Tensor, prices: Tensor) -> tuple[Tensor, Tensor]:
+        """As `follow`, where a part of the trim before is expected."""
+        return self.follow(wanted, prices, lambda _, before: self.memory * before)
+
+    @torch.no_grad()
+    def follow(
+        self, wanted: Tensor, prices: Tensor, expect: Callable[[int, Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """Quantise trims [B, S, bands], each span with as many codes as are worth the squared error
-        that one of its bits has to save, `prices` [B, S]."""
-        trim, news, trims, counts = torch.zeros_like(wanted[:, 0]), [], [], []
-        for row, bit in zip(wanted.unbind(1), prices.unbind(1), strict=True):
-            new = row - self.memory * trim
-            left = self._left(new)
+        that one of its bits has to save, `prices` [B, S]: the trims, and how many codes [B, S].
+        `expect` says what is expected of a span after trims [B, bands]."""
+        trim, trims, counts = torch.zeros_like(wanted[:, 0]), [], []
+        found: list[list[tuple[Tensor, Tensor]]] = []
+        for span, (row, bit) in enumerate(zip(wanted.unbind(1), prices.unbind(1), strict=True)):
+            left, codes = self._left(row - expect(span, trim))
             cost = left.square().sum(2) + bit * CODE_BITS * torch.arange(len(left)).to(bit)[:, None]
             count = cost.argmin(0)
             trim = row - left[count, torch.arange(len(row))]
-            news.append(new)
             trims.append(trim)
             counts.append(count)
-        _, codes, error = super().forward(torch.stack(news, 1), torch.stack(counts, 1))
-        return torch.stack(trims, 1), codes, error
+            found.append([(x[count > n], code[count > n]) for n, (x, code) in enumerate(codes)])
+        if self.training and not self.frozen:
+            stages = zip(*found, strict=True)  # codebooks follow what they are used for
+            self._update([(torch.cat(x), torch.cat(c)) for x, c in (zip(*s) for s in stages)])
+        return torch.stack(trims, 1), torch.stack(counts, 1)
 
-    def _left(self, new: Tensor) -> Tensor:
-        """What 0 to N codes leave [N + 1, B, bands] of what is new [B, bands]."""
-        left = [new]
+    def _left(self, new: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """What 0 to N codes leave [N + 1, B, bands] of what is new [B, bands]; and what each stage
+        was given, with its codes [B]."""
+        left, codes = [new], []
         for book in self.codebooks:
-            left.append(left[-1] - book[nearest(left[-1], book)])
-        return torch.stack(left)
+            code = nearest(left[-1], book)
+            codes.append((left[-1], code))
+            left.append(left[-1] - book[code])
+        return torch.stack(left), codes
 
 
 def usage_bits(codes: Tensor, size: int) -> list[float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,12 +9,12 @@ from nacli.allocate import highest_level, packet_counts
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import StaticTables, TrimTables, frequencies
 from nacli.entropy.trims import contexts, number_row, row_of, symbols
-from nacli.harmonics import HarmonicFilter
 from nacli.levels import LevelMeter, Spectra
 from nacli.localdecoder import LocalDecoder
 from nacli.model import Networks
+from nacli.prediction import Prediction
 from nacli.quantize import Codebooks, dequantize, search, select
-from nacli.trims import prices, quantize_trims, span_frames
+from nacli.trims import Wanted, quantize_trims
 from training.corpus import Sampler
 
 Counts = NDArray[np.int64]
@@ -28,16 +26,13 @@ ROUNDS = 3
 """Of choosing trims by tables, and counting tables over what was chosen."""
 
 
-class Wanted(NamedTuple):
-    """The trims of a packet's spans [S, BANDS], and the squared errors that a bit of each has to
-    save [S]."""
-
-    trims: NDArray[np.float32]
-    prices: NDArray[np.float32]
-
-
 def fit_tables(
-    config: ModelConfig, networks: Networks, codebooks: Codebooks, sampler: Sampler, packets: int
+    config: ModelConfig,
+    networks: Networks,
+    codebooks: Codebooks,
+    prediction: Prediction,
+    sampler: Sampler,
+    packets: int,
 ) -> StaticTables:
     """Counted over `packets` segments at random levels, in the second half of each: streams start
     with silence."""
@@ -46,7 +41,7 @@ def fit_tables(
     wanted: list[Wanted] = []
     random, spectra = np.random.default_rng(0), Spectra(config.hop, config.sample_rate)
     for _ in range(packets):
-        pcm, local = sampler.batch(1).numpy(), LocalDecoder(config, networks, 1)
+        pcm, local = sampler.batch(1).numpy(), LocalDecoder(config, networks, prediction, 1)
         energies = LevelMeter(1, spectra).measure(pcm)
         latents, gains = networks.analyze(pcm, networks.new_history())
         # as many at one to two stages as at eight to sixteen
@@ -59,14 +54,12 @@ def fit_tables(
             codes = select(search(shapes[0], codebooks, depth).paths, counts[0])
             if codebooks.trims:
                 decoded = dequantize(codes, counts[0], codebooks)[None]
-                span = span_frames(counts[0], config)
-                found = local.wanted(original, decoded, levels, counts, [span])[0]
+                found = local.wanted(original, decoded, levels, counts)[0]
         count_gains(gain_counts, levels[0])
         for stage in range(depth):
             np.add.at(code_counts[stage], codes[counts[0] > stage, stage], 1)
         if codebooks.trims:
-            late = config.lookahead + HarmonicFilter.DELAY
-            wanted.append(Wanted(found, prices(counts[0], span, late)))
+            wanted.append(found)
     return StaticTables(
         frequencies(smooth_gains(gain_counts)),
         frequencies(code_counts + CODE_PRIOR),
@@ -92,9 +85,7 @@ def count_trims(
     codes = np.full((row_of(most, 0), config.codebook_size), CODE_PRIOR, dtype=np.int64)
     tables = tables or TrimTables(frequencies(numbers), frequencies(codes))
     for packet in wanted:
-        chosen, counts = quantize_trims(
-            packet.trims, books, config.trim_memory, tables, packet.prices
-        )
+        chosen, counts = quantize_trims(packet, books, tables)
         for before, own in contexts(counts):
             numbers[number_row(before, config.trim_stages), own] += 1
         for span, stage, row in symbols(counts):

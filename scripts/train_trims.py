@@ -1,0 +1,235 @@
+"""Train what a checkpoint knows of trims: what is expected of them, their codebooks and tables.
+
+    python scripts/train_trims.py --corpus data/corpus
+
+Segments of the corpus go through the checkpoint's networks, with the stages that packets get, and
+through the harmonic filter. A network learns to expect the trims that they need, knowing the levels
+that were decoded and the trim before as decoders have it; the codebooks follow what it leaves. Then
+the tables are counted anew. Codes of latents and the learned entropy model stay as they are, though
+files made before name another model. Takes fifteen minutes of one core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from export import trim_table, trim_vectors
+from nacli.checkpoint import PREDICTOR, Tensors, default_path, load_checkpoint
+from nacli.config import ModelConfig
+from nacli.levels import BANDS, wanted_trims
+from nacli.prediction import SEEN, RecentLevels, TrimPredictor, with_stages
+from nacli.quantize import Codebooks
+from nacli.trims import prices, span_ends, span_frames, span_stages
+from training.codec import Codec, autocast_blocks
+from training.corpus import Sampler, read_corpus
+from training.heard import heard_clips
+from training.quantizer import CODE_BITS, TrimQuantizer
+from training.schedule import codebook_decay
+from training.states import rewrite_checkpoint
+from training.tables import fit_tables
+
+FRAMES = 90
+BATCH, ROWS = 256, 1024
+"""Clips whose spans are quantised at a time, and spans of a step."""
+ROUNDS = 8
+WEIGHT = 0.3
+"""Power of prices by which errors count for less where bits are dear."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips with spans of one length: what is known of each span [N, S, inputs], the trims that it
+    needs [N, S, BANDS], the price of a bit [N, S], and whether it sounds [N, S]."""
+
+    known: Tensor
+    wanted: Tensor
+    prices: Tensor
+    sounds: Tensor
+
+    def take(self, rows: Tensor | slice) -> Clips:
+        return Clips(self.known[rows], self.wanted[rows], self.prices[rows], self.sounds[rows])
+
+
+def clips_by_span(codec: Codec, sampler: Sampler, clips: int) -> list[Clips]:
+    """From so many segments; those with long spans and those with short ones."""
+    rows: dict[int, list[tuple[np.ndarray, ...]]] = {}
+    for clip in heard_clips(codec, sampler, clips):
+        span = span_frames(clip.counts, codec.config)
+        wanted = wanted_trims(clip.original_energies, clip.decoded_energies, span)
+        stages = span_stages(clip.counts, span, 0)
+        levels = RecentLevels(1).of(clip.decoded_energies[None])[0]
+        known = with_stages(levels[span_ends(len(levels), span)], stages, span)
+        rows.setdefault(span, []).append((known, wanted, prices(stages), stages > 0))
+    return [
+        Clips(*(torch.from_numpy(np.stack(column)) for column in zip(*found, strict=True)))
+        for found in rows.values()
+    ]
+
+
+class Rows(NamedTuple):
+    """Spans that sound: what is known of them [M, inputs], trims before and trims wanted [M, BANDS],
+    and how much each counts [M]."""
+
+    known: Tensor
+    before: Tensor
+    wanted: Tensor
+    weights: Tensor
+
+    def take(self, rows: Tensor) -> Rows:
+        return Rows(*(column[rows] for column in self))
+
+
+class PredictorNet(nn.Module):
+    """The network of `nacli.prediction.TrimPredictor` while it trains."""
+
+    def __init__(self, hidden: int, memory: float) -> None:
+        super().__init__()
+        self.first = nn.Linear(SEEN * BANDS + 2 + BANDS, hidden)
+        self.second, self.last = nn.Linear(hidden, hidden), nn.Linear(hidden, BANDS)
+        self.memory = nn.Parameter(torch.full((BANDS,), memory))
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, known: Tensor, before: Tensor) -> Tensor:
+        """The trims [..., BANDS] that are expected after those before."""
+        x = torch.relu(self.first(torch.cat([known, before], -1)))
+        return self.last(torch.relu(self.second(x))) + self.memory * before
+
+    @torch.no_grad()
+    def export(self) -> Tensors:
+        """The tensors of `TrimPredictor`."""
+        levels, before = self.first.weight.T.split([SEEN * BANDS + 2, BANDS])
+        tensors = {"levels": levels, "before": before, "bias": self.first.bias}
+        for name in ("second", "last"):
+            layer: nn.Linear = getattr(self, name)
+            tensors |= {f"{name}.weight": layer.weight.T, f"{name}.bias": layer.bias}
+        tensors["memory"] = self.memory
+        return {name: tensor.contiguous().half().numpy() for name, tensor in tensors.items()}
+
+
+class Learner:
+    """The network and the codebooks that hold what it leaves, in turns: trims as encoders choose
+    them are what the network is told of the span before."""
+
+    def __init__(self, net: PredictorNet, books: TrimQuantizer, steps: int, rate: float) -> None:
+        self.net, self.books, self.rate = net, books, rate
+        self.optimizer = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.02)
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
+
+    def learn(self, groups: list[Clips], steps: int) -> None:
+        """Steps of the network in ROUNDS, the rate falling to nothing."""
+        for _ in tqdm(range(ROUNDS), desc="training", disable=None):
+            self.books.decay = codebook_decay(self.schedule.get_last_lr()[0] / self.rate)
+            spans = [self._spans(clips) for clips in groups]
+            rows = Rows(*(torch.cat(column) for column in zip(*spans, strict=True)))
+            for _ in range(steps // ROUNDS):
+                self._step(rows.take(torch.randint(len(rows.known), (ROWS,))))
+
+    def _spans(self, clips: Clips) -> Rows:
+        """The spans of clips, in batches that the codebooks follow."""
+        order = torch.randperm(len(clips.known))
+        found = [self._of(clips.take(part)) for part in order.split(BATCH)]
+        return Rows(*(torch.cat(column) for column in zip(*found, strict=True)))
+
+    def _of(self, clips: Clips) -> Rows:
+        before = _before(self.quantized(clips)[0])
+        weights = clips.sounds * clips.prices**-WEIGHT
+        columns = (clips.known, before, clips.wanted, weights)
+        return Rows(*(column.flatten(0, 1)[clips.sounds.flatten()] for column in columns))
+
+    def _step(self, rows: Rows) -> None:
+        errors = (self.net(rows.known, rows.before) - rows.wanted).square().sum(-1)
+        self.optimizer.zero_grad(set_to_none=True)
+        ((rows.weights * errors).sum() / rows.weights.sum()).backward()
+        self.optimizer.step()
+        self.schedule.step()
+
+    @torch.no_grad()
+    def quantized(self, clips: Clips) -> tuple[Tensor, Tensor]:
+        """The trims [N, S, BANDS] that spans get, and how many codes [N, S] they take; codebooks
+        that learn follow."""
+
+        def expect(span: int, before: Tensor) -> Tensor:
+            expected: Tensor = self.net(clips.known[:, span], before)
+            return expected
+
+        return self.books.follow(clips.wanted, clips.prices, expect)
+
+    @torch.no_grad()
+    def left(self, clips: Clips) -> tuple[float, float, float]:
+        """Of spans that sound: the mean squared error of what is expected; codes a span; and bits
+        a span, what its codes take and what its error is worth."""
+        trims, counts = self.quantized(clips)
+        expected = self.net(clips.known, _before(trims))
+        errors = [(x - clips.wanted).square().sum(-1) for x in (expected, trims)]
+        costs = CODE_BITS * counts + errors[1] / clips.prices
+        means = [float(x.float()[clips.sounds].mean()) for x in (errors[0], counts, costs)]
+        return means[0], means[1], means[2]
+
+
+def _before(trims: Tensor) -> Tensor:
+    """Of each span, the trims [N, S, BANDS] of the one before; nothing before the first."""
+    return nn.functional.pad(trims, (0, 0, 1, 0))[:, :-1]
+
+
+@click.command()
+@click.option("--model", type=click.Path(path_type=Path), help="Checkpoint; default: the shipped.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: replace the checkpoint.")
+@click.option("--corpus", type=click.Path(path_type=Path), default=Path("data/corpus"))
+@click.option("--clips", default=9000, help="Segments of 1.2 s to learn from.")
+@click.option("--steps", default=6000)
+@click.option("--rate", default=2e-3, help="Peak learning rate.")
+@click.option("--hidden", default=256, help="Width of the network.")
+@click.option("--packets", default=1500, help="Seconds of corpus to count the tables over.")
+def main(
+    model: Path | None,
+    out: Path | None,
+    corpus: Path,
+    clips: int,
+    steps: int,
+    rate: float,
+    hidden: int,
+    packets: int,
+) -> None:
+    """Write the checkpoint, and print what is left of trims in segments not learned from."""
+    torch.manual_seed(1)
+    path = model or default_path()
+    out = out or path
+    loaded = load_checkpoint(path)
+    config, sources = loaded.config, read_corpus(corpus)
+    codec = Codec(config)
+    codec.adopt(loaded, BATCH * FRAMES)
+    codec.eval()
+    autocast_blocks(codec, "cpu", None)
+    groups = clips_by_span(codec, Sampler(sources, FRAMES * config.hop, seed=11), clips)
+    parts = [len(group.known) // 20 for group in groups]
+    learner = Learner(PredictorNet(hidden, config.trim_memory), codec.trims, steps, rate)
+    learner.books.train()
+    taught = [group.take(slice(part, None)) for group, part in zip(groups, parts, strict=True)]
+    learner.learn(taught, steps)
+    learner.books.eval()
+    for group, part in zip(groups, parts, strict=True):
+        error, codes, bits = learner.left(group.take(slice(part)))
+        print(f"spans of {-(-FRAMES // group.known.shape[1])}: squared error of what is expected", end=" ")
+        print(f"{error:.2f}; {codes:.2f} codes; {bits:.2f} bits with what their errors are worth")
+    books = Codebooks.from_vectors(learner.books.codebooks.numpy())
+    codebooks = Codebooks(loaded.codebooks.entries, loaded.codebooks.scales, books)
+    made = {PREDICTOR + name: tensor for name, tensor in learner.net.export().items()}
+    made |= trim_vectors(codebooks)
+    sampler = Sampler(sources, 150 * config.hop, seed=5)
+    prediction = TrimPredictor(learner.net.export())
+    tables = fit_tables(config, loaded.networks, codebooks, prediction, sampler, packets)
+    rewrite_checkpoint(path, out, loaded.tensors | made | trim_table(tables.trims))
+    print(f"{out}: {out.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
