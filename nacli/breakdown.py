@@ -17,7 +17,7 @@ from nacli.encoder import MAX_PACKET_FRAMES
 from nacli.entropy import EntropyModel
 from nacli.errors import DamagedPacket, WrongModel
 from nacli.files import naming
-from nacli.format import Event, Header, Packet, Parser
+from nacli.format import Event, Header, Packet, Parser, short_digest
 from nacli.info import read_events
 from nacli.payload import read_codes
 from nacli.tables import read_tables
@@ -79,7 +79,7 @@ class CodeCounter:
     def take(self, event: Event) -> None:
         """Add an event; the errors are those of `count_codes`."""
         if isinstance(event, Header):
-            if event.model != self._model.digest:
+            if event.model != short_digest(self._model.digest):
                 raise WrongModel("made with another model, whose gains cannot be read")
             self._start(read_tables(event, self._model)[1])
         elif isinstance(event, Packet):

@@ -29,6 +29,7 @@ from nacli.format import (
     pack_end,
     pack_header,
     pack_packet,
+    short_digest,
 )
 from nacli.levels import LevelMeter, Spectra
 from nacli.preprocess import PreProcess
@@ -247,7 +248,7 @@ def make_header(
         TableSection(table.digest, table.to_bytes() if embed else None, kind)
         for table, kind in ((model.codebooks, 0), (model.entropy, model.entropy.KIND))
     )
-    return Header(stream, model.digest, codebooks, entropy, tags, picture)
+    return Header(stream, short_digest(model.digest), codebooks, entropy, tags, picture)
 
 
 def update_check(check: hashlib._Hash, coded: list[ChannelCodes]) -> None:

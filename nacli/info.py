@@ -54,7 +54,7 @@ class FileInfo:
 
     @property
     def model(self) -> str:
-        """SHA-256 of the model, in hex."""
+        """The start of the SHA-256 of the model, in hex."""
         return self.header.model.hex()
 
     @property

@@ -11,7 +11,7 @@ from nacli.checkpoint import Model
 from nacli.encoder import MAX_PACKET_FRAMES, frame_count, update_check
 from nacli.entropy import ChannelCodes
 from nacli.errors import DamagedHeader, DamagedPacket, Mismatch, UnsupportedAudio, WrongModel
-from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser, StreamInfo
+from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser, StreamInfo, short_digest
 from nacli.payload import read_side_by_side
 from nacli.tables import read_tables
 from nacli.timeline import Timeline
@@ -102,11 +102,9 @@ class Unpacker:
     def _open(self, header: Header) -> None:
         """Check that this file can be played."""
         stream = header.stream
-        if header.model != self._model.digest:
-            raise WrongModel(
-                f"made with model {header.model.hex()[:12]},"
-                f" this one is {self._model.digest.hex()[:12]}"
-            )
+        model = short_digest(self._model.digest)
+        if header.model != model:
+            raise WrongModel(f"made with model {header.model.hex()}, this one is {model.hex()}")
         try:
             check_supported(stream.sample_rate, stream.channels)
         except UnsupportedAudio as error:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
-import struct
 import sys
 import time
 import traceback
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, pairwise
@@ -29,6 +27,8 @@ from nacli.convert import decode_file
 from nacli.decoder import Decoder
 from nacli.errors import NacliError
 from nacli.format import Parser
+from nacli.format.header import FRONT_BYTES, Tag, find_section
+from nacli.format.wire import CRC_BYTES, Short, seal
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from fake_model import make_model
@@ -60,7 +60,7 @@ def mutate(files: list[bytes], random: np.random.Generator) -> bytes:
     """A broken file."""
     data = bytearray(files[random.integers(len(files))])
     for _ in range(1 + random.geometric(0.5)):
-        low = 0 if random.random() < 0.4 else min(150, len(data))  # the header takes the most
+        low = 0 if random.random() < 0.4 else min(80, len(data))  # the header takes the most
         at = int(random.integers(low, len(data) + 1))
         length = int(random.geometric(0.1))
         match random.integers(7):
@@ -85,27 +85,26 @@ def mutate(files: list[bytes], random: np.random.Generator) -> bytes:
 
 def mend(data: bytes) -> bytes:
     """The file with right CRCs wherever its structure can still be followed."""
-    mended, at = bytearray(data), 5
-    while at + 2 < len(data):  # header sections: tag, length, body
-        length, size, shift = 0, 1, 0
-        while at + size < len(data) and shift < 35:
-            byte = data[at + size]
-            length |= (byte & 0x7F) << shift
-            size, shift = size + 1, shift + 7
-            if byte < 0x80:
-                break
-        stop = at + size + length
-        if stop + 4 > len(data):
-            return bytes(mended)
-        mended[stop : stop + 4] = struct.pack("<I", zlib.crc32(mended[at:stop]))
-        at = stop + 4
-        if data[stop - length - size] == 0:
-            break
+    mended, at = bytearray(data), FRONT_BYTES
+    tag = None
+    try:
+        while tag != Tag.END:
+            tag, at = find_section(mended, at)
+    except (Short, ValueError):
+        return data
+    at += CRC_BYTES
+    seal_part(mended, 0, at)
     starts = [i for i in range(at, len(data) - 1) if data[i] == 0xAC and data[i + 1] & 0xEE == 0xE0]
     for start, stop in pairwise([*starts, len(data)]):
         if stop - start > 8:
-            mended[stop - 4 : stop] = struct.pack("<I", zlib.crc32(mended[start : stop - 4]))
+            seal_part(mended, start, stop)
     return bytes(mended)
+
+
+def seal_part(data: bytearray, start: int, stop: int) -> None:
+    """Make the last bytes of a part its CRC, where all of it is there."""
+    if stop <= len(data):
+        data[start:stop] = seal(bytes(data[start : stop - CRC_BYTES]))
 
 
 def attempt(model: Any, data: bytes) -> str:

@@ -229,7 +229,7 @@ def test_inputs_stay_when_the_output_reads_back_wrong(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_tone(here / "x.wav")
-    for at in (30, 200, -1):  # header, a packet, the end record
+    for at in (30, 80, -1):  # header, a packet, the end record
 
         def rotten(path: str, at: int = at) -> list[bytes]:
             data = bytearray(b"".join(read_bytes_blocks(path)))

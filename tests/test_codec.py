@@ -39,6 +39,7 @@ from nacli.format import (
     pack_end,
     pack_header,
     pack_packet,
+    short_digest,
 )
 
 Pcm = NDArray[np.float32]
@@ -177,7 +178,7 @@ def test_a_bitrate_that_cannot_be_kept_is_refused(channels: int, packet_frames: 
 
 
 def test_the_fixed_cost_is_small() -> None:
-    assert fixed_bytes(header_of(encode(sound(0), 24_000, model=MODEL))) <= 160
+    assert fixed_bytes(header_of(encode(sound(0), 24_000, model=MODEL))) <= 80
 
 
 def test_equal_stereo_channels_cost_next_to_nothing() -> None:
@@ -228,6 +229,18 @@ def test_another_model_is_refused() -> None:
     data = encode(sound(1000), 24_000, model=MODEL)
     with pytest.raises(WrongModel):
         decode(data, model=make_model(digest=b"another"))
+
+
+def test_a_model_is_told_by_the_start_of_its_digest() -> None:
+    data = encode(sound(1000), 24_000, model=MODEL)
+    digest = MODEL.digest
+    assert header_of(data).model == short_digest(digest) == digest[:8]
+    same, other = make_model(), make_model()
+    same.digest = digest[:8] + bytes(24)
+    other.digest = digest[:7] + bytes([digest[7] ^ 1]) + digest[8:]
+    np.testing.assert_array_equal(decode(data, model=same)[0], decode(data, model=MODEL)[0])
+    with pytest.raises(WrongModel, match=f"{digest[:8].hex()}, .* {other.digest[:8].hex()}$"):
+        decode(data, model=other)
 
 
 def test_other_tables_are_refused() -> None:

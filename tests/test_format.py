@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from dataclasses import replace
 from importlib.resources import files
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +27,7 @@ from nacli.format import (
     SeekTable,
     StreamInfo,
     TableSection,
+    find_packet,
     fixed_bytes,
     pack_end,
     pack_header,
@@ -34,12 +36,22 @@ from nacli.format import (
     packet_cost,
     unpack_picture,
 )
-from nacli.format.header import MAGIC, MAX_SECTION_BYTES, Tag, pack_section
+from nacli.format.header import (
+    MAGIC,
+    MAX_HEADER_BYTES,
+    MAX_SECTION_BYTES,
+    SECTION_LIMITS,
+    VERSION,
+    Tag,
+    pack_section,
+    seal_sections,
+    unpack_header,
+)
 from nacli.format.records import MAX_FRAMES, MAX_PAYLOAD_BYTES, MAX_SAMPLES, MAX_SEEK_ENTRIES
 from nacli.format.wire import CRC_BYTES, Reader, pack_varint, seal
 
 STREAM = StreamInfo(24_000, 1, ChannelMode.MONO, SampleFormat.PCM_16, None, 320, 2, 16)
-HEADER = Header(STREAM, bytes(range(32)), TableSection(b"codebook"), TableSection(b"entropy."))
+HEADER = Header(STREAM, bytes(range(8)), TableSection(b"codebook"), TableSection(b"entropy."))
 PACKETS = [
     Packet(0, 2, (7,), b"\x11\x22\x33"),
     Packet(1, 2, (0,), b""),
@@ -69,10 +81,33 @@ def parse(data: bytes, *cuts: int) -> list[Event]:
     return [*events, *parser.finish()]
 
 
-def with_section(tag: int, body: bytes) -> bytes:
-    """The small file with one more section before STREAM."""
-    start = len(MAGIC) + 1
-    return FILE[:start] + pack_section(tag, body) + FILE[start:]
+STREAM_FIELDS = {
+    "sample_rate": b"\xc0\xbb\x01",
+    "channels": b"\x01",
+    "mode and format": b"\x30",
+    "samples": b"\x00",
+    "hop": b"\xc0\x02",
+    "frames_per_packet": b"\x02",
+    "stages": b"\x10",
+}
+"""The STREAM section of the small file, for tests that make others of it."""
+SECTIONS = {
+    Tag.STREAM: pack_section(Tag.STREAM, b"".join(STREAM_FIELDS.values())),
+    Tag.MODEL: pack_section(Tag.MODEL, HEADER.model),
+    Tag.CODEBOOKS: pack_section(Tag.CODEBOOKS, b"\x00codebook"),
+    Tag.ENTROPY: pack_section(Tag.ENTROPY, b"\x00entropy."),
+}
+"""Its whole header, likewise."""
+
+
+def with_sections(*sections: bytes) -> bytes:
+    """The small file with these sections in its header, and a CRC that holds."""
+    return seal_sections(b"".join(sections)) + FILE[STARTS[0] :]
+
+
+def with_body(tag: Tag, body: bytes) -> bytes:
+    """The small file with this body in one of its sections, or in one more."""
+    return with_sections(*(SECTIONS | {tag: pack_section(tag, body)}).values())
 
 
 # Round trips.
@@ -111,7 +146,7 @@ PICTURES = st.builds(Picture, U32, PLAIN, TEXTS, U32, U32, U32, U32, st.binary(m
 HEADERS = st.builds(
     Header,
     streams(),
-    st.binary(min_size=32, max_size=32),
+    st.binary(min_size=8, max_size=8),
     tables(1),
     tables(2),
     st.lists(st.builds("{}={}".format, PLAIN, TEXTS), max_size=3).map(tuple),
@@ -162,6 +197,17 @@ def test_a_damaged_file_gives_the_same_events_however_it_is_cut(data: st.DataObj
     assert parse(bytes(damaged), *range(len(damaged))) == expected
 
 
+@settings(deadline=None)
+@given(streams())
+def test_the_header_of_any_stream_comes_back(stream: StreamInfo) -> None:
+    header = replace(HEADER, stream=stream)
+    packed = pack_header(header)
+    fixed = STARTS[0] - len(b"".join(STREAM_FIELDS.values()))
+    assert unpack_header(packed) == header
+    assert parse(packed)[0] == header
+    assert len(packed) <= fixed + SECTION_LIMITS[Tag.STREAM]
+
+
 @given(st.integers(0, 2**64 - 1))
 def test_varints_come_back(value: int) -> None:
     packed = pack_varint(value)
@@ -187,8 +233,11 @@ def test_packet_cost_is_the_size_of_the_packet(channels: int, size: int, frames:
 def test_fixed_costs_are_low() -> None:
     rich = replace(HEADER, codebooks=TableSection(b"codebook", b"inline"), tags=("A=1",))
     rich = replace(rich, picture=pack_picture(COVER))
-    assert fixed_bytes(rich) == fixed_bytes(HEADER) <= 160
+    assert fixed_bytes(rich) == fixed_bytes(HEADER) <= 80
     assert fixed_bytes(HEADER) == len(pack_file(HEADER, [], EndRecord(0, 0, bytes(8))))
+    long = replace(HEADER, stream=replace(STREAM, samples=24 * 3600 * 192_000))
+    end = EndRecord(24 * 3600 * 192_000, 1, bytes(8))
+    assert fixed_bytes(long) == len(pack_file(long, [], end)) <= 90
     assert packet_cost(1, 127, 75, 75) - 127 == 10
 
 
@@ -206,9 +255,44 @@ def test_the_seek_table_leads_to_its_packets(packets: int) -> None:
 
 
 def test_the_end_record_is_found_from_the_end() -> None:
-    length = int.from_bytes(FILE[-12:-8], "little")
-    assert FILE[-8:-4] == b"nacE"
+    length = int.from_bytes(FILE[-8:-6], "little")
+    assert FILE[-6:-4] == b"nE"
     assert FILE[-length:] == pack_end(END)
+
+
+def test_the_largest_end_record_fits_its_length_field() -> None:
+    largest = 2**64 - 1
+    bare = pack_end(EndRecord(MAX_SAMPLES, 2**32 - 1, bytes(8), 2**32 - 1))
+    table = MAX_SEEK_ENTRIES * len(pack_varint(largest))
+    assert len(bare) - 1 + len(pack_varint(table)) + table < 2**16
+    seek = tuple(range(2**40, 2**40 * (MAX_SEEK_ENTRIES + 1), 2**40))
+    end = EndRecord(MAX_SAMPLES, 2**32 - 1, bytes(8), 2**32 - 1, seek)
+    packed = pack_end(end)
+    assert int.from_bytes(packed[-8:-6], "little") == len(packed)
+    assert parse(pack_header(HEADER) + packed)[-1] == end
+
+
+def test_a_packet_is_found_by_its_number() -> None:
+    packets = 40
+    sent = [Packet(i, 2, (1,), bytes(i)) for i in range(packets)]
+    table, starts = SeekTable(), [STARTS[0]]
+    for packet in sent:
+        table.add(len(pack_packet(packet, 2)))
+        starts.append(starts[-1] + len(pack_packet(packet, 2)))
+    data = pack_file(HEADER, sent, EndRecord(1, packets, bytes(8), table.interval, table.entries))
+    for wanted in range(packets):
+        number = wanted // 16 * 16
+        assert find(data, wanted) == (number, starts[number])
+    for at in range(starts[-1], len(data)):
+        damaged = bytearray(data)
+        damaged[at] ^= 0xFF
+        assert find(bytes(damaged), packets - 1) == (0, STARTS[0])
+    for length in (0, 3, 7, 8, 9, STARTS[0], len(data) - 1):
+        assert find(data[:length], packets - 1) == (0, STARTS[0])
+
+
+def find(data: bytes, packet: int) -> tuple[int, int]:
+    return find_packet(io.BytesIO(data), STREAM, STARTS[0], packet)
 
 
 # Damage.
@@ -295,28 +379,67 @@ def test_other_files_are_not_nac(data: bytes) -> None:
         parse(data)
 
 
-def test_an_unknown_version_is_named() -> None:
-    with pytest.raises(UnknownVersion, match="version 2"):
-        parse(MAGIC + b"\x02")
+@pytest.mark.parametrize("version", [0, 1, 3, 255])
+def test_an_unknown_version_is_named(version: int) -> None:
+    """Before anything else of the header is there, or right."""
+    with pytest.raises(UnknownVersion, match=f"version {version} "):
+        parse(MAGIC + bytes([version]))
+    with pytest.raises(UnknownVersion, match=f"version {version} "):
+        parse(MAGIC + bytes([version]) + FILE[len(MAGIC) + 1 :])
+
+
+def test_a_flipped_bit_in_the_header_is_told_by_its_place() -> None:
+    for at, bit in product(range(STARTS[0]), range(8)):
+        damaged = bytearray(FILE)
+        damaged[at] ^= 1 << bit
+        magic, version = at < len(MAGIC), at == len(MAGIC)
+        with pytest.raises(NotNac if magic else UnknownVersion if version else DamagedHeader):
+            parse(bytes(damaged))
+        for cut in (STARTS[0] // 2, STARTS[0] - 1, STARTS[0]):
+            with pytest.raises((NotNac, UnknownVersion, DamagedHeader)):
+                parse(bytes(damaged), cut)
+
+
+def test_the_header_of_the_tests_is_that_of_the_small_file() -> None:
+    assert with_sections(*SECTIONS.values()) == FILE
+
+
+def test_sections_may_come_in_any_order() -> None:
+    assert parse(with_sections(*reversed(SECTIONS.values()))) == [HEADER, *PACKETS, END]
 
 
 def test_an_unknown_section_is_skipped_but_checked() -> None:
-    packed = with_section(99, b"from the future")
+    unknown = pack_section(99, b"from the future")
+    packed = with_sections(unknown, unknown, *SECTIONS.values(), unknown)
     assert parse(packed) == [HEADER, *PACKETS, END]
+    assert parse(packed, *range(len(packed))) == [HEADER, *PACKETS, END]
     with pytest.raises(DamagedHeader, match="CRC"):
         parse(packed.replace(b"future", b"suture"))
 
 
+def test_no_section_is_read_before_the_checksum_holds() -> None:
+    packed = bytearray(with_body(Tag.STREAM, bytes(len(STREAM_FIELDS))))
+    with pytest.raises(DamagedHeader, match="sample rate 0"):
+        parse(bytes(packed))
+    packed[STARTS[0] - 20] ^= 1
+    with pytest.raises(DamagedHeader, match="CRC"):
+        parse(bytes(packed))
+
+
+def test_a_header_of_many_sections_takes_linear_time() -> None:
+    packed = with_sections(pack_section(99, b"") * 400_000, *SECTIONS.values())
+    started = time.process_time()
+    assert parse(packed, *range(0, len(packed), 4096))[0] == HEADER
+    assert time.process_time() - started < 10
+
+
 @pytest.mark.parametrize("tag", [Tag.STREAM, Tag.MODEL, Tag.CODEBOOKS, Tag.ENTROPY])
 def test_required_sections_come_once(tag: Tag) -> None:
-    start = len(MAGIC) + 1
-    while FILE[start] != tag:
-        start += FILE[start + 1] + 2 + CRC_BYTES
-    stop = start + FILE[start + 1] + 2 + CRC_BYTES
+    others = (section for other, section in SECTIONS.items() if other != tag)
     with pytest.raises(DamagedHeader, match=f"the {tag.name} section is missing"):
-        parse(FILE[:start] + FILE[stop:])
+        parse(with_sections(*others))
     with pytest.raises(DamagedHeader, match="twice"):
-        parse(FILE[:start] + FILE[start:stop] + FILE[start:])
+        parse(with_sections(*SECTIONS.values(), SECTIONS[tag]))
 
 
 @pytest.mark.parametrize(
@@ -334,35 +457,92 @@ def test_required_sections_come_once(tag: Tag) -> None:
         (Tag.PICTURE, pack_picture(COVER) + b"?"),
         (Tag.PICTURE, pack_picture(COVER).replace(b"image", b"im\xe4ge")),
         (Tag.STREAM, b"\x01"),
+        (Tag.MODEL, bytes(7)),
+        (Tag.CODEBOOKS, b"\x02codebook"),  # no such mode
+        (Tag.CODEBOOKS, b"\x0fcodebook"),
+        (Tag.CODEBOOKS, b"\x10codebook"),  # no such kind
+        (Tag.CODEBOOKS, b"\x00codebook?"),  # inline by reference
+        (Tag.ENTROPY, b"\x02entropy."),
+        (Tag.ENTROPY, b"\x20entropy."),
+        (Tag.ENTROPY, b"\xf0entropy."),
+        (Tag.ENTROPY, b"\x00entropy"),
     ],
 )
 def test_sections_that_contradict_themselves_are_refused(tag: Tag, body: bytes) -> None:
-    with pytest.raises(DamagedHeader):
-        parse(with_section(tag, body))
+    with pytest.raises(DamagedHeader, match="damaged header: "):
+        parse(with_body(tag, body))
+
+
+def with_stream(**changes: bytes) -> bytes:
+    """The small file with other fields in its STREAM section."""
+    return with_body(Tag.STREAM, b"".join((STREAM_FIELDS | changes).values()))
 
 
 @pytest.mark.parametrize(
-    ("offset", "value"),
-    [(0, 0), (4, 0), (4, 9), (5, 3), (6, 10), (7, 1), (16, 0), (18, 0), (20, 0), (20, 65)],
+    ("field", "packed"),
+    [
+        ("sample_rate", b"\x00"),
+        ("sample_rate", pack_varint(1_536_001)),
+        ("sample_rate", b"\xc0\xbb\x81\x00"),  # not the shortest form
+        ("channels", b"\x00"),
+        ("channels", b"\x02"),  # MONO has one
+        ("channels", b"\x09"),
+        ("mode and format", b"\x33"),
+        ("mode and format", b"\x3f"),
+        ("mode and format", b"\xa0"),
+        ("mode and format", b"\xf0"),
+        ("samples", pack_varint(2**64)),
+        ("hop", b"\x00"),
+        ("hop", pack_varint(65_536)),
+        ("frames_per_packet", b"\x00"),
+        ("frames_per_packet", pack_varint(65_536)),
+        ("stages", b"\x00"),
+        ("stages", b"\x41"),
+        ("stages", b"\x10\x00"),  # a byte too many
+        ("stages", b""),
+    ],
 )
-def test_stream_fields_outside_their_limits_are_refused(offset: int, value: int) -> None:
-    start = len(MAGIC) + 1
-    section = bytearray(FILE[start : start + 23])
-    width = {0: 4, 16: 2, 18: 2}.get(offset, 1)
-    section[2 + offset : 2 + offset + width] = value.to_bytes(width, "little")
-    with pytest.raises(DamagedHeader):
-        parse(FILE[:start] + seal(bytes(section)) + FILE[start + 27 :])
+def test_stream_fields_outside_their_limits_are_refused(field: str, packed: bytes) -> None:
+    with pytest.raises(DamagedHeader, match="damaged header: "):
+        parse(with_stream(**{field: packed}))
+
+
+@pytest.mark.parametrize(
+    ("packed", "samples"),
+    [(b"\x00", None), (b"\x01", 0), (b"\xa1\x06", 800), (pack_varint(2**64 - 1), MAX_SAMPLES)],
+)
+def test_the_sample_count_is_one_less_than_its_field(packed: bytes, samples: int | None) -> None:
+    data = with_stream(samples=packed)
+    expected = replace(HEADER, stream=replace(STREAM, samples=samples))
+    assert parse(data)[0] == expected
+    assert data == pack_file(expected, PACKETS, END)
 
 
 @pytest.mark.parametrize(
     ("tag", "length"),
-    [(Tag.TAGS, 1 << 20), (Tag.PICTURE, 16 << 20), (Tag.MODEL, 32), (99, MAX_SECTION_BYTES)],
+    [
+        (Tag.TAGS, 1 << 20),
+        (Tag.PICTURE, 16 << 20),
+        (Tag.MODEL, 8),
+        (Tag.STREAM, 22),
+        (99, MAX_SECTION_BYTES),
+    ],
 )
 def test_long_sections_are_refused_before_they_come(tag: int, length: int) -> None:
-    start = MAGIC + b"\x01" + bytes([tag])
+    start = MAGIC + bytes([VERSION, tag])
     assert list(Parser().feed(start + pack_varint(length))) == []
     with pytest.raises(DamagedHeader, match="length of section"):
         list(Parser().feed(start + pack_varint(length + 1)))
+
+
+def test_a_header_that_is_too_long_is_refused_before_it_has_come() -> None:
+    parser = Parser()
+    start = MAGIC + bytes([VERSION]) + pack_section(99, bytes(MAX_SECTION_BYTES))
+    assert list(parser.feed(start)) == []
+    left = MAX_HEADER_BYTES - len(start) - 1 - CRC_BYTES  # for END and the CRC
+    head = bytes([99]) + pack_varint(left)
+    with pytest.raises(DamagedHeader, match="more than 33554432 bytes"):
+        list(parser.feed(head))
 
 
 @pytest.mark.parametrize("flags", [0x2, 0x4, 0x8])

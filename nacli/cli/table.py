@@ -53,7 +53,7 @@ def _rows(info: FileInfo) -> Iterator[tuple[str, str]]:
     mode = stream.channel_mode.name.lower().replace("_", "/")
     yield "original", f"{stream.sample_rate} Hz, {layout} ({mode}), {stream.sample_format.name}"
     yield "bitrate", _bitrate(info)
-    yield "model", info.model[:16]
+    yield "model", info.model
     packet_ms = 1000 * stream.frames_per_packet * stream.hop / CODED_RATE
     missing = f", {info.missing_packets} missing" if info.missing_packets else ""
     yield "packets", f"{info.packets} of {packet_ms:.0f} ms, {info.frames} frames{missing}"

@@ -1,4 +1,4 @@
-"""The .nac format, version 1, as a stream of bytes; FORMAT.md describes it in the same order.
+"""The .nac format, version 2, as a stream of bytes; FORMAT.md describes it in the same order.
 
 `records` holds the values and their limits, `tags` and `picture` what goes along with the sound,
 `wire` the primitives, `header` and `packets` turn the values to bytes and back, `parser` reads
@@ -22,7 +22,6 @@ from nacli.format.picture import (
 from nacli.format.records import (
     CODED_RATE,
     DIGEST_BYTES,
-    MODEL_BYTES,
     ChannelMode,
     Damage,
     EndRecord,
@@ -32,6 +31,7 @@ from nacli.format.records import (
     SampleFormat,
     StreamInfo,
     TableSection,
+    short_digest,
 )
 from nacli.format.seek import find_packet
 from nacli.format.tags import MAX_TAGS_BYTES, check_tag, edit_tags, fit_tags
@@ -42,7 +42,6 @@ __all__ = [
     "FRONT_COVER",
     "MAX_PICTURE_BYTES",
     "MAX_TAGS_BYTES",
-    "MODEL_BYTES",
     "VERSION",
     "ChannelMode",
     "Damage",
@@ -67,5 +66,6 @@ __all__ = [
     "pack_packet",
     "pack_picture",
     "packet_cost",
+    "short_digest",
     "unpack_picture",
 ]

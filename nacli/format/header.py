@@ -1,15 +1,17 @@
-"""The header: magic, version and sections, to bytes and back."""
+"""The header: magic, version, sections and one CRC over all of it, to bytes and back."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from enum import IntEnum
 
 from nacli.format.picture import MAX_PICTURE_BYTES
 from nacli.format.records import (
     DIGEST_BYTES,
-    MODEL_BYTES,
+    MAX_FRAMES,
+    MAX_HOP,
+    MAX_SAMPLE_RATE,
+    MAX_SAMPLES,
     ChannelMode,
     Header,
     SampleFormat,
@@ -17,13 +19,15 @@ from nacli.format.records import (
     TableSection,
 )
 from nacli.format.tags import MAX_TAGS_BYTES
-from nacli.format.wire import CRC_BYTES, MAX_U64, Reader, pack_varint, seal, unseal
+from nacli.format.wire import Reader, pack_nibbles, pack_varint, seal, unseal
 
 MAGIC = b"\x8fnac"
-VERSION = 1
-UNKNOWN_SAMPLES = MAX_U64
+VERSION = 2
+FRONT_BYTES = len(MAGIC) + 1
+"""Magic and version."""
 
-_STREAM = struct.Struct("<IBBBBQHHB")
+_STREAM_VARINTS = (MAX_SAMPLE_RATE, MAX_SAMPLES + 1, MAX_HOP, MAX_FRAMES)
+_MAX_STREAM_BYTES = 3 + sum(len(pack_varint(high)) for high in _STREAM_VARINTS)
 
 
 class Tag(IntEnum):
@@ -38,13 +42,13 @@ class Tag(IntEnum):
     PICTURE = 6
 
 
+_KNOWN_TAGS = frozenset(Tag)
 REQUIRED = (Tag.STREAM, Tag.MODEL, Tag.CODEBOOKS, Tag.ENTROPY)
 MAX_SECTION_BYTES = 16 << 20
 MAX_HEADER_BYTES = 32 << 20
 SECTION_LIMITS: Mapping[int, int] = {
-    Tag.END: 0,
-    Tag.STREAM: _STREAM.size,
-    Tag.MODEL: MODEL_BYTES,
+    Tag.STREAM: _MAX_STREAM_BYTES,
+    Tag.MODEL: DIGEST_BYTES,
     Tag.TAGS: MAX_TAGS_BYTES,
     Tag.PICTURE: MAX_PICTURE_BYTES,
 }
@@ -52,16 +56,19 @@ SECTION_LIMITS: Mapping[int, int] = {
 
 
 def _read_section_front(reader: Reader) -> tuple[int, int]:
+    """Tag and length of the body; END has neither length nor body."""
     tag = reader.take(1)[0]
+    if tag == Tag.END:
+        return tag, 0
     limit = SECTION_LIMITS.get(tag, MAX_SECTION_BYTES)
     return tag, reader.varint(f"length of section {tag}", limit)
 
 
-def section_size(data: bytes | bytearray) -> int:
-    """Bytes of the section that starts `data`; `Short` while its length is not there."""
-    reader = Reader(data)
-    _, length = _read_section_front(reader)
-    return reader.at + length + CRC_BYTES
+def find_section(data: bytes | bytearray, at: int) -> tuple[int, int]:
+    """Tag and end of the section that starts at `at`; `Short` while its length is not there."""
+    reader = Reader(data, at=at)
+    tag, length = _read_section_front(reader)
+    return tag, reader.at + length
 
 
 def pack_section(tag: int, body: bytes) -> bytes:
@@ -69,18 +76,16 @@ def pack_section(tag: int, body: bytes) -> bytes:
     limit = SECTION_LIMITS.get(tag, MAX_SECTION_BYTES)
     if len(body) > limit:
         raise ValueError(f"section {tag} has {len(body)} bytes, more than {limit}")
-    return seal(bytes([tag]) + pack_varint(len(body)) + body)
+    return bytes([tag]) + pack_varint(len(body)) + body
 
 
-def unpack_section(section: bytes) -> tuple[int, bytes]:
-    """Tag and body of a whole section."""
-    reader = Reader(unseal(section), whole=True)
-    tag, length = _read_section_front(reader)
-    return tag, reader.take(length)
+def seal_sections(sections: bytes) -> bytes:
+    """The header that packed sections make."""
+    return seal(MAGIC + bytes([VERSION]) + sections + bytes([Tag.END]))
 
 
 def pack_header(header: Header) -> bytes:
-    """Magic, version and all sections."""
+    """Magic, version, all sections, END and the CRC."""
     sections = [
         (Tag.STREAM, _pack_stream(header.stream)),
         (Tag.MODEL, header.model),
@@ -91,15 +96,15 @@ def pack_header(header: Header) -> bytes:
         sections.append((Tag.TAGS, _pack_tags(header.tags)))
     if header.picture is not None:
         sections.append((Tag.PICTURE, header.picture))
-    sections.append((Tag.END, b""))
-    packed = MAGIC + bytes([VERSION]) + b"".join(pack_section(*section) for section in sections)
+    packed = seal_sections(b"".join(pack_section(*section) for section in sections))
     if len(packed) > MAX_HEADER_BYTES:
         raise ValueError(f"the header has {len(packed)} bytes, more than {MAX_HEADER_BYTES}")
     return packed
 
 
-def unpack_header(sections: Mapping[int, bytes]) -> Header:
-    """The header that the bodies of its sections, by tag, add up to."""
+def unpack_header(packed: bytes) -> Header:
+    """`pack_header` in reverse; nothing is read before the CRC of the whole has been checked."""
+    sections = _unpack_sections(unseal(packed))
     for tag in REQUIRED:
         if tag not in sections:
             raise ValueError(f"the {tag.name} section is missing")
@@ -113,39 +118,65 @@ def unpack_header(sections: Mapping[int, bytes]) -> Header:
     )
 
 
+def _unpack_sections(body: bytes) -> dict[int, bytes]:
+    """The bodies of all sections with known tags."""
+    reader = Reader(body, whole=True, at=FRONT_BYTES)
+    sections: dict[int, bytes] = {}
+    while True:
+        tag, length = _read_section_front(reader)
+        if tag == Tag.END:
+            reader.end("the header")
+            return sections
+        if tag in sections:
+            raise ValueError(f"section {tag} comes twice")
+        content = reader.take(length)
+        if tag in _KNOWN_TAGS:
+            sections[tag] = content
+
+
 def _pack_stream(stream: StreamInfo) -> bytes:
-    return _STREAM.pack(
-        stream.sample_rate,
-        stream.channels,
-        stream.channel_mode,
-        stream.sample_format,
-        0,
-        UNKNOWN_SAMPLES if stream.samples is None else stream.samples,
-        stream.hop,
-        stream.frames_per_packet,
-        stream.stages,
+    samples = 0 if stream.samples is None else stream.samples + 1
+    return (
+        pack_varint(stream.sample_rate)
+        + bytes([stream.channels])
+        + pack_nibbles(stream.channel_mode, stream.sample_format)
+        + pack_varint(samples)
+        + pack_varint(stream.hop)
+        + pack_varint(stream.frames_per_packet)
+        + bytes([stream.stages])
     )
 
 
 def _unpack_stream(body: bytes) -> StreamInfo:
     reader = Reader(body, whole=True)
-    rate, channels, mode, sample_format, reserved, samples, *frames = reader.fields(_STREAM)
-    if reserved:
-        raise ValueError("the reserved byte of the STREAM section is not zero")
-    known = None if samples == UNKNOWN_SAMPLES else samples
+    rate = reader.varint("sample rate", MAX_SAMPLE_RATE)
+    channels = reader.take(1)[0]
+    mode, sample_format = reader.nibbles()
+    samples = reader.varint("sample count and one", MAX_SAMPLES + 1)
+    hop = reader.varint("hop", MAX_HOP)
+    frames = reader.varint("frames per packet", MAX_FRAMES)
+    stages = reader.take(1)[0]
+    reader.end("the STREAM section")
     return StreamInfo(
-        rate, channels, ChannelMode(mode), SampleFormat(sample_format), known, *frames
+        rate,
+        channels,
+        ChannelMode(mode),
+        SampleFormat(sample_format),
+        samples - 1 if samples else None,
+        hop,
+        frames,
+        stages,
     )
 
 
 def _pack_table(table: TableSection) -> bytes:
-    inline = table.inline is not None
-    return bytes([inline, table.kind]) + table.digest + (table.inline or b"")
+    mode = pack_nibbles(table.inline is not None, table.kind)
+    return mode + table.digest + (table.inline or b"")
 
 
 def _unpack_table(body: bytes) -> TableSection:
     reader = Reader(body, whole=True)
-    mode, kind = reader.take(2)
+    mode, kind = reader.nibbles()
     digest, inline = reader.take(DIGEST_BYTES), reader.rest()
     if mode > 1 or (inline and not mode):
         raise ValueError(f"table mode {mode} with {len(inline)} inline bytes")
@@ -161,6 +192,5 @@ def _unpack_tags(body: bytes) -> tuple[str, ...]:
     reader = Reader(body, whole=True)
     count = reader.varint("tag count", len(body))
     tags = tuple(reader.take(reader.varint("tag length", len(body))).decode() for _ in range(count))
-    if reader.rest():
-        raise ValueError("the TAGS section is longer than its tags")
+    reader.end("the TAGS section")
     return tags

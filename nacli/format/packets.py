@@ -10,6 +10,7 @@ from nacli.format.header import pack_header
 from nacli.format.records import (
     DIGEST_BYTES,
     FIRST_SEEK_INTERVAL,
+    MAX_SAMPLES,
     MAX_SEEK_ENTRIES,
     EndRecord,
     Header,
@@ -21,14 +22,14 @@ from nacli.format.wire import CRC_BYTES, MAX_U32, MAX_U64, Reader, pack_varint, 
 PACKET_SYNC = 0xACE0
 END_SYNC = 0xACF0
 FLAG_FRAMES = 1
-END_MAGIC = b"nacE"
+END_MAGIC = b"nE"
 
 _SYNC = struct.Struct(">H")
 _SEQUENCE = struct.Struct("<H")
-_END = struct.Struct(f"<QI{DIGEST_BYTES}s")
-END_TRAILER = struct.Struct("<I4s")
+END_TRAILER = struct.Struct("<H2s")
 """Length of the end record and its magic; only the CRC comes after."""
-MAX_END_BYTES = 64 + 10 * MAX_SEEK_ENTRIES
+_MAX_SEEK_BYTES = 10 * MAX_SEEK_ENTRIES
+"""Of the seek entries, each of which is 64 bits at most: the record's length fits 16 bits."""
 
 
 def _read_packet_front(reader: Reader, stream: StreamInfo) -> tuple[int, int, tuple[int, ...], int]:
@@ -99,9 +100,11 @@ class SeekTable:
 def _read_end_front(reader: Reader) -> tuple[int, int, bytes, int, int]:
     """Samples, packets, check value, seek interval, and the bytes of the seek entries."""
     reader.fields(_SYNC)
-    samples, packets, check = reader.fields(_END)
+    samples = reader.varint("sample count", MAX_SAMPLES)
+    packets = reader.varint("packet count", MAX_U32)
+    check = reader.take(DIGEST_BYTES)
     interval = reader.varint("seek interval", MAX_U32)
-    return samples, packets, check, interval, reader.varint("seek table", 10 * MAX_SEEK_ENTRIES)
+    return samples, packets, check, interval, reader.varint("seek table", _MAX_SEEK_BYTES)
 
 
 def pack_end(end: EndRecord) -> bytes:
@@ -109,7 +112,9 @@ def pack_end(end: EndRecord) -> bytes:
     entries = b"".join(pack_varint(later - sooner) for sooner, later in pairwise((0, *end.seek)))
     body = (
         _SYNC.pack(END_SYNC)
-        + _END.pack(end.samples, end.packets, end.check)
+        + pack_varint(end.samples)
+        + pack_varint(end.packets)
+        + end.check
         + pack_varint(end.interval)
         + pack_varint(len(entries))
         + entries
@@ -130,7 +135,7 @@ def _unpack_end(record: bytes) -> EndRecord:
 
 
 def fixed_bytes(header: Header) -> int:
-    """Bytes of a file that do not grow with its audio, tags, picture and inline tables left out."""
+    """Bytes of header and end record, without seek entries, tags, picture and inline tables."""
     bare = replace(
         header,
         codebooks=replace(header.codebooks, inline=None),
@@ -138,7 +143,8 @@ def fixed_bytes(header: Header) -> int:
         tags=(),
         picture=None,
     )
-    return len(pack_header(bare)) + len(pack_end(EndRecord(0, 0, bytes(DIGEST_BYTES))))
+    end = EndRecord(header.stream.samples or 0, 0, bytes(DIGEST_BYTES))
+    return len(pack_header(bare)) + len(pack_end(end))
 
 
 # Records: what stands after the header, told apart by the sync pattern.

@@ -7,22 +7,21 @@ from collections.abc import Iterator
 
 from nacli.errors import DamagedHeader, NotNac, UnknownVersion
 from nacli.format.header import (
+    FRONT_BYTES,
     MAGIC,
     MAX_HEADER_BYTES,
     VERSION,
     Tag,
-    section_size,
+    find_section,
     unpack_header,
-    unpack_section,
 )
 from nacli.format.packets import record_size, unpack_record
 from nacli.format.records import Damage, EndRecord, Header, Packet, StreamInfo
-from nacli.format.wire import Short
+from nacli.format.wire import CRC_BYTES, Short
 
 Event = Header | Packet | EndRecord | Damage
 
 _POSSIBLE_SYNC = re.compile(rb"\xac(?:[\xe0\xe1\xf0]|\Z)")
-_KNOWN_TAGS = frozenset(Tag)
 _FREE_CHECKS = 4 << 20
 _CHECKS_PER_BYTE = 32
 """Bytes put through the CRC, for free and for every byte of the file: so much only a crafted file
@@ -32,7 +31,7 @@ needs, with a false packet starting at every turn; without a limit it would cost
 class Parser:
     """A push parser of one .nac file; however the bytes are cut, the events are the same.
 
-    It holds back at most one section or packet. What is no good record becomes one `Damage` for
+    It holds back at most the header or one packet. What is no good record becomes one `Damage` for
     each run of such bytes, and reading goes on at the next record whose CRC holds. Without a header
     nothing can be read, so there the first fault raises: `NotNac`, `UnknownVersion` or
     `DamagedHeader`.
@@ -41,7 +40,7 @@ class Parser:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._offset = 0
-        self._sections: dict[int, bytes] = {}
+        self._section = FRONT_BYTES
         self._header: Header | None = None
         self._ended = False
         self._damage: Damage | None = None
@@ -81,40 +80,36 @@ class Parser:
 
     def _read_header(self, final: bool) -> Header | None:
         try:
-            self._read_magic(final)
-            while True:
-                tag, body = self._read_section()
-                if tag == Tag.END:
-                    return unpack_header(self._sections)
-                if tag in _KNOWN_TAGS:
-                    self._sections[tag] = body
+            self._check_front(final)
+            size = self._header_size()
+            header = unpack_header(self._peek(size))
         except Short:
             if final:
                 raise DamagedHeader("the file ends inside its header") from None
             return None
         except ValueError as fault:
             raise DamagedHeader(f"damaged header: {fault}") from fault
+        self._consume(size)
+        return header
 
-    def _read_magic(self, final: bool) -> None:
-        if self._offset:
-            return
+    def _check_front(self, final: bool) -> None:
         start = bytes(self._buffer[: len(MAGIC)])
         if not MAGIC.startswith(start) or (final and start != MAGIC):
             raise NotNac("not a .nac file" if start else "not a .nac file: it is empty")
-        version = self._peek(len(MAGIC) + 1)[-1]
+        version = self._peek(FRONT_BYTES)[-1]
         if version != VERSION:
             raise UnknownVersion(f".nac version {version} is not known, only version {VERSION}")
-        self._consume(len(MAGIC) + 1)
 
-    def _read_section(self) -> tuple[int, bytes]:
-        size = section_size(self._buffer)
-        if self._offset + size > MAX_HEADER_BYTES:
-            raise ValueError(f"it has more than {MAX_HEADER_BYTES} bytes")
-        tag, body = unpack_section(self._peek(size))
-        if tag in self._sections:
-            raise ValueError(f"section {tag} comes twice")
-        self._consume(size)
-        return tag, body
+    def _header_size(self) -> int:
+        """Bytes of the header. A section that was found is not looked for again with the next
+        bytes, so that many small ones take no more than linear time."""
+        while True:
+            tag, end = find_section(self._buffer, self._section)
+            if end + CRC_BYTES > MAX_HEADER_BYTES:
+                raise ValueError(f"it has more than {MAX_HEADER_BYTES} bytes")
+            if tag == Tag.END:
+                return end + CRC_BYTES
+            self._section = end
 
     # Packets and the end record.
 

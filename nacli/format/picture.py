@@ -60,8 +60,7 @@ def unpack_picture(body: bytes) -> Picture:
     description = reader.take(length).decode()
     width, height, depth, colors, length = reader.fields(_SIZES)
     data = reader.take(length)
-    if reader.rest():
-        raise ValueError("the picture is longer than it says")
+    reader.end("the picture")
     return Picture(kind, mime, description, width, height, depth, colors, data)
 
 

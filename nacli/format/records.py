@@ -15,15 +15,16 @@ from nacli.format.picture import unpack_picture
 from nacli.format.tags import check_tag
 
 CODED_RATE = 24_000
-"""Samples a second of the coded signal in version 1; `hop` counts these."""
+"""Samples a second of the coded signal in version 2; `hop` counts these."""
 
-MODEL_BYTES = 32
 DIGEST_BYTES = 8
+"""What a file keeps of a SHA-256: enough that no other is taken for it by chance."""
 
 MAX_SAMPLE_RATE = 1_536_000
 MAX_SAMPLES = 2**64 - 2
 MAX_CHANNELS = 8
 MAX_STAGES = 64
+MAX_HOP = 65_535
 MAX_FRAMES = 65_535
 MAX_PAYLOAD_BYTES = 1 << 20
 MAX_SEEK_ENTRIES = 4096
@@ -65,6 +66,11 @@ class EntropyKind(IntEnum):
     LEARNED = 1
 
 
+def short_digest(digest: bytes) -> bytes:
+    """The start of a SHA-256, as files hold it; what is compared with one goes through here."""
+    return digest[:DIGEST_BYTES]
+
+
 def _require(name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
         raise ValueError(f"{name} {value} is not within {low}..{high}")
@@ -92,7 +98,7 @@ class StreamInfo:
         _require("sample rate", self.sample_rate, 1, MAX_SAMPLE_RATE)
         _require("channel count", self.channels, 1, MAX_CHANNELS)
         _require("sample count", self.samples or 0, 0, MAX_SAMPLES)
-        _require("hop", self.hop, 1, 0xFFFF)
+        _require("hop", self.hop, 1, MAX_HOP)
         _require("frames per packet", self.frames_per_packet, 1, MAX_FRAMES)
         _require("stage count", self.stages, 1, MAX_STAGES)
         modes = {ChannelMode.MONO: 1, ChannelMode.MID_SIDE: 2}
@@ -121,8 +127,8 @@ class TableSection:
 
 @dataclass(frozen=True)
 class Header:
-    """All that stands before the first packet. `model` is a SHA-256, `tags` are NAME=value,
-    `picture` is the body of a FLAC picture block."""
+    """All that stands before the first packet. `model` is a truncated SHA-256, `tags` are
+    NAME=value, `picture` is the body of a FLAC picture block."""
 
     stream: StreamInfo
     model: bytes
@@ -132,7 +138,7 @@ class Header:
     picture: bytes | None = None
 
     def __post_init__(self) -> None:
-        _require_length("model digest", self.model, MODEL_BYTES)
+        _require_length("model digest", self.model, DIGEST_BYTES)
         _require("codebook kind", self.codebooks.kind, 0, 0)
         EntropyKind(self.entropy.kind)
         for tag in self.tags:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from nacli.format.packets import END_TRAILER, MAX_END_BYTES, record_size, unpack_record
+from nacli.format.packets import END_TRAILER, record_size, unpack_record
 from nacli.format.records import EndRecord, Packet, StreamInfo
 from nacli.format.wire import CRC_BYTES, Short
 
@@ -36,7 +36,7 @@ def _end_record(file: BinaryIO, info: StreamInfo) -> EndRecord | None:
     file.seek(max(0, size - END_TRAILER.size - CRC_BYTES))
     trailer = file.read(END_TRAILER.size)
     length = END_TRAILER.unpack(trailer)[0] if len(trailer) == END_TRAILER.size else 0
-    if not 0 < length <= min(size, MAX_END_BYTES):
+    if not 0 < length <= size:
         return None
     record = _record_at(file, info, size - length)
     return record if isinstance(record, EndRecord) else None

@@ -1,4 +1,4 @@
-"""Primitives of the format: little-endian fields, varints, and the CRC-32 at every end."""
+"""Primitives of the format: little-endian fields, varints, nibbles, and the CRC-32 at the end."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ class Short(Exception):
 
 
 class Reader:
-    """Reads fields in order; running out is `Short`, or `ValueError` where the record is whole."""
+    """Reads fields in order, from `at` on; running out is `Short`, or `ValueError` where the record
+    is whole."""
 
-    def __init__(self, data: bytes | bytearray, whole: bool = False) -> None:
+    def __init__(self, data: bytes | bytearray, whole: bool = False, at: int = 0) -> None:
         self.data = data
-        self.at = 0
+        self.at = at
         self.whole = whole
 
     def take(self, count: int) -> bytes:
@@ -38,6 +39,16 @@ class Reader:
 
     def fields(self, layout: struct.Struct) -> tuple[Any, ...]:
         return layout.unpack(self.take(layout.size))
+
+    def end(self, name: str) -> None:
+        """Nothing more may come."""
+        if self.at < len(self.data):
+            raise ValueError(f"{name} has more bytes than fields")
+
+    def nibbles(self) -> tuple[int, int]:
+        """The low and the high four bits of a byte."""
+        byte = self.take(1)[0]
+        return byte & 0xF, byte >> 4
 
     def varint(self, name: str, high: int) -> int:
         """An integer up to `high`, in its shortest form only."""
@@ -60,6 +71,11 @@ def pack_varint(value: int) -> bytes:
         value >>= 7
     packed.append(value)
     return bytes(packed)
+
+
+def pack_nibbles(low: int, high: int) -> bytes:
+    """Two integers below 16 in a byte."""
+    return bytes([low | high << 4])
 
 
 def seal(body: bytes) -> bytes:
