@@ -68,6 +68,7 @@ model: venv
 	$(BIN)/python scripts/finish.py --run runs/levels --weights runs/alone/state.pt --hours 0.65 $(ALONE)
 	$(BIN)/python scripts/export.py --state runs/alone/state.pt --state runs/levels/state.pt \
 		--decoder-for models/nacli-24k.safetensors
+	$(BIN)/python scripts/train_trims.py
 	$(BIN)/python scripts/train_postfilter.py
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline
@@ -84,6 +85,7 @@ finish: venv
 		--batch 6 --workers 2 $(FINISH)
 	$(BIN)/python scripts/export.py --state runs/finish/state.pt \
 		--decoder-for models/nacli-24k.safetensors
+	$(BIN)/python scripts/train_trims.py
 	$(BIN)/python scripts/train_postfilter.py
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline

@@ -135,7 +135,11 @@ class TrimDecoder:
     with them."""
 
     def __init__(
-        self, config: ModelConfig, codebooks: Codebooks | None, prediction: Prediction, channels: int
+        self,
+        config: ModelConfig,
+        codebooks: Codebooks | None,
+        prediction: Prediction,
+        channels: int,
     ) -> None:
         """`codebooks` are those of trims; None where there are no trims."""
         self._config, self._codebooks, self._prediction = config, codebooks, prediction
@@ -171,4 +175,5 @@ class TrimDecoder:
         assert self._codebooks is not None, "codes are not there without"
         first = None if self._frame == 0 else before
         codes = (channel.trims[part], channel.trim_counts[part])
-        return dequantize_trims(*codes, self._codebooks, expect, first).repeat(span, axis=0)[:frames]
+        trims = dequantize_trims(*codes, self._codebooks, expect, first)
+        return trims.repeat(span, axis=0)[:frames]

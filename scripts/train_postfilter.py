@@ -17,13 +17,13 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from nacli.checkpoint import POSTFILTER, Model, Tensors, default_path, load_checkpoint
 from nacli.config import ModelConfig
-from nacli.harmonics import HarmonicFilter
-from nacli.levels import BANDS, LevelMeter, Spectra, wanted_trims
+from nacli.levels import BANDS, Spectra
 from nacli.postfilter import (
     AFTER,
     BEFORE,
@@ -36,12 +36,14 @@ from nacli.postfilter import (
     smooth,
     with_counts,
 )
-from nacli.trims import dequantize_trims, prices, quantize_trims, span_frames
-from training.codec import Codec, as_encoded, autocast_blocks
+from nacli.prediction import RecentLevels
+from nacli.trims import dequantize_trims, quantize_trims, span_frames, want
+from training.codec import Codec, autocast_blocks
 from training.corpus import Sampler, read_corpus
+from training.heard import Heard, heard_clips
 from training.states import rewrite_checkpoint
 
-BATCH, FRAMES = 10, 90
+FRAMES = 90
 POWER, FLOOR = 0.3, 1e-4
 """Of compressed magnitudes, and of the energies, of sound at unit level, that count as nothing."""
 
@@ -61,48 +63,33 @@ class Examples:
 
 def examples(model: Model, codec: Codec, sampler: Sampler, clips: int) -> Examples:
     """From so many segments."""
-    config, random = codec.config, np.random.default_rng(3)
-    spectra = Spectra(config.hop, config.sample_rate)
-    rows: list[tuple[Tensor, ...]] = []
-    late = HarmonicFilter.DELAY * config.hop
-    for _ in tqdm(range(clips // BATCH), desc="decoding", disable=None):
-        pcm = sampler.batch(BATCH)
-        with torch.no_grad():
-            plain = codec.plain(pcm, as_encoded(config.stages, random))
-        padded = np.pad(plain.output.numpy(), ((0, 0), (0, late)))
-        heard = HarmonicFilter(BATCH, config.hop).process(padded)[:, late:]
-        first, second = (LevelMeter(BATCH, spectra).measure(x) for x in (pcm.numpy(), heard))
-        for clip in zip(pcm.numpy(), heard, plain.counts.numpy(), first, second, strict=True):
-            rows.append(_of_clip(model, spectra, *clip))
+    spectra = Spectra(codec.config.hop, codec.config.sample_rate)
+    rows = [_of_clip(model, spectra, clip) for clip in heard_clips(codec, sampler, clips)]
     return Examples(*(torch.cat(column) for column in zip(*rows, strict=True)))
 
 
-def _of_clip(
-    model: Model,
-    spectra: Spectra,
-    original: np.ndarray,
-    decoded: np.ndarray,
-    counts: np.ndarray,
-    energies: np.ndarray,
-    decoded_energies: np.ndarray,
-) -> tuple[Tensor, ...]:
-    """Rows of one clip, whose frames had so many stages, with the energies of both's hops; in half
-    precision, as there are many."""
-    config, hops = model.config, len(original) // spectra.hop
-    level = max(1e-3, float(np.square(original).mean()) ** 0.5)
-    first, second = spectra.of(original), spectra.of(decoded)
-    trims = np.zeros((hops, BANDS), dtype=np.float32)
-    own = counts[1 : hops + 1]
-    if books := model.codebooks.trims:
-        memory, span = config.trim_memory, span_frames(own, config)
-        wanted, costs = wanted_trims(energies, decoded_energies, span), prices(own, span, 0)
-        codes = quantize_trims(wanted, books, memory, model.entropy.trims, costs)
-        trims = dequantize_trims(*codes, books, memory).repeat(span, axis=0)[:hops]
-    stages, trims = of_spectra(own)[INSIDE], of_spectra(trims)
+def _of_clip(model: Model, spectra: Spectra, clip: Heard) -> tuple[Tensor, ...]:
+    """Rows of one clip; in half precision, as there are many."""
+    level = max(1e-3, float(np.square(clip.original).mean()) ** 0.5)
+    first, second = spectra.of(clip.original), spectra.of(clip.decoded)
+    stages, trims = of_spectra(clip.counts)[INSIDE], of_spectra(_trims(model, clip))
     inputs = with_counts(seen(spectra.energies(second), trims), stages)
     changes = np.exp(smooth(trims)) @ spectra.spread
     pair = (np.abs(first[INSIDE]), np.abs(second[INSIDE]) * changes)
     return tuple(torch.from_numpy(x).half() for x in (inputs, *(x / level for x in pair)))
+
+
+def _trims(model: Model, clip: Heard) -> NDArray[np.float32]:
+    """Of each hop [F, BANDS], as encoders would choose them."""
+    config, books, frames = model.config, model.codebooks.trims, len(clip.counts)
+    if books is None:
+        return np.zeros((frames, BANDS), dtype=np.float32)
+    levels = RecentLevels(1).of(clip.decoded_energies[None])[0]
+    pair = (clip.original_energies, clip.decoded_energies)
+    wanted = want(*pair, levels, clip.counts, 0, model.prediction, config)
+    codes = quantize_trims(wanted, books, model.entropy.trims)
+    trims = dequantize_trims(*codes, books, wanted.expect)
+    return trims.repeat(span_frames(clip.counts, config), axis=0)[:frames]
 
 
 class GainNet(nn.Module):

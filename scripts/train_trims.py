@@ -23,7 +23,6 @@ from tqdm import tqdm
 
 from export import trim_table, trim_vectors
 from nacli.checkpoint import PREDICTOR, Tensors, default_path, load_checkpoint
-from nacli.config import ModelConfig
 from nacli.levels import BANDS, wanted_trims
 from nacli.prediction import SEEN, RecentLevels, TrimPredictor, with_stages
 from nacli.quantize import Codebooks
@@ -75,8 +74,8 @@ def clips_by_span(codec: Codec, sampler: Sampler, clips: int) -> list[Clips]:
 
 
 class Rows(NamedTuple):
-    """Spans that sound: what is known of them [M, inputs], trims before and trims wanted [M, BANDS],
-    and how much each counts [M]."""
+    """Spans that sound: what is known of them [M, inputs], the trims before them and those that
+    they need [M, BANDS], and how much each counts [M]."""
 
     known: Tensor
     before: Tensor
@@ -127,7 +126,7 @@ class Learner:
     def learn(self, groups: list[Clips], steps: int) -> None:
         """Steps of the network in ROUNDS, the rate falling to nothing."""
         for _ in tqdm(range(ROUNDS), desc="training", disable=None):
-            self.books.decay = codebook_decay(self.schedule.get_last_lr()[0] / self.rate)
+            self.books.decay = codebook_decay(float(self.schedule.get_last_lr()[0]) / self.rate)
             spans = [self._spans(clips) for clips in groups]
             rows = Rows(*(torch.cat(column) for column in zip(*spans, strict=True)))
             for _ in range(steps // ROUNDS):
@@ -218,8 +217,9 @@ def main(
     learner.books.eval()
     for group, part in zip(groups, parts, strict=True):
         error, codes, bits = learner.left(group.take(slice(part)))
-        print(f"spans of {-(-FRAMES // group.known.shape[1])}: squared error of what is expected", end=" ")
-        print(f"{error:.2f}; {codes:.2f} codes; {bits:.2f} bits with what their errors are worth")
+        span = -(-FRAMES // group.known.shape[1])
+        print(f"spans of {span}: expected with a squared error of {error:.2f}; {codes:.2f} codes;")
+        print(f"  {bits:.1f} bits, with what errors are worth")
     books = Codebooks.from_vectors(learner.books.codebooks.numpy())
     codebooks = Codebooks(loaded.codebooks.entries, loaded.codebooks.scales, books)
     made = {PREDICTOR + name: tensor for name, tensor in learner.net.export().items()}

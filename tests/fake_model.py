@@ -17,7 +17,7 @@ from learned_model import make_tensors
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import EntropyModel, LearnedModel, StaticTables, TrimTables, frequencies
 from nacli.levels import BANDS
-from nacli.prediction import Fading
+from nacli.prediction import SEEN, TrimPredictor
 from nacli.quantize import Codebooks
 
 CONFIG = ModelConfig(
@@ -58,6 +58,19 @@ def _amplitude(gains: NDArray[np.int32]) -> NDArray[np.float64]:
     return np.where(gains > 0, level, 0.0)[..., None]
 
 
+def make_predictor(seed: int = 0, size: float = 0.2) -> TrimPredictor:
+    """A network of random weights, which expects trims of about this size, and half of the one
+    before."""
+    random, width, known = np.random.default_rng(seed), 6, SEEN * BANDS + 2
+    shapes = {"levels": (known, width), "before": (BANDS, width), "second.weight": (width, width)}
+    tensors = {name: random.normal(size=shape) for name, shape in shapes.items()}
+    tensors["levels"] /= 8
+    tensors["last.weight"] = size / width * random.normal(size=(width, BANDS))
+    tensors |= {name: np.zeros(width) for name in ("bias", "second.bias")}
+    tensors |= {"last.bias": np.zeros(BANDS), "memory": np.full(BANDS, 0.5)}
+    return TrimPredictor({name: tensor.astype(np.float16) for name, tensor in tensors.items()})
+
+
 def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) -> Any:
     """What `load_checkpoint` returns, as far as the Encoder and Decoder know."""
     random = np.random.default_rng(seed)
@@ -91,7 +104,7 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
         digest=hashlib.sha256(digest).digest(),
         networks=FakeNetworks(),
         postfilter=None,
-        prediction=Fading(CONFIG.trim_memory),
+        prediction=make_predictor(),
     )
 
 

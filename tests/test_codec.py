@@ -41,6 +41,7 @@ from nacli.format import (
     pack_packet,
     short_digest,
 )
+from nacli.synthesis import NETWORK_FRAMES
 
 Pcm = NDArray[np.float32]
 MODEL = make_model()
@@ -133,7 +134,7 @@ def test_few_bytes_of_silence_come_as_small_blocks() -> None:
     decoder = Decoder(MODEL)
     blocks = [*decoder.blocks(data), decoder.finish()]
     assert sum(map(len, blocks)) == 20 * 24_000
-    assert max(map(len, blocks)) <= 75 * HOP
+    assert max(map(len, blocks)) <= NETWORK_FRAMES * HOP
 
 
 def test_packets_come_while_the_input_still_runs() -> None:

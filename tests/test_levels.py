@@ -13,6 +13,7 @@ from nacli.harmonics import HarmonicFilter
 from nacli.levels import BANDS, LevelMeter, Spectra, wanted_trims
 from nacli.localdecoder import LocalDecoder
 from nacli.postfilter import AFTER, BEFORE, PostFilter, of_spectra, smooth
+from nacli.prediction import Fading
 from training.levels import BandLevels
 
 HOP, RATE = CONFIG.hop, CONFIG.sample_rate
@@ -131,11 +132,11 @@ def test_the_local_decoder_compares_what_belongs_together() -> None:
     pcm = coloured(40)
     late = 1 + HarmonicFilter.DELAY
     heard = np.pad(0.5 * pcm, ((0, 0), (HOP, 0)))[:, : 40 * HOP]  # a hop late
-    local = LocalDecoder(CONFIG, Passing(), 2)  # type: ignore[arg-type]
-    steady = np.full((2, 40), 50, np.int32)
+    local = LocalDecoder(CONFIG, Passing(), Fading(0.7), 2)  # type: ignore[arg-type]
+    steady = np.full((2, 40), CONFIG.trim_fine, np.int32)  # spans of one frame
     frames = heard.reshape(2, 40, HOP).astype(np.float32)
-    wanted = local.wanted(energies(pcm), frames, steady, steady, [1, 1])
-    middle = np.stack(wanted)[:, late + 16 :]  # the moving mean has settled
+    wanted = local.wanted(energies(pcm), frames, steady, steady)
+    middle = np.stack([row.trims for row in wanted])[:, late + 16 :]  # the moving mean has settled
     assert abs(float(np.median(middle)) - np.log(2)) < 0.03
     assert np.abs(middle - np.log(2)).mean() < 0.15
 
@@ -145,13 +146,13 @@ def test_a_copy_of_the_local_decoder_goes_on_from_the_same_place() -> None:
     latents, gains = model.networks.analyze(pcm, model.networks.new_history())
     counts, measured = np.full_like(gains, 4), energies(pcm)
     parts = [
-        (measured[:, f:t], latents[:, f:t], gains[:, f:t], counts[:, f:t], [SPAN, SPAN])
+        (measured[:, f:t], latents[:, f:t], gains[:, f:t], counts[:, f:t])
         for f, t in ((0, 12), (12, 24))
     ]
-    local = LocalDecoder(CONFIG, model.networks, 2)
-    whole = local.copy().wanted(measured, latents, gains, counts, [SPAN, SPAN])
+    local = LocalDecoder(CONFIG, model.networks, model.prediction, 2)
+    whole = local.copy().wanted(measured, latents, gains, counts)
     local.wanted(*parts[0])
     tries = [local.copy().wanted(*parts[1]) for _ in range(2)]
     for first, second, row in zip(*tries, whole, strict=True):
-        np.testing.assert_array_equal(first, second)
-        np.testing.assert_allclose(first, row[12 // SPAN :], atol=1e-5)
+        np.testing.assert_array_equal(first.trims, second.trims)
+        np.testing.assert_allclose(first.trims, row.trims[-len(first.trims) :], atol=1e-5)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from nacli.levels import BANDS
+from fake_model import CONFIG
 from nacli.postprocess import PostProcess
+from nacli.prediction import Fading
+from nacli.trims import TrimDecoder
 
 HOP = 320
 
 
 def run(pcm: np.ndarray, gains: list[int], cuts: tuple[int, ...] = ()) -> np.ndarray:
-    post, parts, start = PostProcess(None, 1, HOP, 24_000), [], 0
+    trims = TrimDecoder(CONFIG, None, Fading(0.7), 1)  # without codebooks there are none
+    post, parts, start = PostProcess(None, trims, 1, HOP, 24_000), [], 0
     for stop in (*cuts, len(gains)):
         row = np.array([gains[start:stop]], dtype=np.int32)
-        trims = np.zeros((*row.shape, BANDS), dtype=np.float32)
-        parts.append(post.process(pcm[:, start * HOP : stop * HOP], row, row, trims))
+        parts.append(post.process(pcm[:, start * HOP : stop * HOP], row, row))
         start = stop
     return np.concatenate([*parts, post.finish()], axis=1)[0, PostProcess.DELAY * HOP :]
 

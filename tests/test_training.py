@@ -14,8 +14,9 @@ from nacli.checkpoint import Tensors
 from nacli.config import ModelConfig
 from nacli.entropy import TrimTables, frequencies
 from nacli.model import Decoder, History
+from nacli.prediction import Fading
 from nacli.quantize import Codebooks, search
-from nacli.trims import dequantize_trims, quantize_trims
+from nacli.trims import Wanted, dequantize_trims, quantize_trims
 from training.corpus import Sampler, Source
 from training.losses import CompressedLoss, LogMelLoss
 from training.quantizer import ResidualQuantizer, TrimQuantizer
@@ -45,15 +46,17 @@ def test_trims_are_quantised_as_what_is_new_in_them() -> None:
     quantizer.eval()
     prices = torch.zeros(40, 25)
     prices[:, 20:] = 1e6
-    trims = quantizer(wanted, prices)[0]
+    trims, _ = quantizer.follow(wanted, prices, quantizer.fade)
     assert (trims[:, :20] - wanted[:, :20]).square().mean() < 0.1 * wanted[:, :20].var()
     torch.testing.assert_close(trims[:, 21:], 0.7 * trims[:, 20:-1])
     books = Codebooks.from_vectors(quantizer.codebooks.numpy())
     quantizer.codebooks.copy_(torch.from_numpy(books.vectors))
     alike = TrimTables(*(frequencies(np.ones(size, np.int64)) for size in ((9, 3), (3, 32))))
-    codes = quantize_trims(wanted[0].numpy(), books, 0.7, alike, prices[0].numpy())
-    found = dequantize_trims(*codes, books, 0.7)
-    np.testing.assert_allclose(found, quantizer(wanted[:1], prices[:1])[0][0].numpy(), atol=1e-5)
+    expect = Fading(0.7).of(np.zeros((25, 0), np.float32), np.zeros(25, np.int32), 2)
+    asked = Wanted(wanted[0].numpy(), prices[0].numpy(), expect)
+    found = dequantize_trims(*quantize_trims(asked, books, alike), books, expect)
+    trims, _ = quantizer.follow(wanted[:1], prices[:1], quantizer.fade)
+    np.testing.assert_allclose(found, trims[0].numpy(), atol=1e-5)
 
 
 def test_kmeans_start_and_later_stages_lower_the_error() -> None:

@@ -17,14 +17,17 @@ from nacli.entropy import StaticTables, TrimTables, frequencies
 from nacli.errors import DamagedHeader
 from nacli.format import pack_header
 from nacli.levels import BANDS
+from nacli.prediction import Expect, Fading
 from nacli.quantize import Codebooks
 from nacli.trims import (
     HALVING,
     PRICE,
+    Wanted,
     dequantize_trims,
     prices,
     quantize_trims,
     span_frames,
+    span_stages,
 )
 from test_codec import header_of
 
@@ -33,6 +36,11 @@ BOOKS = Codebooks.from_vectors(
     np.random.default_rng(0).normal(size=(3, 64, 5)).astype(np.float32)
     * np.array([1, 0.5, 0.25], np.float32)[:, None, None]
 )
+
+
+def fading(memory: float) -> Expect:
+    """Of a part of the trim before, whatever the levels are."""
+    return Fading(memory).of(np.zeros((0, 0), np.float32), np.zeros(0, np.int32), 1)
 
 
 def tables(seed: int) -> TrimTables:
@@ -50,12 +58,13 @@ def test_packets_with_many_stages_have_spans_of_one_frame() -> None:
 
 def test_bits_are_worth_less_where_what_is_trimmed_has_more_stages() -> None:
     counts = np.array([0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 3, 3, 4, 3, 4], np.int32)
-    worth = prices(counts, span=4, late=2)
-    expected = [0, 0, 2, 3, 4]  # the most of the frames that are two older
-    np.testing.assert_allclose(worth, [PRICE * 0.5 ** (n / HALVING) for n in expected], rtol=1e-6)
-    first = prices(np.array([3, 0], np.int32), span=4, late=2)
-    np.testing.assert_allclose(first, PRICE * 0.5 ** (3 / HALVING))  # before it, none is known
-    assert len(prices(counts[:0], 4, 2)) == 0
+    stages = span_stages(counts, span=4, late=2)
+    assert stages.tolist() == [0, 0, 2, 3, 4]  # the most of the frames that are two older
+    expected = [PRICE * 0.5 ** (n / HALVING) for n in (0, 0, 2, 3, 4)]
+    np.testing.assert_allclose(prices(stages), expected, rtol=1e-6)
+    first = span_stages(np.array([3, 0], np.int32), span=4, late=2)
+    assert first.tolist() == [3]  # before it, none is known
+    assert len(span_stages(counts[:0], 4, 2)) == 0
 
 
 def steps() -> np.ndarray:
@@ -66,9 +75,10 @@ def test_cheaper_bits_come_nearer_to_what_is_wanted() -> None:
     wanted, model = steps(), tables(0)
     errors, bits = [], []
     for bit in (10.0, 0.3, 0.03, 0.0):
-        codes, counts = quantize_trims(wanted, BOOKS, 0.8, model, np.full(50, bit, np.float32))
+        asked = Wanted(wanted, np.full(50, bit, np.float32), fading(0.8))
+        codes, counts = quantize_trims(asked, BOOKS, model)
         assert all((row[count:] == 0).all() for row, count in zip(codes, counts, strict=True))
-        made = dequantize_trims(codes, counts, BOOKS, 0.8)
+        made = dequantize_trims(codes, counts, BOOKS, fading(0.8))
         errors.append(float(np.square(made - wanted).mean()))
         bits.append(model.bits(codes, counts))
     assert errors == sorted(errors, reverse=True) and bits == sorted(bits)
@@ -78,14 +88,15 @@ def test_cheaper_bits_come_nearer_to_what_is_wanted() -> None:
 def test_codes_go_where_levels_are_wrong() -> None:
     wanted = np.zeros((40, 5), np.float32)
     wanted[20] = BOOKS.vectors[0, 7]
-    _, counts = quantize_trims(wanted, BOOKS, 0.0, tables(0), np.full(40, 0.05, np.float32))
+    asked = Wanted(wanted, np.full(40, 0.05, np.float32), fading(0.0))
+    _, counts = quantize_trims(asked, BOOKS, tables(0))
     assert counts[20] and counts.sum() == counts[20]
 
 
 def test_a_span_without_codes_keeps_a_part_of_the_trim_before() -> None:
     counts = np.array([1, 0, 0, 2], np.int32)
     codes = np.array([[5, 0, 0], [0, 0, 0], [0, 0, 0], [7, 9, 0]], np.int32)
-    trims = dequantize_trims(codes, counts, BOOKS, 0.5)
+    trims = dequantize_trims(codes, counts, BOOKS, fading(0.5))
     np.testing.assert_allclose(trims[0], BOOKS.vectors[0, 5])
     np.testing.assert_allclose(trims[2], BOOKS.vectors[0, 5] / 4)
     last = BOOKS.vectors[0, 5] / 8 + BOOKS.vectors[0, 7] + BOOKS.vectors[1, 9]

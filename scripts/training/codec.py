@@ -90,7 +90,8 @@ class Codec(nn.Module):
         stages."""
         levels, output = self.levels, self.harmonics(output)
         wanted = levels.wanted(levels.energies(original), levels.energies(output))
-        trims, _ = self.trims(wanted.detach(), trim_prices(counts, self.config))
+        dear = trim_prices(counts, self.config)
+        trims, _ = self.trims.follow(wanted.detach(), dear, self.trims.fade)
         return levels.trim(output, trims), wanted
 
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:

@@ -166,10 +166,9 @@ class TrimQuantizer(ResidualQuantizer):
         before = torch.nn.functional.pad(wanted, (0, 0, 1, 0))[:, :-1]
         return wanted - self.memory * before
 
-    @torch.no_grad()
-    def forward(self, wanted: Tensor, prices: Tensor) -> tuple[Tensor, Tensor]:
-        """As `follow`, where a part of the trim before is expected."""
-        return self.follow(wanted, prices, lambda _, before: self.memory * before)
+    def fade(self, _: int, before: Tensor) -> Tensor:
+        """What is expected where nothing is known but the trim before."""
+        return self.memory * before
 
     @torch.no_grad()
     def follow(
@@ -177,7 +176,7 @@ class TrimQuantizer(ResidualQuantizer):
     ) -> tuple[Tensor, Tensor]:
         """Quantise trims [B, S, bands], each span with as many codes as are worth the squared error
         that one of its bits has to save, `prices` [B, S]: the trims, and how many codes [B, S].
-        `expect` says what is expected of a span after trims [B, bands]."""
+        `expect` says what is expected of a span after trims [B, bands], as `fade` does."""
         trim, trims, counts = torch.zeros_like(wanted[:, 0]), [], []
         found: list[list[tuple[Tensor, Tensor]]] = []
         for span, (row, bit) in enumerate(zip(wanted.unbind(1), prices.unbind(1), strict=True)):
@@ -187,10 +186,10 @@ class TrimQuantizer(ResidualQuantizer):
             trim = row - left[count, torch.arange(len(row))]
             trims.append(trim)
             counts.append(count)
+            # codebooks follow what they are used for
             found.append([(x[count > n], code[count > n]) for n, (x, code) in enumerate(codes)])
         if self.training and not self.frozen:
-            stages = zip(*found, strict=True)  # codebooks follow what they are used for
-            self._update([(torch.cat(x), torch.cat(c)) for x, c in (zip(*s) for s in stages)])
+            self._update([_joined(stage) for stage in zip(*found, strict=True)])
         return torch.stack(trims, 1), torch.stack(counts, 1)
 
     def _left(self, new: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
@@ -202,6 +201,12 @@ class TrimQuantizer(ResidualQuantizer):
             codes.append((left[-1], code))
             left.append(left[-1] - book[code])
         return torch.stack(left), codes
+
+
+def _joined(parts: tuple[tuple[Tensor, Tensor], ...]) -> tuple[Tensor, Tensor]:
+    """Points and their codes, of all parts."""
+    points, codes = zip(*parts, strict=True)
+    return torch.cat(points), torch.cat(codes)
 
 
 def usage_bits(codes: Tensor, size: int) -> list[float]:
