@@ -35,8 +35,10 @@ DEEPER = 6
 """Levels that are looked at beyond the one at which codes of average size would fit."""
 CODER_SLACK = 16.0
 """Bits that a payload may be longer than what its symbols take."""
-SPARE = 0.2
+SPARE = 0.1
 """Of what trims take, that may be left over; more goes into trims."""
+FILLS = 2
+"""Tries at how much bits are to be worth for that."""
 ELASTICITY, DEARER = 1.5, 4.0
 """By how much dearer bits become where trims take fewer: a power of the share, and at most."""
 AUDIBLE = 24
@@ -68,12 +70,34 @@ class Analysis:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """What gains and codes of a packet should take at levels to `deepest`: `bits` of stage counts
+    [C, F]."""
+
+    deepest: int
+    bits: Callable[[Integers], float]
+
+
+@dataclass(frozen=True)
 class Draft:
     """A packet and its best codes by channel: deep enough for the level `depth`."""
 
     packet: Analysis
     depth: int
     found: list[Found]
+    sizes: Sizes | None
+    """Where there is a bitrate."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A packet's level, its codes with their trims, and what is wanted of these by channel."""
+
+    level: int
+    channels: list[ChannelCodes]
+    decoder: LocalDecoder
+    """After it."""
+    wanted: list[Wanted]
 
 
 @dataclass(frozen=True)
@@ -83,10 +107,6 @@ class Chosen:
     levels: tuple[int, ...]
     channels: list[ChannelCodes]
     payload: bytes
-    decoder: LocalDecoder
-    """After it."""
-    wanted: list[Wanted]
-    """Of its trims, by channel."""
 
 
 class Chooser:
@@ -109,22 +129,24 @@ class Chooser:
     def draft(self, packet: Analysis, depth: int) -> Draft:
         """Search the codes of a packet to a level. It takes most of the time and may run ahead of
         the packets before."""
-        return Draft(packet, depth, self._search(packet, depth))
+        return Draft(packet, depth, self._search(packet, depth), None)
 
-    def likely_depth(self, gains: Integers, budget: float) -> int:
-        """The level to which codes are likely to be needed, where a packet's share of the rate is
-        `budget` bytes: it may get more."""
-        return self._typical_level(gains, budget) + 2 * DEEPER
+    def sized_draft(self, packet: Analysis, budget: float) -> Draft:
+        """The same of a packet whose share of the rate is `budget` bytes, and score its codes. It
+        may get more, so codes are searched deeper."""
+        level = self._typical_level(packet.gains, budget) + DEEPER
+        draft = self.draft(packet, level + DEEPER)
+        return replace(draft, sizes=self._sizes(draft, min(self._most, level)))
 
     def at_level(self, draft: Draft, enough_db: float) -> Chosen:
         """A packet at the level of its draft's depth, or a lower one at which its latents come back
         with a signal-to-noise ratio of `enough_db` already. Packets follow each other."""
-        level = self._enough(draft, enough_db, draft.depth)
-        return self._keep(self._make(draft, level))
+        made = self._make(draft, self._enough(draft, enough_db, draft.depth))
+        return self._keep(made, self._model.entropy.compress(made.channels))
 
     def fit(self, draft: Draft, budget: int, enough_db: float) -> Chosen:
         """The highest level whose packet should fit a budget in bytes, or a lower one that does or
-        at which `enough_db` is reached.
+        at which `enough_db` is reached. Trims take up what codes leave over or lack.
 
         Only the deepest level that may be needed is scored code by code: what is left of it at a
         lower level tells closely enough what that will take.
@@ -133,39 +155,57 @@ class Chooser:
         deepest = min(self._most, self._typical_level(gains, budget) + DEEPER)
         if deepest > draft.depth:  # it may have more than usual
             draft = self.draft(draft.packet, deepest)
+        sizes = draft.sizes
+        if sizes is None or deepest > sizes.deepest:
+            sizes = self._sizes(draft, deepest)
+        bits = sizes.bits
         deepest = self._enough(draft, enough_db, deepest)
-        size = self._sizes(draft, deepest)
 
         def expected(counts: Integers) -> float:
-            return MARGIN * self._share * size(counts)
+            return self._packet_size(MARGIN * self._share * bits(counts), counts)
 
         wanted, tries = float(budget), 0
         while True:
             level = self._bisect(gains, expected, wanted, deepest)
-            chosen = self._make(draft, level, refined=tries < TRIES)
-            real = self._size_with(8 * len(chosen.payload), gains)
-            self._share += (real / size(self._counts(gains, level)) - self._share) / 2
-            if real > budget or level < deepest:  # else it has all that it needs
-                chosen = self._fill(chosen, budget - real)
-                real = self._size_with(8 * len(chosen.payload), gains)
+            made = self._make(draft, level, refined=tries < TRIES)
+            rest = self._share * bits(self._counts(gains, level)) + CODER_SLACK
+            for _ in range(2):  # the second time what codes take is known
+                made = self._fill(made, 8 * budget - self._framing(rest, gains), level < deepest)
+                payload = self._model.entropy.compress(made.channels)
+                rest = 8 * len(payload) - self._trims_take(made.channels)
+                real = self._size_with(8 * len(payload), gains)
+                if real <= budget:
+                    break
+            self._learn(bits(self._counts(gains, level)), rest - CODER_SLACK / 2)
             if real <= budget or level == 0:
-                return self._keep(chosen)
+                return self._keep(made, payload)
             wanted, deepest, tries = wanted - (real - budget), level - 1, tries + 1
 
-    def _fill(self, chosen: Chosen, spare: float) -> Chosen:
-        """The packet with more or fewer codes of trims, which take up what is left of its bytes or
-        give back what is missing: that takes less time than another level."""
-        taken = self._trims_take(chosen.channels)
-        wished = taken + 8 * spare - CODER_SLACK
-        if not taken or wished <= 0 or 0 <= 8 * spare <= SPARE * taken:
-            return chosen
-        worth = min(DEARER, max(1 / DEARER, (taken / wished) ** ELASTICITY))
-        channels = self._trimmed(chosen.channels, chosen.wanted, worth)
-        payload = self._model.entropy.compress(channels)
-        grown = len(payload) - len(chosen.payload)
-        if 0 <= spare < grown:
-            return chosen  # it has become more than there is room for
-        return replace(chosen, channels=channels, payload=payload)
+    def _learn(self, expected: float, taken: float) -> None:
+        """Of the next packet, as much more or less is expected."""
+        if taken > CODER_SLACK:
+            self._share += (taken / expected - self._share) / 2
+
+    def _framing(self, rest: float, gains: Integers) -> float:
+        """Bits of a packet without its trims, whose payload takes so many but for them."""
+        return 8 * self._size_with(rest, gains)
+
+    def _fill(self, made: Made, room: float, grows: bool) -> Made:
+        """The packet with trims that take nearly as many bits as there is room for; no more than
+        is usual where it is not to grow. That takes less time than another level."""
+        taken = self._trims_take(made.channels)
+        if not taken or (taken <= room and (not grows or room <= (1 + SPARE) * taken)):
+            return made
+        best, worth = made, 1.0
+        for _ in range(FILLS):
+            worth *= min(DEARER, max(1 / DEARER, (taken / max(room, 1.0)) ** ELASTICITY))
+            tried = replace(made, channels=self._trimmed(made.channels, made.wanted, worth))
+            taken = self._trims_take(tried.channels)
+            if taken <= room:
+                return tried
+            if taken < self._trims_take(best.channels):
+                best = tried
+        return best
 
     def _typical_level(self, gains: Integers, budget: float) -> int:
         """The level at which a packet of average codes takes a budget in bytes."""
@@ -180,17 +220,18 @@ class Chooser:
         deep = max(1, int(self._counts(packet.gains, level).max()))
         return [search(row, books, deep, beam, self._costs) for row in packet.latents]
 
-    def _keep(self, chosen: Chosen) -> Chosen:
+    def _keep(self, made: Made, payload: bytes) -> Chosen:
         """The next packet follows this one."""
-        self._decoder = chosen.decoder
-        return chosen
+        self._decoder = made.decoder
+        return Chosen(packet_levels(made.level, len(made.channels)), made.channels, payload)
 
-    def _make(self, draft: Draft, level: int, refined: bool = True) -> Chosen:
+    def _make(self, draft: Draft, level: int, refined: bool = True) -> Made:
         """The packet at a level."""
         if refined and self._effort.refined:
             channels = self._refine(draft.packet, level)
         else:
-            channels = self._channels(draft, level)
+            counts = self._counts(draft.packet.gains, level)
+            channels = _channels(draft.packet.gains, draft.found, counts)
         decoder = self._decoder.copy()
         wanted: list[Wanted] = []
         if self._model.codebooks.trims:
@@ -199,8 +240,7 @@ class Chooser:
             spans = sum(len(channel.trim_counts) for channel in channels)
             mean = self._trims_take(channels) / max(1, spans)
             self._trim_bits += (mean - self._trim_bits) / 2
-        levels = packet_levels(level, len(channels))
-        return Chosen(levels, channels, self._model.entropy.compress(channels), decoder, wanted)
+        return Made(level, channels, decoder, wanted)
 
     def _refine(self, packet: Analysis, level: int) -> list[ChannelCodes]:
         channels = []
@@ -260,19 +300,19 @@ class Chooser:
 
         return bisect_left(range(most), decibels, key=kept)
 
-    def _sizes(self, draft: Draft, deepest: int) -> Callable[[Integers], float]:
-        """A function from stage counts, of levels to `deepest`, to the size of their packet."""
-        entropy = self._model.entropy
-        bits = [entropy.code_bits(c) for c in self._channels(draft, deepest)]
+    def _sizes(self, draft: Draft, deepest: int) -> Sizes:
+        """Of levels to `deepest`."""
+        entropy, gains = self._model.entropy, draft.packet.gains
+        channels = _channels(gains, draft.found, self._counts(gains, deepest))
+        bits = [entropy.code_bits(channel) for channel in channels]
         sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
-        gain_bits = sum(entropy.gains.bits(row) for row in draft.packet.gains)
+        gain_bits = sum(entropy.gains.bits(row) for row in gains)
 
-        def size(counts: Integers) -> float:
+        def total(counts: Integers) -> float:
             rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
-            code_bits = sum(float(row.sum()) for row in rows)
-            return self._packet_size(code_bits + gain_bits, counts)
+            return gain_bits + sum(float(row.sum()) for row in rows)
 
-        return size
+        return Sizes(deepest, total)
 
     def _bisect(
         self, gains: Integers, size: Callable[[Integers], float], limit: float, most: int
@@ -302,7 +342,8 @@ class Chooser:
         levels = packet_levels(level, len(gains))
         return packet_counts(gains, levels, self._model.codebooks.stages)
 
-    def _channels(self, draft: Draft, level: int) -> list[ChannelCodes]:
-        gains = draft.packet.gains
-        rows = zip(draft.found, gains, self._counts(gains, level), strict=True)
-        return [ChannelCodes(row, select(f.paths, count), count) for f, row, count in rows]
+
+def _channels(gains: Integers, found: list[Found], counts: Integers) -> list[ChannelCodes]:
+    """Of the codes found for channels, those of stage counts [C, F]."""
+    rows = zip(found, gains, counts, strict=True)
+    return [ChannelCodes(row, select(f.paths, count), count) for f, row, count in rows]

@@ -171,16 +171,15 @@ class Encoder:
             pcm, silent = self._pre.process(block.T)
             latents, gains = self._model.networks.analyze(pcm, self._histories)
             gains = np.where(silent, 0, gains).astype(np.int32)
-            yield self._chooser.draft(
-                Analysis(latents, gains, self._levels.measure(pcm)), self._depth(gains)
-            )
+            yield self._draft(Analysis(latents, gains, self._levels.measure(pcm)))
 
-    def _depth(self, gains: NDArray[np.int32]) -> int:
-        """The level to which codes are searched: with a quality it is the packet's own."""
+    def _draft(self, packet: Analysis) -> Draft:
+        """With a quality, codes are searched to the packet's own level."""
+        gains = packet.gains
         seconds = gains.shape[1] / self._model.config.frame_rate
         if self._rate:
-            return self._chooser.likely_depth(gains, self._rate.share(seconds))
-        return self._quality.level(gains, seconds)
+            return self._chooser.sized_draft(packet, self._rate.share(seconds))
+        return self._chooser.draft(packet, self._quality.level(gains, seconds))
 
     def _push(self, pcm: Floats) -> None:
         self._pending = np.concatenate([self._pending, channel_modes.mix(pcm, self._mode)])

@@ -60,7 +60,9 @@ def test_the_network_is_what_was_trained() -> None:
 
 def test_what_is_expected_stays_within_limits() -> None:
     tensors = make_predictor_tensors() | {"last.bias": np.full(BANDS, 99, np.float16)}
-    expect = TrimPredictor(tensors).of(RecentLevels(1).of(energies(1, 1))[0], np.zeros(1, np.int32), 2)
+    expect = TrimPredictor(tensors).of(
+        RecentLevels(1).of(energies(1, 1))[0], np.zeros(1, np.int32), 2
+    )
     assert expect(0, np.zeros(BANDS, np.float32)).max() == LIMIT
 
 
