@@ -25,7 +25,7 @@ GAIN_KBPS = 0.3
 STEPS_PER_STAGE = 8
 """Levels are eighths of a stage; where a level falls between two counts, frames alternate."""
 DITHER = np.array([0, 4, 2, 6, 1, 5, 3, 7], dtype=np.int32)
-FALL = 2
+FALL = 3
 """Levels that a frame loses per gain step under the loudest of its packet."""
 SIDE_LEVEL = -8
 """Levels that the side channel gets less than the mid channel: one stage."""
@@ -54,7 +54,7 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
 def stage_counts(gains: Integers, level: int, stages: int, peak: int) -> Integers:
     """Stage counts [F] for gains [F] of one channel; `peak` is the packet's largest gain.
 
-    A frame loses a quarter of a stage per gain step (1.5 dB) under the peak; silence
+    A frame loses three eighths of a stage per gain step (1.5 dB) under the peak; silence
     (gain 0) gets none.
     """
     below = peak - gains

@@ -51,7 +51,7 @@ def encode(
     quality: float | None = None,
     effort: int = DEFAULT_EFFORT,
     model: Model | None = None,
-    packet_frames: int = 75,
+    packet_frames: int = 150,
     sample_format: str = "PCM_16",
     tags: Iterable[str] = (),
     picture: bytes | None = None,

@@ -77,7 +77,7 @@ def encode_file(
     bitrate: float | None = None,
     quality: float | None = None,
     effort: int = DEFAULT_EFFORT,
-    packet_frames: int = 75,
+    packet_frames: int = 150,
     embed: bool = False,
     tags: Iterable[str] = (),
     keep_tags: bool = True,

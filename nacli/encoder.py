@@ -58,7 +58,7 @@ class Encoder:
         bitrate: float | None = None,
         quality: float | None = None,
         effort: int = DEFAULT_EFFORT,
-        packet_frames: int = 75,
+        packet_frames: int = 150,
         samples: int | None = None,
         sample_format: str = "PCM_16",
         tags: Iterable[str] = (),

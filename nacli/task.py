@@ -81,7 +81,7 @@ class EncodeOptions(Options):
     bitrate: float | None = None
     quality: float | None = None
     effort: int = 1
-    packet_ms: int = 1000
+    packet_ms: int = 2000
     embed: bool = False
     tags: tuple[str, ...] = ()
     keep_tags: bool = True

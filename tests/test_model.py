@@ -193,7 +193,7 @@ def test_a_looking_decoder_keeps_every_sample_in_its_place() -> None:
     looking.load_state_dict(plain.state_dict(), strict=False)
     looking.lookahead.layers[0].weight.zero_()
     pcm = np.random.default_rng(0).normal(size=24_000 * 3).astype(np.float32) * 0.1
-    data = nacli.encode(pcm, 24_000, model=models[0])
+    data = nacli.encode(pcm, 24_000, packet_frames=75, model=models[0])
     (first, _), (second, _) = (nacli.decode(data, model=model) for model in models)
     assert len(first) == len(second) == len(pcm)
     # at the start, it has seen silence where the other has seen nothing

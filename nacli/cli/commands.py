@@ -117,7 +117,7 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--packet-ms",
     type=click.IntRange(20, 10_000),
-    default=1000,
+    default=2000,
     show_default=True,
     metavar="MS",
     help="Packet length, rounded down to frames of 13.3 ms; short ones cost bits.",
