@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+import training.harmonics
 from nacli.harmonics import HarmonicFilter
 
 HOP, RATE = 320, 24_000
@@ -63,3 +65,16 @@ def test_it_hears_no_further_than_it_says() -> None:
     hops = (filtered(pcm) != filtered(changed)).reshape(-1, HOP).any(1).nonzero()[0]
     lead = HarmonicFilter.REACH - HarmonicFilter.DELAY
     assert hops.min() >= 10 - HarmonicFilter.DELAY and hops.max() <= 10 + lead
+
+
+def test_the_training_has_the_same_filter_and_gradients_reach_what_is_filtered() -> None:
+    random, pitches = np.random.default_rng(0), (150.0, 230.0)
+    pcm = np.stack([voice(pitch) + 0.01 * random.normal(size=RATE) for pitch in pitches])
+    pcm = pcm[:, : RATE // HOP * HOP].astype(np.float32)
+    samples = torch.from_numpy(pcm).requires_grad_()
+    heard = training.harmonics.HarmonicFilter(HOP)(samples)
+    expected = np.stack([filtered(row) for row in pcm])
+    np.testing.assert_allclose(heard.detach(), expected, atol=1e-5)
+    assert np.abs(expected - pcm).max() > 0.01
+    heard.square().sum().backward()
+    assert samples.grad is not None and (samples.grad.abs().mean(1) > 0.01).all()

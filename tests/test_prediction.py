@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import train_trims
 from fake_model import CONFIG, make_model
 from nacli import decode, encode
+from nacli.checkpoint import load_checkpoint
 from nacli.entropy import ChannelCodes
 from nacli.levels import BANDS
 from nacli.prediction import LIMIT, SEEN, Fading, RecentLevels, TrimPredictor, with_stages
 from nacli.trims import TrimDecoder, Wanted, dequantize_trims, quantize_trims, span_ends
 from train_trims import PredictorNet
+from training_run import make_run, ship
 
 MODEL = make_model()
 BOOKS = MODEL.codebooks.trims
@@ -142,3 +146,24 @@ def test_an_encoder_takes_back_what_is_expected_wrongly() -> None:
         powers = [np.square(x).reshape(-1, 1200).mean(1) for x in (pcm, decoded)]
         errors.append(np.abs(np.log(powers[0] / powers[1])).mean())
     assert errors[0] < 0.7 * errors[1]
+
+
+def test_training_puts_it_into_a_checkpoint_with_books_and_tables_that_fit(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    shipped, made = tmp_path / "shipped.safetensors", tmp_path / "made.safetensors"
+    ship(tmp_path / "run" / "state.pt", shipped)
+    paths = {"model": shipped, "out": made, "corpus": tmp_path / "corpus"}
+    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+    options += ["--clips", "40", "--steps", "16", "--hidden", "8", "--packets", "3"]
+    train_trims.main.main(options, standalone_mode=False)
+    before, after = load_checkpoint(shipped), load_checkpoint(made)
+    assert isinstance(before.prediction, Fading) and isinstance(after.prediction, TrimPredictor)
+    changed = ("predictor.", "trims.", "entropy.trim")
+    for name, tensor in before.tensors.items():
+        if not name.startswith(changed):
+            np.testing.assert_array_equal(after.tensors[name], tensor)
+    entries = [model.tensors["trims.entries"] for model in (before, after)]
+    assert (entries[0] != entries[1]).any()
+    assert (after.entropy.trims.table != before.entropy.trims.table).any()
+    pcm = np.random.default_rng(0).normal(size=24_000).astype(np.float32) * 0.1
+    assert len(decode(encode(pcm, 24_000, model=after), model=after)[0]) == 24_000
