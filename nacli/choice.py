@@ -124,7 +124,7 @@ class Chooser:
         """What the trims of a span took lately."""
         self._decoder = LocalDecoder(model.config, model.networks, model.prediction, channels)
         self._share = 1.0
-        """Of the size that is expected of a packet, what packets took lately."""
+        """Of the bits that gains and codes should take, what they took lately."""
 
     def draft(self, packet: Analysis, depth: int) -> Draft:
         """Search the codes of a packet to a level. It takes most of the time and may run ahead of
@@ -168,27 +168,31 @@ class Chooser:
         while True:
             level = self._bisect(gains, expected, wanted, deepest)
             made = self._make(draft, level, refined=tries < TRIES)
-            rest = self._share * bits(self._counts(gains, level)) + CODER_SLACK
-            for _ in range(2):  # the second time what codes take is known
-                made = self._fill(made, 8 * budget - self._framing(rest, gains), level < deepest)
-                payload = self._model.entropy.compress(made.channels)
-                rest = 8 * len(payload) - self._trims_take(made.channels)
-                real = self._size_with(8 * len(payload), gains)
-                if real <= budget:
-                    break
-            self._learn(bits(self._counts(gains, level)), rest - CODER_SLACK / 2)
-            if real <= budget or level == 0:
+            likely = bits(self._counts(gains, level))
+            made, payload = self._packed(made, self._share * likely, budget, level < deepest)
+            self._learn(likely, 8 * len(payload) - self._trims_take(made.channels))
+            over = self._size_with(8 * len(payload), gains) - budget
+            if over <= 0 or level == 0:
                 return self._keep(made, payload)
-            wanted, deepest, tries = wanted - (real - budget), level - 1, tries + 1
+            wanted, deepest, tries = wanted - over, level - 1, tries + 1
 
-    def _learn(self, expected: float, taken: float) -> None:
+    def _packed(self, made: Made, likely: float, budget: int, grows: bool) -> tuple[Made, bytes]:
+        """The packet and its payload, with trims that fill a budget in bytes where its gains and
+        codes take `likely` bits; once more where they turn out to take others."""
+        rows = np.stack([channel.gains for channel in made.channels])
+        for _ in range(2):
+            room = 8 * (budget - self._size_with(likely + CODER_SLACK, rows))
+            made = self._fill(made, room, grows)
+            payload = self._model.entropy.compress(made.channels)
+            if self._size_with(8 * len(payload), rows) <= budget:
+                break
+            likely = 8 * len(payload) - self._trims_take(made.channels) - CODER_SLACK
+        return made, payload
+
+    def _learn(self, likely: float, taken: float) -> None:
         """Of the next packet, as much more or less is expected."""
-        if taken > CODER_SLACK:
-            self._share += (taken / expected - self._share) / 2
-
-    def _framing(self, rest: float, gains: Integers) -> float:
-        """Bits of a packet without its trims, whose payload takes so many but for them."""
-        return 8 * self._size_with(rest, gains)
+        if likely > 0 and taken > CODER_SLACK:
+            self._share += ((taken - CODER_SLACK / 2) / likely - self._share) / 2
 
     def _fill(self, made: Made, room: float, grows: bool) -> Made:
         """The packet with trims that take nearly as many bits as there is room for; no more than
@@ -334,7 +338,7 @@ class Chooser:
             bits += sum(span_count(row, self._model.config) for row in counts) * self._trim_bits
         return self._size_with(bits, counts)
 
-    def _size_with(self, payload_bits: float, rows: Integers) -> float:
+    def _size_with(self, payload_bits: float, rows: Integers) -> int:
         """Bytes of a packet of `rows` [C, F] with such a payload."""
         return packet_cost(len(rows), math.ceil(payload_bits / 8), rows.shape[1], self._frames)
 
