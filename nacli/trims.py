@@ -18,7 +18,7 @@ from nacli.levels import BANDS, wanted_trims
 from nacli.prediction import LIMIT, Expect, Prediction, RecentLevels
 from nacli.quantize import Codebooks, Codes, Floats, dequantize
 
-PRICE, HALVING = 0.2, 1.0
+PRICE, HALVING = 0.35, 0.8
 """Squared error of a span's trim that one bit has to save, where frames have no stages; and the
 stages a frame that halve it."""
 
