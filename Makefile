@@ -66,8 +66,9 @@ model: venv
 	$(MAKE) entropy
 	$(BIN)/python scripts/finish.py --run runs/alone --hours 0.7 $(ALONE)
 	$(BIN)/python scripts/finish.py --run runs/levels --weights runs/alone/state.pt --hours 0.65 $(ALONE)
+	$(BIN)/python scripts/finish.py --run runs/heard --weights runs/levels/state.pt --hours 0.5 --mel 1 $(ALONE)
 	$(BIN)/python scripts/export.py --state runs/alone/state.pt --state runs/levels/state.pt \
-		--decoder-for models/nacli-24k.safetensors
+		--state runs/heard/state.pt --decoder-for models/nacli-24k.safetensors
 	$(BIN)/python scripts/train_trims.py
 	$(BIN)/python scripts/train_postfilter.py
 	$(BIN)/python scripts/golden.py
