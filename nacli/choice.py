@@ -33,6 +33,8 @@ MARGIN = 1.005
 """Of the bits that are expected, since another try costs more than bits that wait a packet."""
 DEEPER = 6
 """Levels that are looked at beyond the one at which codes of average size would fit."""
+CLOSE = 2
+"""Of these, how many are enough where codes have been scored ahead."""
 CODER_SLACK = 16.0
 """Bits that a payload may be longer than what its symbols take."""
 SPARE = 0.1
@@ -152,17 +154,17 @@ class Chooser:
         lower level tells closely enough what that will take.
         """
         gains = draft.packet.gains
-        deepest = min(self._most, self._typical_level(gains, budget) + DEEPER)
-        if deepest > draft.depth:  # it may have more than usual
-            draft = self.draft(draft.packet, deepest)
-        sizes = draft.sizes
-        if sizes is None or deepest > sizes.deepest:
+        usual, sizes = self._typical_level(gains, budget), draft.sizes
+        if sizes is None or usual + CLOSE > sizes.deepest:  # it may have more than usual
+            deepest = min(self._most, usual + DEEPER)
+            if deepest > draft.depth:
+                draft = self.draft(draft.packet, deepest)
             sizes = self._sizes(draft, deepest)
         bits = sizes.bits
-        deepest = self._enough(draft, enough_db, deepest)
+        deepest = self._enough(draft, enough_db, sizes.deepest)
 
         def expected(counts: Integers) -> float:
-            return self._packet_size(MARGIN * self._share * bits(counts), counts)
+            return self._packet_size(MARGIN * self._share * bits(counts) + CODER_SLACK, counts)
 
         wanted, tries = float(budget), 0
         while True:
