@@ -302,7 +302,7 @@ class Chooser:
         def kept(level: int) -> float:
             rows = zip(found, audible, self._counts(gains, level), strict=True)
             lost = sum(float(f.errors[c[row], row.nonzero()[0]].sum()) for f, row, c in rows)
-            return 10 * math.log10(whole / lost) if lost > 0 else math.inf
+            return 10 * math.log10(whole / lost) if whole > 0 and lost > 0 else math.inf
 
         return bisect_left(range(most), decibels, key=kept)
 
