@@ -93,13 +93,15 @@ class Draft:
 
 @dataclass(frozen=True)
 class Made:
-    """A packet's level, its codes with their trims, and what is wanted of these by channel."""
+    """A packet's level, its codes with their trims, what is wanted of these by channel, and the
+    bits that they take."""
 
     level: int
     channels: list[ChannelCodes]
     decoder: LocalDecoder
     """After it."""
     wanted: list[Wanted]
+    trim_bits: float
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ class Chooser:
             made = self._make(draft, level, refined=tries < TRIES)
             likely = bits(self._counts(gains, level))
             made, payload = self._packed(made, self._share * likely, budget, level < deepest)
-            self._learn(likely, 8 * len(payload) - self._trims_take(made.channels))
+            self._learn(likely, 8 * len(payload) - made.trim_bits)
             over = self._size_with(8 * len(payload), gains) - budget
             if over <= 0 or level == 0:
                 return self._keep(made, payload)
@@ -188,7 +190,7 @@ class Chooser:
             payload = self._model.entropy.compress(made.channels)
             if self._size_with(8 * len(payload), rows) <= budget:
                 break
-            likely = 8 * len(payload) - self._trims_take(made.channels) - CODER_SLACK
+            likely = 8 * len(payload) - made.trim_bits - CODER_SLACK
         return made, payload
 
     def _learn(self, likely: float, taken: float) -> None:
@@ -199,17 +201,17 @@ class Chooser:
     def _fill(self, made: Made, room: float, grows: bool) -> Made:
         """The packet with trims that take nearly as many bits as there is room for; no more than
         is usual where it is not to grow. That takes less time than another level."""
-        taken = self._trims_take(made.channels)
+        taken = made.trim_bits
         if not taken or (taken <= room and (not grows or room <= (1 + SPARE) * taken)):
             return made
         best, worth = made, 1.0
         for _ in range(FILLS):
             worth *= min(DEARER, max(1 / DEARER, (taken / max(room, 1.0)) ** ELASTICITY))
-            tried = replace(made, channels=self._trimmed(made.channels, made.wanted, worth))
-            taken = self._trims_take(tried.channels)
+            tried = self._trimmed(made, worth)
+            taken = tried.trim_bits
             if taken <= room:
                 return tried
-            if taken < self._trims_take(best.channels):
+            if taken < best.trim_bits:
                 best = tried
         return best
 
@@ -239,14 +241,13 @@ class Chooser:
             counts = self._counts(draft.packet.gains, level)
             channels = _channels(draft.packet.gains, draft.found, counts)
         decoder = self._decoder.copy()
-        wanted: list[Wanted] = []
-        if self._model.codebooks.trims:
-            wanted = self._wanted(channels, draft.packet.energies, decoder)
-            channels = self._trimmed(channels, wanted)
-            spans = sum(len(channel.trim_counts) for channel in channels)
-            mean = self._trims_take(channels) / max(1, spans)
-            self._trim_bits += (mean - self._trim_bits) / 2
-        return Made(level, channels, decoder, wanted)
+        if not self._model.codebooks.trims:
+            return Made(level, channels, decoder, [], 0.0)
+        wanted = self._wanted(channels, draft.packet.energies, decoder)
+        made = self._trimmed(Made(level, channels, decoder, wanted, 0.0))
+        spans = sum(len(channel.trim_counts) for channel in made.channels)
+        self._trim_bits += (made.trim_bits / max(1, spans) - self._trim_bits) / 2
+        return made
 
     def _refine(self, packet: Analysis, level: int) -> list[ChannelCodes]:
         channels = []
@@ -274,23 +275,17 @@ class Chooser:
         gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
         return decoder.wanted(energies, latents, gains, counts)
 
-    def _trimmed(
-        self, channels: list[ChannelCodes], wanted: list[Wanted], worth: float = 1.0
-    ) -> list[ChannelCodes]:
-        """The channels with trims near to what is wanted, bits being worth so many times as much
-        as usual."""
+    def _trimmed(self, made: Made, worth: float = 1.0) -> Made:
+        """The packet with trims near to what is wanted, bits being worth so many times as much as
+        usual."""
         books, tables = self._model.codebooks.trims, self._model.entropy.trims
         assert books is not None, "nothing is wanted without"
-        found = []
-        for channel, row in zip(channels, wanted, strict=True):
+        found, taken = [], 0.0
+        for channel, row in zip(made.channels, made.wanted, strict=True):
             codes, numbers = quantize_trims(row, books, tables, worth)
             found.append(replace(channel, trims=codes, trim_counts=numbers))
-        return found
-
-    def _trims_take(self, channels: list[ChannelCodes]) -> float:
-        """Bits of all trims."""
-        tables = self._model.entropy.trims
-        return sum(tables.bits(c.trims, c.trim_counts) for c in channels)
+            taken += tables.bits(codes, numbers)
+        return replace(made, channels=found, trim_bits=taken)
 
     def _enough(self, draft: Draft, decibels: float, most: int) -> int:
         """The lowest level at which what is lost of the latents is small; `most` if none below.

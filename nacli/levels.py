@@ -19,6 +19,9 @@ LEAST, MOST = -1.0, 1.8
 FLOOR, SILENCE = 4e-5, 1e-7
 """Of a span's mean energy, and of a spectrum at full scale: bands that are weaker are not worth a
 correction."""
+LOWEST, NOTHING = -12.0, 1e-9
+"""Of levels that networks see, in natural logarithms of energies under the highest; and what is
+added to energies, so that silence has a logarithm."""
 
 
 class Spectra:
@@ -51,6 +54,13 @@ class Spectra:
         """Mean energies of bands [..., BANDS] of spectra [..., bins]."""
         energies: Floats = (np.square(spectra.real) + np.square(spectra.imag)) @ self.means
         return energies
+
+
+def against_highest(levels: Floats) -> Floats:
+    """Levels [..., n] of energies in natural logarithms, as networks see them: against the highest
+    of the n, so that loud and quiet sound look alike."""
+    below = np.maximum(levels - levels.max(-1, keepdims=True), LOWEST)
+    return below.astype(np.float32) / np.float32(4)
 
 
 class LevelMeter:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.levels import BANDS, Spectra
+from nacli.levels import BANDS, NOTHING, Spectra, against_highest
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -23,11 +23,8 @@ BEFORE, AFTER = 9, 3
 """Spectra, half a hop apart, that a gain depends on beside its own."""
 INSIDE = slice(BEFORE, -AFTER)
 """Of spectra: those for which all that they depend on is there."""
-FLOOR = -12.0
-"""Of levels, in natural logarithms of energies under the highest that is seen."""
 LEAST, MOST = -2.0, 1.5
 """Of gains, in natural logarithms of amplitudes."""
-_SILENCE = 1e-9
 
 
 class Gains:
@@ -61,11 +58,10 @@ def of_spectra(values: NDArray[Any]) -> NDArray[Any]:
 
 def seen(energies: Floats, trims: Floats) -> Floats:
     """What each gain depends on [n - BEFORE - AFTER, width * BANDS], for spectra with these
-    energies and trims [n, BANDS]: levels of all bands; loud and quiet sound look alike."""
-    levels = np.log(energies + _SILENCE) + 2 * trims
+    energies and trims [n, BANDS]: levels of all bands."""
+    levels = np.log(energies + NOTHING) + 2 * trims
     around = np.lib.stride_tricks.sliding_window_view(levels, BEFORE + 1 + AFTER, axis=0)
-    flat = around.reshape(len(around), -1)
-    return np.maximum(flat - flat.max(1, keepdims=True), FLOOR).astype(np.float32) / 4
+    return against_highest(around.reshape(len(around), -1))
 
 
 def with_counts(levels: Floats, counts: Integers) -> Floats:

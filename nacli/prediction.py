@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.levels import BANDS
+from nacli.levels import BANDS, NOTHING, against_highest
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -22,9 +22,6 @@ SEEN = 5
 """Hops, the last of a span and those before it, whose levels are known."""
 LIMIT = 4.0
 """Of trims either way; no encoder comes near, and a crafted file shall not make sound infinite."""
-FLOOR = -12.0
-"""Of levels, in natural logarithms of energies under the highest that is seen."""
-_SILENCE = 1e-9
 
 Expect = Callable[[int, Floats], Floats]
 """The trim [BANDS] that is expected of a span, by its number and the trim of the one before it."""
@@ -95,10 +92,8 @@ class RecentLevels:
         self._before: Floats = np.zeros((channels, SEEN - 1, BANDS), dtype=np.float32)
 
     def of(self, energies: Floats) -> Floats:
-        """Levels [C, F, SEEN * BANDS] at hops with these energies [C, F, BANDS]; loud and quiet
-        sound look alike."""
+        """Levels [C, F, SEEN * BANDS] at hops with these energies [C, F, BANDS]."""
         joined = np.concatenate([self._before, energies], axis=1)
         self._before = joined[:, energies.shape[1] :]
-        around = np.lib.stride_tricks.sliding_window_view(np.log(joined + _SILENCE), SEEN, axis=1)
-        flat = around.reshape(*energies.shape[:2], -1)
-        return np.maximum(flat - flat.max(-1, keepdims=True), FLOOR).astype(np.float32) / 4
+        around = np.lib.stride_tricks.sliding_window_view(np.log(joined + NOTHING), SEEN, axis=1)
+        return against_highest(around.reshape(*energies.shape[:2], -1))

@@ -11,6 +11,7 @@ core and 5 GB of memory.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +37,12 @@ from nacli.postfilter import (
     smooth,
     with_counts,
 )
-from nacli.prediction import RecentLevels
 from nacli.trims import dequantize_trims, quantize_trims, span_frames, want
-from training.codec import Codec, autocast_blocks
-from training.corpus import Sampler, read_corpus
+from training.codec import frozen_codec
 from training.heard import Heard, heard_clips
+from training.options import retrain_options
 from training.states import rewrite_checkpoint
 
-FRAMES = 90
 POWER, FLOOR = 0.3, 1e-4
 """Of compressed magnitudes, and of the energies, of sound at unit level, that count as nothing."""
 
@@ -61,10 +60,9 @@ class Examples:
         return Examples(*(x[rows].float() for x in (self.seen, self.original, self.decoded)))
 
 
-def examples(model: Model, codec: Codec, sampler: Sampler, clips: int) -> Examples:
-    """From so many segments."""
-    spectra = Spectra(codec.config.hop, codec.config.sample_rate)
-    rows = [_of_clip(model, spectra, clip) for clip in heard_clips(codec, sampler, clips)]
+def examples(model: Model, spectra: Spectra, clips: Iterable[Heard]) -> Examples:
+    """From segments."""
+    rows = [_of_clip(model, spectra, clip) for clip in clips]
     return Examples(*(torch.cat(column) for column in zip(*rows, strict=True)))
 
 
@@ -84,9 +82,8 @@ def _trims(model: Model, clip: Heard) -> NDArray[np.float32]:
     config, books, frames = model.config, model.codebooks.trims, len(clip.counts)
     if books is None:
         return np.zeros((frames, BANDS), dtype=np.float32)
-    levels = RecentLevels(1).of(clip.decoded_energies[None])[0]
     pair = (clip.original_energies, clip.decoded_energies)
-    wanted = want(*pair, levels, clip.counts, 0, model.prediction, config)
+    wanted = want(*pair, clip.levels, clip.counts, 0, model.prediction, config)
     codes = quantize_trims(wanted, books, model.entropy.trims)
     trims = dequantize_trims(*codes, books, wanted.expect)
     return trims.repeat(span_frames(clip.counts, config), axis=0)[:frames]
@@ -152,13 +149,7 @@ def train(net: GainNet, data: Examples, distance: Distance, steps: int, rate: fl
 
 
 @click.command()
-@click.option("--model", type=click.Path(path_type=Path), help="Checkpoint; default: the shipped.")
-@click.option("--out", type=click.Path(path_type=Path), help="Default: replace the checkpoint.")
-@click.option("--corpus", type=click.Path(path_type=Path), default=Path("data/corpus"))
-@click.option("--clips", default=4500, help="Segments of 1.2 s to learn from.")
-@click.option("--steps", default=12_000)
-@click.option("--rate", default=2e-3, help="Peak learning rate.")
-@click.option("--hidden", default=256, help="Width of the network.")
+@retrain_options(clips=4500, steps=12_000)
 def main(
     model: Path | None,
     out: Path | None,
@@ -172,14 +163,9 @@ def main(
     torch.manual_seed(1)
     path = model or default_path()
     loaded = load_checkpoint(path)
-    codec = Codec(loaded.config)
-    codec.adopt(loaded)
-    codec.eval()
-    autocast_blocks(codec, "cpu", None)
     config = loaded.config
     spectra = Spectra(config.hop, config.sample_rate)
-    sampler = Sampler(read_corpus(corpus), FRAMES * config.hop, seed=9)
-    data = examples(loaded, codec, sampler, clips)
+    data = examples(loaded, spectra, heard_clips(frozen_codec(loaded), corpus, 9, clips))
     held_out = len(data.seen) // 20
     net, distance = GainNet(hidden), Distance(spectra, config)
     train(net, data.take(slice(held_out, None)), distance, steps, rate)

@@ -11,6 +11,7 @@ files made before name another model. Takes fifteen minutes of one core.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -23,19 +24,20 @@ from tqdm import tqdm
 
 from export import trim_table, trim_vectors
 from nacli.checkpoint import PREDICTOR, Tensors, default_path, load_checkpoint
+from nacli.config import ModelConfig
 from nacli.levels import BANDS, wanted_trims
-from nacli.prediction import SEEN, RecentLevels, TrimPredictor, with_stages
+from nacli.prediction import SEEN, TrimPredictor, with_stages
 from nacli.quantize import Codebooks
 from nacli.trims import prices, span_ends, span_frames, span_stages
-from training.codec import Codec, autocast_blocks
+from training.codec import frozen_codec
 from training.corpus import Sampler, read_corpus
-from training.heard import heard_clips
+from training.heard import FRAMES, Heard, heard_clips
+from training.options import retrain_options
 from training.quantizer import CODE_BITS, TrimQuantizer
 from training.schedule import codebook_decay
 from training.states import rewrite_checkpoint
 from training.tables import fit_tables
 
-FRAMES = 90
 BATCH, ROWS = 256, 1024
 """Clips whose spans are quantised at a time, and spans of a step."""
 ROUNDS = 8
@@ -57,15 +59,14 @@ class Clips:
         return Clips(self.known[rows], self.wanted[rows], self.prices[rows], self.sounds[rows])
 
 
-def clips_by_span(codec: Codec, sampler: Sampler, clips: int) -> list[Clips]:
-    """From so many segments; those with long spans and those with short ones."""
+def clips_by_span(clips: Iterable[Heard], config: ModelConfig) -> list[Clips]:
+    """Those with long spans and those with short ones."""
     rows: dict[int, list[tuple[np.ndarray, ...]]] = {}
-    for clip in heard_clips(codec, sampler, clips):
-        span = span_frames(clip.counts, codec.config)
+    for clip in clips:
+        span = span_frames(clip.counts, config)
         wanted = wanted_trims(clip.original_energies, clip.decoded_energies, span)
         stages = span_stages(clip.counts, span, 0)
-        levels = RecentLevels(1).of(clip.decoded_energies[None])[0]
-        known = with_stages(levels[span_ends(len(levels), span)], stages, span)
+        known = with_stages(clip.levels[span_ends(FRAMES, span)], stages, span)
         rows.setdefault(span, []).append((known, wanted, prices(stages), stages > 0))
     return [
         Clips(*(torch.from_numpy(np.stack(column)) for column in zip(*found, strict=True)))
@@ -180,13 +181,7 @@ def _before(trims: Tensor) -> Tensor:
 
 
 @click.command()
-@click.option("--model", type=click.Path(path_type=Path), help="Checkpoint; default: the shipped.")
-@click.option("--out", type=click.Path(path_type=Path), help="Default: replace the checkpoint.")
-@click.option("--corpus", type=click.Path(path_type=Path), default=Path("data/corpus"))
-@click.option("--clips", default=9000, help="Segments of 1.2 s to learn from.")
-@click.option("--steps", default=6000)
-@click.option("--rate", default=2e-3, help="Peak learning rate.")
-@click.option("--hidden", default=256, help="Width of the network.")
+@retrain_options(clips=9000, steps=6000)
 @click.option("--packets", default=1500, help="Seconds of corpus to count the tables over.")
 def main(
     model: Path | None,
@@ -203,12 +198,9 @@ def main(
     path = model or default_path()
     out = out or path
     loaded = load_checkpoint(path)
-    config, sources = loaded.config, read_corpus(corpus)
-    codec = Codec(config)
-    codec.adopt(loaded, BATCH * FRAMES)
-    codec.eval()
-    autocast_blocks(codec, "cpu", None)
-    groups = clips_by_span(codec, Sampler(sources, FRAMES * config.hop, seed=11), clips)
+    config = loaded.config
+    codec = frozen_codec(loaded, BATCH * FRAMES)
+    groups = clips_by_span(heard_clips(codec, corpus, 11, clips), config)
     parts = [len(group.known) // 20 for group in groups]
     learner = Learner(PredictorNet(hidden, config.trim_memory), codec.trims, steps, rate)
     learner.books.train()
@@ -222,10 +214,10 @@ def main(
         print(f"  {bits:.1f} bits, with what errors are worth")
     books = Codebooks.from_vectors(learner.books.codebooks.numpy())
     codebooks = Codebooks(loaded.codebooks.entries, loaded.codebooks.scales, books)
-    made = {PREDICTOR + name: tensor for name, tensor in learner.net.export().items()}
+    network = learner.net.export()
+    made = {PREDICTOR + name: tensor for name, tensor in network.items()}
     made |= trim_vectors(codebooks)
-    sampler = Sampler(sources, 150 * config.hop, seed=5)
-    prediction = TrimPredictor(learner.net.export())
+    sampler, prediction = Sampler(read_corpus(corpus), 150 * config.hop, 5), TrimPredictor(network)
     tables = fit_tables(config, loaded.networks, codebooks, prediction, sampler, packets)
     rewrite_checkpoint(path, out, loaded.tensors | made | trim_table(tables.trims))
     print(f"{out}: {out.stat().st_size} bytes")

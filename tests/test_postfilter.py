@@ -13,7 +13,7 @@ from nacli.checkpoint import load_checkpoint
 from nacli.levels import BANDS, Spectra
 from nacli.postfilter import AFTER, BEFORE, Gains, PostFilter, seen, with_counts
 from train_postfilter import GainNet
-from training_run import make_run, ship
+from training_run import retrain
 
 HOP, RATE = 320, 24_000
 DELAY = PostFilter.DELAY
@@ -125,17 +125,12 @@ def test_layers_that_do_not_fit_are_refused() -> None:
 
 
 def test_training_puts_it_into_a_checkpoint(tmp_path: Path) -> None:
-    make_run(tmp_path)
-    shipped, made = tmp_path / "shipped.safetensors", tmp_path / "made.safetensors"
-    ship(tmp_path / "run" / "state.pt", shipped)
-    paths = {"model": shipped, "out": made, "corpus": tmp_path / "corpus"}
-    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
-    options += ["--clips", "10", "--steps", "3", "--hidden", "8"]
-    train_postfilter.main.main(options, standalone_mode=False)
+    options = ["--clips", "10", "--steps", "3", "--hidden", "8"]
+    shipped, made = retrain(train_postfilter.main, tmp_path, options)
     before, after = load_checkpoint(shipped), load_checkpoint(made)
     assert before.postfilter is None and after.postfilter is not None
     assert after.digest != before.digest
     for name, tensor in before.tensors.items():
         np.testing.assert_array_equal(after.tensors[name], tensor)
-    train_postfilter.main.main([*options, "--model", str(made)], standalone_mode=False)
-    assert load_checkpoint(made).tensors.keys() == after.tensors.keys()
+    again = retrain(train_postfilter.main, tmp_path, options, made)[1]
+    assert load_checkpoint(again).tensors.keys() == after.tensors.keys()

@@ -18,7 +18,7 @@ from nacli.levels import BANDS
 from nacli.prediction import LIMIT, SEEN, Fading, RecentLevels, TrimPredictor, with_stages
 from nacli.trims import TrimDecoder, Wanted, dequantize_trims, quantize_trims, span_ends
 from train_trims import PredictorNet
-from training_run import make_run, ship
+from training_run import retrain
 
 MODEL = make_model()
 BOOKS = MODEL.codebooks.trims
@@ -149,13 +149,8 @@ def test_an_encoder_takes_back_what_is_expected_wrongly() -> None:
 
 
 def test_training_puts_it_into_a_checkpoint_with_books_and_tables_that_fit(tmp_path: Path) -> None:
-    make_run(tmp_path)
-    shipped, made = tmp_path / "shipped.safetensors", tmp_path / "made.safetensors"
-    ship(tmp_path / "run" / "state.pt", shipped)
-    paths = {"model": shipped, "out": made, "corpus": tmp_path / "corpus"}
-    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
-    options += ["--clips", "40", "--steps", "16", "--hidden", "8", "--packets", "3"]
-    train_trims.main.main(options, standalone_mode=False)
+    options = ["--clips", "40", "--steps", "16", "--hidden", "8", "--packets", "3"]
+    shipped, made = retrain(train_trims.main, tmp_path, options)
     before, after = load_checkpoint(shipped), load_checkpoint(made)
     assert isinstance(before.prediction, Fading) and isinstance(after.prediction, TrimPredictor)
     changed = ("predictor.", "trims.", "entropy.trim")

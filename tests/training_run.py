@@ -80,3 +80,19 @@ def ship(state: Path, checkpoint: Path) -> None:
         "trims.scales": codebooks.trims.scales,
     }
     save_checkpoint(checkpoint, config, {**weights, **books, **tables}, {})
+
+
+def retrain(
+    command: click.Command, folder: Path, options: Sequence[str], model: Path | None = None
+) -> tuple[Path, Path]:
+    """Run a command of `retrain_options` on a checkpoint, by default a new one of a tiny corpus:
+    this checkpoint, and the one that the command makes of it."""
+    if model is None:
+        make_run(folder)
+        model = folder / "shipped.safetensors"
+        ship(folder / "run" / "state.pt", model)
+    made = folder / "made.safetensors"
+    paths = {"model": model, "out": made, "corpus": folder / "corpus"}
+    given = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+    command.main([*given, *options], standalone_mode=False)
+    return model, made

@@ -108,6 +108,15 @@ class Codec(nn.Module):
             self.trims.adopt(torch.from_numpy(model.codebooks.trims.vectors), spans)
 
 
+def frozen_codec(model: Model, batch_frames: int = 1000) -> Codec:
+    """The codec of a checkpoint, whose networks learn no more; `batch_frames` as in `adopt`."""
+    codec = Codec(model.config)
+    codec.adopt(model, batch_frames)
+    codec.eval()
+    autocast_blocks(codec, "cpu", None)
+    return codec
+
+
 def trim_prices(counts: Tensor, config: ModelConfig) -> Tensor:
     """`nacli.trims.prices` [B, S] of clips whose hops have stage counts [B, F]."""
     rows = [prices(span_stages(row, config.trim_frames, 0)) for row in counts.cpu().numpy()]

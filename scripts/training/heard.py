@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,13 @@ from tqdm import tqdm
 
 from nacli.harmonics import HarmonicFilter
 from nacli.levels import LevelMeter, Spectra
+from nacli.prediction import RecentLevels
 from training.codec import Codec, as_encoded
-from training.corpus import Sampler
+from training.corpus import Sampler, read_corpus
 
 Floats = NDArray[np.float32]
-BATCH = 10
+BATCH, FRAMES = 10, 90
+"""Segments that are decoded at a time, and their length."""
 
 
 class Heard(NamedTuple):
@@ -29,10 +32,16 @@ class Heard(NamedTuple):
     decoded_energies: Floats
     counts: NDArray[np.int32]
 
+    @property
+    def levels(self) -> Floats:
+        """`RecentLevels` [F, ...] of the decoded hops."""
+        return RecentLevels(1).of(self.decoded_energies[None])[0]
 
-def heard_clips(codec: Codec, sampler: Sampler, clips: int) -> Iterator[Heard]:
+
+def heard_clips(codec: Codec, corpus: Path, seed: int, clips: int) -> Iterator[Heard]:
     """So many segments, each at the stages that a packet gets."""
     config, random = codec.config, np.random.default_rng(3)
+    sampler = Sampler(read_corpus(corpus), FRAMES * config.hop, seed)
     spectra, late = Spectra(config.hop, config.sample_rate), HarmonicFilter.DELAY * config.hop
     for _ in tqdm(range(clips // BATCH), desc="decoding", disable=None):
         pcm = sampler.batch(BATCH)

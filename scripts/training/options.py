@@ -67,6 +67,22 @@ def run_options(run: str, steps: int, rate: float, listen: int) -> Callable[[Com
     )
 
 
+def retrain_options(clips: int, steps: int) -> Callable[[Command], Command]:
+    """Of what is trained for a finished checkpoint; with its own defaults."""
+    path = click.Path(path_type=Path)
+    return _all(
+        [
+            click.option("--model", type=path, help="Checkpoint; default: the shipped."),
+            click.option("--out", type=path, help="Default: replace the checkpoint."),
+            click.option("--corpus", type=path, default=Path("data/corpus")),
+            click.option("--clips", default=clips, help="Segments of 1.2 s to learn from."),
+            click.option("--steps", default=steps),
+            click.option("--rate", default=2e-3, help="Peak learning rate."),
+            click.option("--hidden", default=256, help="Width of the network."),
+        ]
+    )
+
+
 loss_options = _all(
     [
         click.option("--mel", default=Weights.mel, help="Weight of the log-mel loss."),
