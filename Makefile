@@ -71,6 +71,7 @@ model: venv
 		--state runs/heard/state.pt --decoder-for models/nacli-24k.safetensors
 	$(BIN)/python scripts/train_trims.py
 	$(BIN)/python scripts/train_postfilter.py
+	$(BIN)/python scripts/fit_highband.py
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline
 

@@ -17,7 +17,7 @@ from nacli.encoder import MAX_PACKET_FRAMES
 from nacli.entropy import EntropyModel
 from nacli.errors import DamagedPacket, WrongModel
 from nacli.files import naming
-from nacli.format import Event, Header, Packet, Parser, short_digest
+from nacli.format import Event, Header, Packet, Parser, StreamInfo, short_digest
 from nacli.info import read_events
 from nacli.payload import read_codes
 from nacli.tables import read_tables
@@ -26,7 +26,8 @@ from nacli.tables import read_tables
 @dataclass(frozen=True)
 class CodeCounts:
     """Codes by stage [N] and what they take, coded [N]; the bits of one as a plain number; what the
-    gains take, coded; the codes of trims, and what these take."""
+    gains take, coded; the codes of trims, and what these take; what the levels of the high band
+    take."""
 
     codes: NDArray[np.int64]
     stage_bits: NDArray[np.float64]
@@ -34,6 +35,7 @@ class CodeCounts:
     gain_bits: float
     trims: int
     trim_bits: float
+    high_bits: float
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, to stand beside what `nacli.info.to_json` gives."""
@@ -47,6 +49,7 @@ class CodeCounts:
             "trims": self.trims,
             "raw_trim_bits": self.trims * self.plain_bits,
             "trim_bits": round(self.trim_bits),
+            "high_band_bits": round(self.high_bits),
         }
 
 
@@ -69,7 +72,8 @@ class CodeCounter:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._start(model.entropy)
-        self._gain_bits, self._trims, self._trim_bits = 0.0, 0, 0.0
+        self._stream: StreamInfo | None = None
+        self._gain_bits, self._trims, self._trim_bits, self._high_bits = 0.0, 0, 0.0, 0.0
 
     def _start(self, entropy: EntropyModel) -> None:
         self._entropy = entropy
@@ -81,15 +85,17 @@ class CodeCounter:
         if isinstance(event, Header):
             if event.model != short_digest(self._model.digest):
                 raise WrongModel("made with another model, whose gains cannot be read")
+            self._stream = event.stream
             self._start(read_tables(event, self._model)[1])
         elif isinstance(event, Packet):
             self._add(event)
 
     def _add(self, packet: Packet) -> None:
+        assert self._stream is not None, "the header comes first"
         if packet.frames > MAX_PACKET_FRAMES:
             raise DamagedPacket("a packet is longer than any encoder writes")
         try:
-            channels = read_codes(packet, self._entropy, self._model.config)
+            channels = read_codes(packet, self._stream, self._entropy, self._model.config)
         except ValueError as error:
             raise DamagedPacket(f"packet {packet.sequence}: {error}") from error
         for channel in channels:
@@ -98,9 +104,11 @@ class CodeCounter:
             self._gain_bits += self._entropy.gains.bits(channel.gains)
             self._trims += int(channel.trim_counts.sum())
             self._trim_bits += self._entropy.trims.bits(channel.trims, channel.trim_counts)
+            if channel.high is not None:
+                self._high_bits += self._entropy.high.bits(channel.high)
 
     def result(self) -> CodeCounts:
         size = self._entropy.shape[1]
         plain = (size - 1).bit_length()
-        side = (self._gain_bits, self._trims, self._trim_bits)
+        side = (self._gain_bits, self._trims, self._trim_bits, self._high_bits)
         return CodeCounts(self._codes, self._stage_bits, plain, *side)

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from nacli.config import ModelConfig
-from nacli.entropy import EntropyModel, LearnedModel, StaticTables, TrimTables
+from nacli.entropy import EntropyModel, HighBandTables, LearnedModel, StaticTables, TrimTables
 from nacli.errors import BadCheckpoint
 from nacli.levels import BANDS
 from nacli.postfilter import Gains
@@ -37,6 +37,8 @@ POSTFILTER = "postfilter."
 """Before those of the post-filter's."""
 PREDICTOR = "predictor."
 """And of the network that expects trims."""
+HIGH_BAND = ("entropy.high_numbers", "entropy.high")
+"""The tables of the high band."""
 
 
 def default_path() -> Path:
@@ -66,7 +68,7 @@ class Model:
                 raise ValueError(f"trims are not of {BANDS} bands")
             tables = (tensors["entropy.gains"], tensors["entropy.codes"])
             gains, codes = (table.astype(np.int64) for table in tables)
-            self.tables = StaticTables(gains, codes, _trim_tables(tensors))
+            self.tables = StaticTables(gains, codes, _trim_tables(tensors), _high_tables(tensors))
             self.entropy: EntropyModel = self._learned() or self.tables
             self.postfilter = self._postfilter()
             self.prediction = self._prediction()
@@ -76,13 +78,14 @@ class Model:
             ) from error
 
     def _learned(self) -> LearnedModel | None:
-        """The learned entropy model, where the checkpoint has one; it shares the tables of gains
-        and trims."""
+        """The learned entropy model, where the checkpoint has one; it shares the tables of gains,
+        trims and the high band."""
         found = self._named(LEARNED)
         if not found:
             return None
         shared = {"gains": self.tables.gain_table}
-        return LearnedModel(found | shared, self.codebooks.entries, self.tables.trims)
+        side = (self.tables.trims, self.tables.high)
+        return LearnedModel(found | shared, self.codebooks.entries, *side)
 
     def _postfilter(self) -> Gains | None:
         """The network of the post-filter, where the checkpoint has one."""
@@ -128,6 +131,13 @@ def _trim_tables(tensors: Tensors) -> TrimTables | None:
         return None
     names = ("entropy.trim_numbers", "entropy.trims")
     return TrimTables(*(tensors[name].astype(np.int64) for name in names))
+
+
+def _high_tables(tensors: Tensors) -> HighBandTables | None:
+    """Those of the high band, where the checkpoint has them."""
+    if HIGH_BAND[1] not in tensors:
+        return None
+    return HighBandTables(*(tensors[name].astype(np.int64) for name in HIGH_BAND))
 
 
 def content_digest(config: ModelConfig, tensors: Tensors) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from nacli.allocate import highest_level, packet_counts, packet_levels
 from nacli.checkpoint import Model
 from nacli.entropy import ChannelCodes
 from nacli.format import packet_cost
+from nacli.highband import span_frames as high_span_frames
 from nacli.localdecoder import LocalDecoder
 from nacli.quantize import Found, dequantize, search, select
 from nacli.refine import average_costs, exchange_rates, refine
@@ -21,6 +23,8 @@ from nacli.trims import Wanted, quantize_trims, span_count
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
+
+Kind = TypeVar("Kind")
 
 DEFAULT_EFFORT = 1
 """The best value for its time; models/README.md has the figures."""
@@ -63,12 +67,14 @@ EFFORTS = (Effort(1), Effort(4), Effort(8), Effort(1, refined=8))
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the network makes of a packet: latents [C, F, D] and gains [C, F]; and the energies of
-    its bands [C, F, BANDS]."""
+    """What the network makes of a packet: latents [C, F, D] and gains [C, F]; the energies of its
+    bands [C, F, BANDS]; and of each channel, where there is a high band, its levels [S, n] by the
+    frames of a span."""
 
     latents: Floats
     gains: Integers
     energies: Floats
+    high: list[dict[int, Integers]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -240,6 +246,9 @@ class Chooser:
         else:
             counts = self._counts(draft.packet.gains, level)
             channels = _channels(draft.packet.gains, draft.found, counts)
+        if draft.packet.high:
+            rows = zip(channels, draft.packet.high, strict=True)
+            channels = [replace(row, high=_at_span(high, row.counts)) for row, high in rows]
         decoder = self._decoder.copy()
         if not self._model.codebooks.trims:
             return Made(level, channels, decoder, [], 0.0)
@@ -308,10 +317,15 @@ class Chooser:
         bits = [entropy.code_bits(channel) for channel in channels]
         sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
         gain_bits = sum(entropy.gains.bits(row) for row in gains)
+        high = [
+            {span: entropy.high.bits(levels) for span, levels in row.items()}
+            for row in draft.packet.high
+        ]
 
         def total(counts: Integers) -> float:
             rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
-            return gain_bits + sum(float(row.sum()) for row in rows)
+            side = sum(_at_span(row, c) for row, c in zip(high, counts, strict=bool(high)))
+            return gain_bits + side + sum(float(row.sum()) for row in rows)
 
         return Sizes(deepest, total)
 
@@ -348,3 +362,8 @@ def _channels(gains: Integers, found: list[Found], counts: Integers) -> list[Cha
     """Of the codes found for channels, those of stage counts [C, F]."""
     rows = zip(found, gains, counts, strict=True)
     return [ChannelCodes(row, select(f.paths, count), count) for f, row, count in rows]
+
+
+def _at_span(high: dict[int, Kind], counts: Integers) -> Kind:
+    """Of what a channel's high band has by the frames of a span, that for stage counts [F]."""
+    return high[high_span_frames(counts)]

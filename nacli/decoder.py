@@ -13,8 +13,7 @@ from nacli.errors import OutOfRange
 from nacli.format import Header, StreamInfo
 from nacli.playout import Playout
 from nacli.position import START, parse_position
-from nacli.postprocess import PostProcess
-from nacli.synthesis import Synthesizer, first_packet
+from nacli.synthesis import Sound, Synthesizer, first_packet, late
 from nacli.timeline import Gap
 from nacli.unpack import Lost, Part, Unpacker
 
@@ -117,7 +116,8 @@ class Decoder:
         if self._playout.first and self._playout.first >= total:
             seconds = total / self.header.stream.sample_rate
             raise OutOfRange(f"the recording ends at {seconds:.3f} s, before the part asked for")
-        yield self._playout.process(self._wanted(self._synthesizer.finish()))
+        for sound in self._synthesizer.finish():
+            yield self._playout.process(sound)
         yield self._playout.finish(total)
 
     def _join(self, parts: list[Floats]) -> Floats:
@@ -126,37 +126,31 @@ class Decoder:
 
     def _open(self, stream: StreamInfo) -> None:
         """Find the packet from which everything must be decoded for the part that is wanted."""
-        config, rate = self._model.config, stream.sample_rate
+        config, rate, high = self._model.config, stream.sample_rate, self._unpacker.has_high_band
         last = None if self._stop is None else self._stop.sample(rate)
-        self._playout = Playout(stream, self._start.sample(rate), last)
+        self._playout = Playout(stream, self._start.sample(rate), last, high)
         if last is not None and last <= self._playout.first:
             raise OutOfRange("the part asked for ends before it starts")
-        hop = self._playout.position // config.hop
+        hop = self._playout.position // config.hop - high  # which follows the hop before as well
         self.first_packet = first_packet(hop, stream.frames_per_packet, config)
         self._unpacker.begin(self.first_packet)
-        # what comes with frame f is hop f - 1, some hops late
-        late = 1 + config.lookahead + PostProcess.DELAY
-        first_hop = self.first_packet * stream.frames_per_packet - late
-        self._skip = self._playout.position - first_hop * config.hop
-        self._synthesizer = Synthesizer(self._model, self._unpacker.codebooks, stream.channels)
+        first_hop = self.first_packet * stream.frames_per_packet - late(config)
+        self._playout.begin(first_hop * config.hop)
+        self._synthesizer = Synthesizer(
+            self._model, self._unpacker.codebooks, stream.channels, first_hop, high
+        )
 
     def _play(self, parts: Iterator[Part]) -> Iterator[Floats]:
         """Samples at the original rate; the next codes are read while those of one part sound."""
         if self.done:
             return
         for part in ahead(parts, PARTS_AHEAD):
-            for pcm in self._sound(part):
-                yield self._playout.process(self._wanted(pcm))
+            for sound in self._sound(part):
+                yield self._playout.process(sound)
             if self.done:
                 return
 
-    def _wanted(self, pcm: Floats) -> Floats:
-        """Without what comes before the part that is wanted."""
-        pcm, self._skip = pcm[self._skip :], max(0, self._skip - len(pcm))
-        return pcm
-
-    def _sound(self, part: Part) -> Iterator[Floats]:
-        """Samples at the model's rate."""
+    def _sound(self, part: Part) -> Iterator[Sound]:
         if not isinstance(part, Lost):
             return self._synthesizer.play(part)
         self._tell(part)

@@ -31,7 +31,10 @@ from nacli.format import (
     pack_packet,
     short_digest,
 )
-from nacli.levels import LevelMeter, Spectra
+from nacli.highband import RATE as HIGH_BAND_RATE
+from nacli.highband import HighBandMeter, courses
+from nacli.levels import LevelMeter, bark_spectra
+from nacli.payload import codes_high_band
 from nacli.preprocess import PreProcess
 
 Floats = NDArray[np.float32]
@@ -103,15 +106,19 @@ class Encoder:
             embed,
         )
         self._resampler = Resampler(sample_rate, model.config.sample_rate, channels)
+        self._high: HighBandMeter | None = None
+        if codes_high_band(self._header.stream, model.entropy):
+            resampler = Resampler(sample_rate, HIGH_BAND_RATE, channels)
+            self._high = HighBandMeter(resampler, channels, model.config.hop)
         self._pre = PreProcess(channels, model.config.hop)
         self._histories = model.networks.new_history()
-        spectra = Spectra(model.config.hop, model.config.sample_rate)
+        spectra = bark_spectra(model.config.hop, model.config.sample_rate)
         self._levels = LevelMeter(channels, spectra)
         self._pending: Floats = np.zeros((0, channels), dtype=np.float32)
         self._samples, self._coded_hops = 0, 0
         self._seconds_paid = 0.0
         self._seek, self._check = SeekTable(), hashlib.sha256()
-        self._started = False
+        self._started = self._ended = False
 
     @property
     def header(self) -> Header:
@@ -138,16 +145,21 @@ class Encoder:
             raise UnsupportedAudio(f"pcm has {pcm.shape[1]} channels, not those of the stream")
         self._samples += len(pcm)
         self._push(self._resampler.process(pcm))
+        if self._high:
+            self._high.push(channel_modes.mix(pcm, self._mode))
         return b"".join([self._begin(), *self._whole_packets()])
 
     def finish(self) -> bytes:
         """The last packet and the end record. The Encoder is spent after this."""
         self._push(self._resampler.flush())
+        if self._high:
+            self._high.flush()
         made = [self._begin(), *self._whole_packets()]
+        self._ended = True
         self._pad()
         made += self._whole_packets()
         if len(self._pending):
-            [draft] = self._drafts(len(self._pending))
+            [draft] = self._drafts(len(self._pending) // self._model.config.hop)
             made.append(self._packet(draft, last=True))
         seek = self._seek
         end = EndRecord(self._samples, seek.packets, self.check, seek.interval, seek.entries)
@@ -161,17 +173,28 @@ class Encoder:
 
     def _whole_packets(self) -> list[bytes]:
         """Codes of the next packet are searched while the stages of one are chosen."""
-        samples = self._header.stream.frames_per_packet * self._model.config.hop
-        return [self._packet(made, last=False) for made in ahead(self._drafts(samples), 2)]
+        frames = self._header.stream.frames_per_packet
+        return [self._packet(made, last=False) for made in ahead(self._drafts(frames), 2)]
 
-    def _drafts(self, samples: int) -> Iterator[Draft]:
-        """What may become of each `samples` pending samples."""
-        while len(self._pending) >= samples:
+    def _drafts(self, frames: int) -> Iterator[Draft]:
+        """What may become of each so many frames that are pending."""
+        samples = frames * self._model.config.hop
+        while len(self._pending) >= samples and (
+            self._high is None or self._high.hops >= frames or self._ended
+        ):
             block, self._pending = self._pending[:samples], self._pending[samples:]
             pcm, silent = self._pre.process(block.T)
             latents, gains = self._model.networks.analyze(pcm, self._histories)
             gains = np.where(silent, 0, gains).astype(np.int32)
-            yield self._draft(Analysis(latents, gains, self._levels.measure(pcm)))
+            energies = self._levels.measure(pcm)
+            yield self._draft(Analysis(latents, gains, energies, self._high_levels(energies)))
+
+    def _high_levels(self, energies: Floats) -> list[dict[int, Integers]]:
+        """Those of the high band of the next hops, whose bands below have these energies
+        [C, F, ...]; nothing where there is none."""
+        if self._high is None:
+            return []
+        return list(map(courses, self._high.take(energies.shape[1]), energies))
 
     def _draft(self, packet: Analysis) -> Draft:
         """With a quality, codes are searched to the packet's own level."""
@@ -251,7 +274,7 @@ def make_header(
 
 
 def update_check(check: hashlib._Hash, coded: list[ChannelCodes]) -> None:
-    """Add a packet's gains, used codes and trims to the stream's running check value."""
+    """Add what a packet says to the stream's running check value."""
     for channel in coded:
         check.update(channel.gains.astype(np.uint8).tobytes())
         check.update(channel.counts.astype(np.uint8).tobytes())
@@ -259,3 +282,5 @@ def update_check(check: hashlib._Hash, coded: list[ChannelCodes]) -> None:
         for codes, counts in pairs:
             used = np.arange(codes.shape[1]) < counts[:, None]
             check.update(codes[used].astype("<u2").tobytes())
+        if channel.high is not None:
+            check.update(channel.high.astype(np.uint8).tobytes())

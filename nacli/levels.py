@@ -27,16 +27,11 @@ added to energies, so that silence has a logarithm."""
 class Spectra:
     """Short spectra of sound and back: windows of a hop, half a hop apart."""
 
-    def __init__(self, hop: int, sample_rate: int) -> None:
-        self.hop = hop
+    def __init__(self, hop: int, spread: Floats) -> None:
+        """`spread` says which bins make a band, and how much of each [bands, bins]."""
+        self.hop, self.spread = hop, spread
         self.window: Floats = np.sin(np.pi * (np.arange(hop) + 0.5) / hop).astype(np.float32)
-        frequencies = np.arange(hop // 2 + 1) * sample_rate / hop
-        bark = 26.81 * frequencies / (1960 + frequencies)  # Traunmüller, 1990, but for a constant
-        place = bark / bark[-1] * (BANDS - 1)
-        self.spread: Floats = np.maximum(0, 1 - np.abs(place - np.arange(BANDS)[:, None]))
-        self.spread = self.spread.astype(np.float32)
-        """Of bands over bins [BANDS, bins]; each bin lies between two bands."""
-        self.means: Floats = (self.spread / self.spread.sum(1, keepdims=True)).T
+        self.means: Floats = (spread / spread.sum(1, keepdims=True)).T
 
     def of(self, pcm: Floats) -> Complex:
         """Spectra [..., 2 F - 1, bins] of samples [..., F * hop]."""
@@ -51,9 +46,18 @@ class Spectra:
         return (second[:-1] + first[1:]).ravel()
 
     def energies(self, spectra: Complex) -> Floats:
-        """Mean energies of bands [..., BANDS] of spectra [..., bins]."""
+        """Mean energies of bands [..., bands] of spectra [..., bins]."""
         energies: Floats = (np.square(spectra.real) + np.square(spectra.imag)) @ self.means
         return energies
+
+
+def bark_spectra(hop: int, sample_rate: int) -> Spectra:
+    """Those with BANDS bands that are as wide as the ear's; each bin lies between two of them."""
+    frequencies = np.arange(hop // 2 + 1) * sample_rate / hop
+    bark = 26.81 * frequencies / (1960 + frequencies)  # Traunmüller, 1990, but for a constant
+    place = bark / bark[-1] * (BANDS - 1)
+    spread = np.maximum(0, 1 - np.abs(place - np.arange(BANDS)[:, None]))
+    return Spectra(hop, spread.astype(np.float32))
 
 
 def against_highest(levels: Floats) -> Floats:
@@ -72,11 +76,11 @@ class LevelMeter:
         self._before: Floats = np.zeros((channels, spectra.hop), dtype=np.float32)
 
     def measure(self, pcm: Floats) -> Floats:
-        """Energies [C, F, BANDS] of samples [C, F * hop]."""
+        """Energies [C, F, bands] of samples [C, F * hop]."""
         joined = np.concatenate([self._before, pcm], axis=1)
         self._before = joined[:, -self._spectra.hop :]
         energies = self._spectra.energies(self._spectra.of(joined))[:, 1:]
-        return energies.reshape(len(pcm), -1, 2, BANDS).mean(2)
+        return energies.reshape(len(pcm), -1, 2, energies.shape[-1]).mean(2)
 
 
 def wanted_trims(original: Floats, decoded: Floats, span: int) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nacli.config import ModelConfig
 from nacli.harmonics import HarmonicFilter
-from nacli.levels import BANDS, LevelMeter, Spectra
+from nacli.levels import BANDS, LevelMeter, bark_spectra
 from nacli.offset import OffsetFilter
 from nacli.prediction import Prediction, RecentLevels
 from nacli.trims import Wanted, lateness, want
@@ -36,7 +36,7 @@ class LocalDecoder:
         self._history: Any = networks.new_history()
         self._offset = OffsetFilter(channels)
         self._harmonics = HarmonicFilter(channels, config.hop)
-        self._levels = LevelMeter(channels, Spectra(config.hop, config.sample_rate))
+        self._levels = LevelMeter(channels, bark_spectra(config.hop, config.sample_rate))
         self._recent = RecentLevels(channels)
         late = 1 + lateness(config)
         self._waiting: Floats = np.zeros((channels, late, BANDS), dtype=np.float32)

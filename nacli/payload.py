@@ -1,4 +1,5 @@
-"""What the payload of a packet holds: gains, codes and trims, without the sound they stand for."""
+"""What the payload of a packet holds: gains, codes, trims and levels, without the sound they stand
+for."""
 
 from __future__ import annotations
 
@@ -10,22 +11,27 @@ from numpy.typing import NDArray
 from nacli.allocate import packet_counts
 from nacli.config import ModelConfig
 from nacli.entropy import ChannelCodes, EntropyModel, PayloadReader
-from nacli.format import Packet
+from nacli.format import Packet, StreamInfo
+from nacli.highband import has_high_band
+from nacli.highband import span_count as high_span_count
 from nacli.trims import span_count
 
 Integers = NDArray[np.int32]
 
 
-def read_codes(packet: Packet, entropy: EntropyModel, config: ModelConfig) -> list[ChannelCodes]:
-    """Gains, codes and trims of every channel. `ValueError` for what no encoder writes."""
-    [codes] = read_side_by_side([packet], entropy, config)
+def read_codes(
+    packet: Packet, stream: StreamInfo, entropy: EntropyModel, config: ModelConfig
+) -> list[ChannelCodes]:
+    """All that a packet of a stream says of every channel. `ValueError` for what no encoder
+    writes."""
+    [codes] = read_side_by_side([packet], stream, entropy, config)
     if isinstance(codes, ValueError):
         raise codes
     return codes
 
 
 def read_side_by_side(
-    packets: list[Packet], entropy: EntropyModel, config: ModelConfig
+    packets: list[Packet], stream: StreamInfo, entropy: EntropyModel, config: ModelConfig
 ) -> list[list[ChannelCodes] | ValueError]:
     """As `read_codes`, for packets of one stream, which take less time together; the errors are
     given back, each in its packet's place."""
@@ -39,7 +45,13 @@ def read_side_by_side(
         )
         for reading, codes in zip(good, found, strict=True):
             reading.codes.append(codes)
-    return [_finish(one, config) if isinstance(one, _Reading) else one for one in readings]
+    high = codes_high_band(stream, entropy)
+    return [_finish(one, config, high) if isinstance(one, _Reading) else one for one in readings]
+
+
+def codes_high_band(stream: StreamInfo, entropy: EntropyModel) -> bool:
+    """Whether packets of a stream have levels of its high band."""
+    return entropy.high.bands > 0 and has_high_band(stream.sample_rate)
 
 
 @dataclass(frozen=True)
@@ -61,8 +73,16 @@ def _begin(packet: Packet, entropy: EntropyModel, config: ModelConfig) -> _Readi
         return error
 
 
-def _finish(reading: _Reading, config: ModelConfig) -> list[ChannelCodes]:
-    channels = []
-    for row in zip(reading.gains, reading.codes, reading.counts, strict=True):
-        channels.append(ChannelCodes(*row, *reading.reader.trims(span_count(row[2], config))))
-    return channels
+def _finish(reading: _Reading, config: ModelConfig, high: bool) -> list[ChannelCodes] | ValueError:
+    reader = reading.reader
+    rows = list(zip(reading.gains, reading.codes, reading.counts, strict=True))
+    trims = [reader.trims(span_count(counts, config)) for _, _, counts in rows]
+    levels: list[Integers | None] = [None] * len(rows)
+    try:
+        if high:
+            levels = [reader.high(high_span_count(counts)) for _, _, counts in rows]
+    except ValueError as error:
+        return error
+    return [
+        ChannelCodes(*row, *codes, own) for row, codes, own in zip(rows, trims, levels, strict=True)
+    ]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.levels import BANDS, NOTHING, Spectra, against_highest
+from nacli.levels import BANDS, NOTHING, Spectra, against_highest, bark_spectra
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -114,4 +114,4 @@ class PostFilter:
 
     @cached_property
     def _spectra(self) -> Spectra:
-        return Spectra(self._hop, self._rate)
+        return bark_spectra(self._hop, self._rate)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.harmonics import HarmonicFilter
-from nacli.levels import LevelMeter, Spectra
+from nacli.levels import LevelMeter, bark_spectra
 from nacli.offset import OffsetFilter
 from nacli.postfilter import Gains, PostFilter
 from nacli.prediction import SEEN
@@ -32,7 +32,7 @@ class PostProcess:
         leaves the harmonic filter."""
         self._hop, self._trims = hop, trims
         self._offset, self._harmonics = OffsetFilter(channels), HarmonicFilter(channels, hop)
-        self._meter = LevelMeter(channels, Spectra(hop, sample_rate))
+        self._meter = LevelMeter(channels, bark_spectra(hop, sample_rate))
         self._levels = PostFilter(gains, channels, hop, sample_rate)
         self._gain_before = np.zeros((channels, 1), dtype=np.int32)
         self._gains_ahead = np.zeros((channels, self.DELAY), dtype=np.int32)

@@ -7,6 +7,8 @@ from nacli.config import ModelConfig
 from nacli.entropy import EntropyModel, read_entropy_model
 from nacli.errors import DamagedHeader, WrongModel
 from nacli.format import Header
+from nacli.highband import BANDS as HIGH_BANDS
+from nacli.highband import LEVELS
 from nacli.levels import BANDS
 from nacli.quantize import Codebooks
 
@@ -49,3 +51,5 @@ def _check_fit(codebooks: Codebooks, entropy: EntropyModel, config: ModelConfig)
         raise DamagedHeader("the entropy model does not fit the codebooks")
     if (entropy.trims.stages, entropy.trims.size) != (trims.vectors.shape[:2] if trims else (0, 0)):
         raise DamagedHeader("the trim tables do not fit the codebooks")
+    if entropy.high.bands and (entropy.high.bands, entropy.high.levels) != (HIGH_BANDS, LEVELS):
+        raise DamagedHeader("the tables of the high band do not have its bands and levels")

@@ -12,7 +12,7 @@ from nacli.encoder import MAX_PACKET_FRAMES, frame_count, update_check
 from nacli.entropy import ChannelCodes
 from nacli.errors import DamagedHeader, DamagedPacket, Mismatch, UnsupportedAudio, WrongModel
 from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser, StreamInfo, short_digest
-from nacli.payload import read_side_by_side
+from nacli.payload import codes_high_band, read_side_by_side
 from nacli.tables import read_tables
 from nacli.timeline import Timeline
 
@@ -85,6 +85,11 @@ class Unpacker:
         self._timeline = Timeline(self._stream, packet)
 
     @property
+    def has_high_band(self) -> bool:
+        """Whether the packets have levels of a high band."""
+        return codes_high_band(self._stream, self._entropy)
+
+    @property
     def samples(self) -> int:
         """Samples of the recording, or of as much of it as there was where it was cut off."""
         if self._end is not None:
@@ -147,7 +152,10 @@ class Unpacker:
         near = self._timeline.frame + len(packets) * self._stream.frames_per_packet
         if near < self._first_frame:
             return [None] * len(packets)
-        return read_side_by_side(packets, self._entropy, self._model.config)
+        return self._read_side_by_side(packets)
+
+    def _read_side_by_side(self, packets: list[Packet]) -> list[list[ChannelCodes] | ValueError]:
+        return read_side_by_side(packets, self._stream, self._entropy, self._model.config)
 
     def _packet(self, packet: Packet, codes: Codes) -> Iterator[Part]:
         try:
@@ -160,7 +168,7 @@ class Unpacker:
             return
         yield from self._bridge(start)
         if codes is None:
-            [codes] = read_side_by_side([packet], self._entropy, self._model.config)
+            [codes] = self._read_side_by_side([packet])
         if isinstance(codes, ValueError):
             self._damage(f"packet {start // self._stream.frames_per_packet}: {codes}")
             return

@@ -77,7 +77,8 @@ class Verifier:
         if packet.sequence != self._packets & 0xFFFF:
             raise Mismatch(f"packet {self._packets} is not where it belongs")
         self._packets += 1
-        codes = read_codes(packet, self._model.entropy, self._model.config)
+        stream = self._encoder.header.stream
+        codes = read_codes(packet, stream, self._model.entropy, self._model.config)
         update_check(self._check, codes)
 
 

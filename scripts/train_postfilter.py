@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from nacli.checkpoint import POSTFILTER, Model, Tensors, default_path, load_checkpoint
 from nacli.config import ModelConfig
-from nacli.levels import BANDS, Spectra
+from nacli.levels import BANDS, Spectra, bark_spectra
 from nacli.postfilter import (
     AFTER,
     BEFORE,
@@ -164,7 +164,7 @@ def main(
     path = model or default_path()
     loaded = load_checkpoint(path)
     config = loaded.config
-    spectra = Spectra(config.hop, config.sample_rate)
+    spectra = bark_spectra(config.hop, config.sample_rate)
     data = examples(loaded, spectra, heard_clips(frozen_codec(loaded), corpus, 9, clips))
     held_out = len(data.seen) // 20
     net, distance = GainNet(hidden), Distance(spectra, config)

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from learned_model import make_tensors
 from nacli.config import GAIN_LEVELS, ModelConfig
-from nacli.entropy import EntropyModel, LearnedModel, StaticTables, TrimTables, frequencies
+from nacli.entropy import (
+    EntropyModel,
+    HighBandTables,
+    LearnedModel,
+    StaticTables,
+    TrimTables,
+    frequencies,
+)
+from nacli.highband import BANDS as HIGH_BANDS
+from nacli.highband import LEVELS as HIGH_LEVELS
 from nacli.levels import BANDS
 from nacli.prediction import SEEN, TrimPredictor
 from nacli.quantize import Codebooks
@@ -89,13 +98,15 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
     trim_tables = TrimTables(
         *(frequencies(20 + random.integers(0, 20, size=size)) for size in ((9, 3), (3, 16)))
     )
+    shapes = ((1, HIGH_BANDS + 1), (6, 2 * HIGH_LEVELS - 1))
+    high = HighBandTables(*(frequencies(random.integers(1, 50, size)) for size in shapes))
     gain_rows = frequencies(np.concatenate([nearness, first]))
-    tables = StaticTables(gain_rows, frequencies(codes), trim_tables)
+    tables = StaticTables(gain_rows, frequencies(codes), trim_tables, high)
     entropy: EntropyModel = tables
     if learned:
         tensors = make_tensors(seed, CONFIG.stages, CONFIG.codebook_size, CONFIG.latent_dim)
         tensors |= {"gains": tables.gain_table}
-        entropy = LearnedModel(tensors, codebooks.entries, trim_tables)
+        entropy = LearnedModel(tensors, codebooks.entries, trim_tables, high)
     return SimpleNamespace(
         config=CONFIG,
         codebooks=codebooks,

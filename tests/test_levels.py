@@ -10,7 +10,7 @@ import torch
 
 from fake_model import CONFIG, make_model
 from nacli.harmonics import HarmonicFilter
-from nacli.levels import BANDS, LevelMeter, Spectra, wanted_trims
+from nacli.levels import BANDS, LevelMeter, bark_spectra, wanted_trims
 from nacli.localdecoder import LocalDecoder
 from nacli.postfilter import AFTER, BEFORE, PostFilter, of_spectra, smooth
 from nacli.prediction import Fading
@@ -32,14 +32,14 @@ def coloured(hops: int) -> np.ndarray:
 
 
 def energies(pcm: np.ndarray) -> np.ndarray:
-    return LevelMeter(len(pcm), Spectra(HOP, RATE)).measure(pcm)
+    return LevelMeter(len(pcm), bark_spectra(HOP, RATE)).measure(pcm)
 
 
 def test_a_hop_counts_when_it_is_complete_and_cutting_changes_nothing() -> None:
     pcm = noise(12)
     whole = energies(pcm)
     assert whole.shape == (2, 12, BANDS)
-    meter = LevelMeter(2, Spectra(HOP, RATE))
+    meter = LevelMeter(2, bark_spectra(HOP, RATE))
     parts = [meter.measure(part) for part in np.split(pcm, [HOP, 5 * HOP], axis=1)]
     np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-5)
     changed = pcm.copy()
@@ -50,7 +50,7 @@ def test_a_hop_counts_when_it_is_complete_and_cutting_changes_nothing() -> None:
 def test_a_tone_is_in_its_band() -> None:
     tone = np.sin(2 * np.pi * 1000 / RATE * np.arange(8 * HOP))[None].astype(np.float32)
     found = energies(tone)[0, 2:]
-    centre = Spectra(HOP, RATE).spread[:, round(1000 * HOP / RATE)].argmax()
+    centre = bark_spectra(HOP, RATE).spread[:, round(1000 * HOP / RATE)].argmax()
     assert (found.argmax(1) == centre).all()
     assert (found[:, 20] < 1e-3 * found[:, centre]).all()
 

@@ -10,7 +10,7 @@ import torch
 
 import train_postfilter
 from nacli.checkpoint import load_checkpoint
-from nacli.levels import BANDS, Spectra
+from nacli.levels import BANDS, bark_spectra
 from nacli.postfilter import AFTER, BEFORE, Gains, PostFilter, seen, with_counts
 from train_postfilter import GainNet
 from training_run import retrain
@@ -66,7 +66,7 @@ def test_one_band_gets_louder_alone() -> None:
     tensors = GainNet(16).export()
     tensors["last.bias"][:] = 0
     tensors["last.bias"][20] = 1
-    spectra = Spectra(HOP, RATE)
+    spectra = bark_spectra(HOP, RATE)
     before, after = (spectra.of(x) for x in (noise(), filtered(noise(), Gains(tensors))))
     change = np.square(np.abs(after)).mean(0) / np.square(np.abs(before)).mean(0)
     centre = spectra.spread[20].argmax()
@@ -108,7 +108,7 @@ def test_the_network_is_the_one_that_was_trained() -> None:
     torch.manual_seed(0)
     net = GainNet(16)
     torch.nn.init.normal_(net.last.weight, std=0.5)
-    spectra = Spectra(HOP, RATE)
+    spectra = bark_spectra(HOP, RATE)
     energies = spectra.energies(spectra.of(noise()))
     levels = seen(energies, np.zeros_like(energies))
     assert levels.shape == (2 * 30 - 1 - BEFORE - AFTER, (BEFORE + 1 + AFTER) * BANDS)

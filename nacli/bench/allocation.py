@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nacli.bench.subject import events
 from nacli.checkpoint import Model
-from nacli.format import Packet
+from nacli.format import Header, Packet, StreamInfo
 from nacli.payload import read_codes
 
 
@@ -16,11 +16,13 @@ def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
 
     `model` must be the one that made the file, without tables of its own in the file.
     """
-    packets = [event for event in events(data) if isinstance(event, Packet)]
-    stages = model.codebooks.stages
-    return np.concatenate([np.zeros((0, stages)), *(_packet(p, model) for p in packets)])
+    header, *rest = events(data)
+    assert isinstance(header, Header), "the header comes first"
+    packets = [event for event in rest if isinstance(event, Packet)]
+    parts = [_packet(packet, header.stream, model) for packet in packets]
+    return np.concatenate([np.zeros((0, model.codebooks.stages)), *parts])
 
 
-def _packet(packet: Packet, model: Model) -> NDArray[np.float64]:
-    channels = read_codes(packet, model.entropy, model.config)
+def _packet(packet: Packet, stream: StreamInfo, model: Model) -> NDArray[np.float64]:
+    channels = read_codes(packet, stream, model.entropy, model.config)
     return np.sum([model.entropy.code_bits(channel) for channel in channels], axis=0)

@@ -35,6 +35,7 @@ def code_table(values: dict[str, Any]) -> str:
     lines = [f"  {'gains':<10} {values['gain_bits']} bits"]
     lines.append(f"  {'trims':<10} {_share(values['trim_bits'], values['raw_trim_bits'])}")
     lines.append(f"  {'codes':<10} {_share(values['code_bits'], values['raw_code_bits'])}")
+    lines.append(f"  {'high band':<10} {values['high_band_bits']} bits")
     for stage, (bits, plain) in enumerate(zip(stages, raw, strict=True), 1):
         if plain:
             lines.append(f"  {f'stage {stage}':<10} {_share(bits, plain)}")

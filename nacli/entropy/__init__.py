@@ -2,7 +2,7 @@
 
 `tables` predicts codes by fixed tables, `learned` by a small network in integers, whose exact
 arithmetic is `network` and whose view of the codes is `context`. `coder` is what both share, with
-`trims` and the `rows` of frequencies under all of it.
+`trims`, the levels of the `highband` and the `rows` of frequencies under all of it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nacli.entropy.coder import CODER_BYTES, ChannelCodes, EntropyModel, PayloadReader
 from nacli.entropy.forecast import Forecast
+from nacli.entropy.highband import HighBandTables
 from nacli.entropy.learned import LearnedModel
 from nacli.entropy.rows import PRECISION_BITS, frequencies
 from nacli.entropy.tables import StaticTables
@@ -24,6 +25,7 @@ __all__ = [
     "ChannelCodes",
     "EntropyModel",
     "Forecast",
+    "HighBandTables",
     "LearnedModel",
     "PayloadReader",
     "StaticTables",

@@ -17,6 +17,7 @@ import constriction
 import numpy as np
 
 from nacli.config import GAIN_LEVELS
+from nacli.entropy.highband import HighBandTables
 from nacli.entropy.rows import Coder, Floats, Frequencies, Integers, Rows
 from nacli.entropy.trims import TrimTables
 
@@ -33,13 +34,15 @@ NO_TRIMS = np.zeros((0, 0), dtype=np.int32)
 @dataclass(frozen=True)
 class ChannelCodes:
     """One channel of a packet: gains [F], codes [F, N] and how many stages count [F]; trim codes of
-    its spans [S, T] and how many count [S]."""
+    its spans [S, T] and how many count [S]; and the levels of its high band [S', n], in spans of
+    another length, None where the stream has no high band."""
 
     gains: Integers
     codes: Integers
     counts: Integers
     trims: Integers = field(default_factory=lambda: NO_TRIMS)
     trim_counts: Integers = field(default_factory=lambda: NO_TRIMS.ravel())
+    high: Integers | None = None
 
 
 class GainTable:
@@ -70,7 +73,7 @@ class GainTable:
 
 
 class EntropyModel(ABC):
-    """Predicts gains, codes and trims: payloads there and back, and what they cost."""
+    """Predicts gains, codes, trims and levels: payloads there and back, and what they cost."""
 
     KIND: int
     """Of the file's ENTROPY section."""
@@ -79,8 +82,15 @@ class EntropyModel(ABC):
     mean_code_bits: Floats
     """What a code of each stage takes on average [N], roughly."""
 
-    def __init__(self, gain_table: Frequencies, trims: TrimTables) -> None:
-        self.gains, self.trims = GainTable(gain_table), trims
+    def __init__(
+        self, gain_table: Frequencies, trims: TrimTables | None, high: HighBandTables | None
+    ) -> None:
+        self.gains = GainTable(gain_table)
+        self.trims, self.high = trims or TrimTables.none(), high or HighBandTables.none()
+
+    def _side_bytes(self) -> bytes:
+        """The tables of trims and of the high band, the last of what a file carries inline."""
+        return self.trims.to_bytes() + self.high.to_bytes()
 
     @abstractmethod
     def to_bytes(self) -> bytes:
@@ -114,6 +124,9 @@ class EntropyModel(ABC):
         """The payload of one packet."""
         coder = constriction.stream.stack.AnsCoder()
         for channel in reversed(channels):
+            if channel.high is not None:
+                self.high.push(coder, channel.high)
+        for channel in reversed(channels):
             self.trims.push(coder, channel.trims, channel.trim_counts)
         for channel in reversed(channels):
             self.push_codes(coder, channel)
@@ -127,6 +140,7 @@ class EntropyModel(ABC):
             self.gains.bits(c.gains)
             + float(self.code_bits(c).sum())
             + self.trims.bits(c.trims, c.trim_counts)
+            + (0.0 if c.high is None else self.high.bits(c.high))
             for c in channels
         )
 
@@ -136,7 +150,8 @@ class EntropyModel(ABC):
 
 
 class PayloadReader:
-    """Pops a packet's gains first, then, once the stage counts are known, its codes, then trims."""
+    """Pops a packet's gains first, then, once the stage counts are known, its codes, then trims,
+    then levels of the high band."""
 
     def __init__(self, model: EntropyModel, payload: bytes) -> None:
         self._model = model
@@ -154,3 +169,8 @@ class PayloadReader:
     def trims(self, spans: int) -> tuple[Integers, Integers]:
         """Trim codes [S, T] of so many spans of the next channel, and how many each has [S]."""
         return self._model.trims.pop(self.coder, spans)
+
+    def high(self, spans: int) -> Integers:
+        """Levels [S, n] of so many spans of the next channel's high band; `ValueError` for some
+        that no encoder writes."""
+        return self._model.high.pop(self.coder, spans)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nacli.entropy.coder import ChannelCodes, EntropyModel, GainTable
 from nacli.entropy.context import PLAIN_INPUTS, Context, Frames, Order, Row, Vectors
 from nacli.entropy.forecast import LearnedForecast
+from nacli.entropy.highband import HighBandTables
 from nacli.entropy.network import Network, Tensors
 from nacli.entropy.rows import ROW_MODELS, Coder, Floats, Integers, places, push_places
 from nacli.entropy.trims import TrimTables
@@ -67,7 +68,11 @@ class LearnedModel(EntropyModel):
     KIND = 1
 
     def __init__(
-        self, tensors: Tensors, entries: NDArray[np.int8], trims: TrimTables | None = None
+        self,
+        tensors: Tensors,
+        entries: NDArray[np.int8],
+        trims: TrimTables | None = None,
+        high: HighBandTables | None = None,
     ) -> None:
         """`tensors` as in LAYOUT, `entries` [N, size, D] of the codebooks. `ValueError` where they
         do not fit each other or a sum might not be exact, `KeyError` where one is missing."""
@@ -79,7 +84,7 @@ class LearnedModel(EntropyModel):
         for name, (_, shape) in LAYOUT.items():
             if self._tensors[name].shape != _resolve(shape, self._sizes):
                 raise ValueError(f"the entropy model's {name} have the wrong shape")
-        super().__init__(self._tensors["gains"].astype(np.int64), trims or TrimTables.none())
+        super().__init__(self._tensors["gains"].astype(np.int64), trims, high)
         self.shape = (self._sizes["stages"], self._sizes["size"])
         self._check_fit(entries)
         offsets, ranks = (self._tensors[name].tolist() for name in ("offsets", "ranks"))
@@ -179,10 +184,10 @@ class LearnedModel(EntropyModel):
 
     def to_bytes(self) -> bytes:
         """SIZES as uint16, then the tensors in the order of LAYOUT, little-endian; then the tables
-        of the trims."""
+        of the trims and of the high band."""
         sizes = np.array([self._sizes[name] for name in SIZES], dtype="<u2")
         own = sizes.tobytes() + b"".join(self._tensors[name].tobytes() for name in LAYOUT)
-        return own + self.trims.to_bytes()
+        return own + self._side_bytes()
 
     @classmethod
     def from_bytes(cls, blob: bytes, entries: NDArray[np.int8]) -> LearnedModel:
@@ -199,7 +204,8 @@ class LearnedModel(EntropyModel):
                 raise ValueError("the entropy model is cut short")
             tensors[name] = np.frombuffer(blob[start:end], dtype=dtype).reshape(resolved)
             start = end
-        return cls(tensors, entries, TrimTables.from_bytes(blob[start:]))
+        trims, rest = TrimTables.from_bytes(blob[start:])
+        return cls(tensors, entries, trims, HighBandTables.from_bytes(rest))
 
 
 def _parts(rows: Frames) -> Iterator[Frames]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nacli.entropy.coder import ChannelCodes, EntropyModel, GainTable
 from nacli.entropy.forecast import StaticForecast
+from nacli.entropy.highband import HighBandTables
 from nacli.entropy.rows import Coder, Floats, Frequencies, Integers, Rows
 from nacli.entropy.trims import TrimTables
 
@@ -17,9 +18,13 @@ class StaticTables(EntropyModel):
     KIND = 0
 
     def __init__(
-        self, gain_table: Frequencies, code_table: Frequencies, trims: TrimTables | None = None
+        self,
+        gain_table: Frequencies,
+        code_table: Frequencies,
+        trims: TrimTables | None = None,
+        high: HighBandTables | None = None,
     ) -> None:
-        super().__init__(gain_table, trims or TrimTables.none())
+        super().__init__(gain_table, trims, high)
         self._rows = Rows(code_table)
         self.gain_table, self.code_table = gain_table, code_table
         self.shape = (code_table.shape[0], code_table.shape[1])
@@ -53,12 +58,12 @@ class StaticTables(EntropyModel):
         return StaticForecast(self.table_bits, len(counts))
 
     def to_bytes(self) -> bytes:
-        """Stages and codebook size as uint16, then both tables as uint32, then those of the trims;
-        little-endian."""
+        """Stages and codebook size as uint16, then both tables as uint32, then those of the trims
+        and of the high band; little-endian."""
         shape = np.array(self.shape, dtype="<u2").tobytes()
         tables = (self.gain_table, self.code_table)
         own = shape + b"".join(table.astype("<u4").tobytes() for table in tables)
-        return own + self.trims.to_bytes()
+        return own + self._side_bytes()
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> StaticTables:
@@ -72,5 +77,6 @@ class StaticTables(EntropyModel):
             raise ValueError("entropy tables do not have the length that their shape says")
         gains = np.frombuffer(blob[4:split], dtype="<u4").astype(np.int64)
         codes = np.frombuffer(blob[split:end], dtype="<u4").astype(np.int64)
-        trims = TrimTables.from_bytes(blob[end:])
-        return cls(gains.reshape(GainTable.SHAPE), codes.reshape(stages, size), trims)
+        trims, rest = TrimTables.from_bytes(blob[end:])
+        high = HighBandTables.from_bytes(rest)
+        return cls(gains.reshape(GainTable.SHAPE), codes.reshape(stages, size), trims, high)

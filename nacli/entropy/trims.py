@@ -42,22 +42,23 @@ class TrimTables:
         return shape.tobytes() + b"".join(row.astype("<u4").tobytes() for row in rows)
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> TrimTables:
-        """Read what `to_bytes` wrote; `ValueError` when it does not fit."""
+    def from_bytes(cls, blob: bytes) -> tuple[TrimTables, bytes]:
+        """Read what `to_bytes` wrote; and what follows. `ValueError` when it does not fit."""
         if len(blob) < 4:
             raise ValueError("trim tables are cut short")
         rows, size = (int(n) for n in np.frombuffer(blob[:4], dtype="<u2"))
-        if not rows and len(blob) == 4:
-            return cls.none()
+        if not rows:
+            return cls.none(), blob[4:]
         most = (math.isqrt(8 * rows + 1) + 1) // 2  # N + 1
         split = 4 + 4 * most**3
-        if len(blob) != split + 4 * rows * size:
-            raise ValueError("trim tables do not have the length that their shape says")
+        end = split + 4 * rows * size
+        if len(blob) < end:
+            raise ValueError("trim tables are cut short")
         numbers, table = (
             np.frombuffer(part, dtype="<u4").astype(np.int64)
-            for part in (blob[4:split], blob[split:])
+            for part in (blob[4:split], blob[split:end])
         )
-        return cls(numbers.reshape(most**2, most), table.reshape(rows, size))
+        return cls(numbers.reshape(most**2, most), table.reshape(rows, size)), blob[end:]
 
     @property
     def size(self) -> int:

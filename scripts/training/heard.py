@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nacli.harmonics import HarmonicFilter
-from nacli.levels import LevelMeter, Spectra
+from nacli.levels import LevelMeter, bark_spectra
 from nacli.prediction import RecentLevels
 from training.codec import Codec, as_encoded
 from training.corpus import Sampler, read_corpus
@@ -42,7 +42,7 @@ def heard_clips(codec: Codec, corpus: Path, seed: int, clips: int) -> Iterator[H
     """So many segments, each at the stages that a packet gets."""
     config, random = codec.config, np.random.default_rng(3)
     sampler = Sampler(read_corpus(corpus), FRAMES * config.hop, seed)
-    spectra, late = Spectra(config.hop, config.sample_rate), HarmonicFilter.DELAY * config.hop
+    spectra, late = bark_spectra(config.hop, config.sample_rate), HarmonicFilter.DELAY * config.hop
     for _ in tqdm(range(clips // BATCH), desc="decoding", disable=None):
         pcm = sampler.batch(BATCH)
         with torch.no_grad():

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.levels import FLOOR, LEAST, MOST, SILENCE, Spectra
+from nacli.levels import FLOOR, LEAST, MOST, SILENCE, bark_spectra
 
 
 class BandLevels(nn.Module):
@@ -18,7 +18,7 @@ class BandLevels(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self._hop, self._span = config.hop, config.trim_frames
-        spectra = Spectra(config.hop, config.sample_rate)
+        spectra = bark_spectra(config.hop, config.sample_rate)
         self.window: Tensor
         self.means: Tensor
         self.spread: Tensor

@@ -9,7 +9,7 @@ from nacli.allocate import highest_level, packet_counts
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.entropy import StaticTables, TrimTables, frequencies
 from nacli.entropy.trims import contexts, number_row, row_of, symbols
-from nacli.levels import LevelMeter, Spectra
+from nacli.levels import LevelMeter, bark_spectra
 from nacli.localdecoder import LocalDecoder
 from nacli.model import Networks
 from nacli.prediction import Prediction
@@ -39,7 +39,7 @@ def fit_tables(
     gain_counts = np.zeros((GAIN_LEVELS + 1, GAIN_LEVELS), dtype=np.int64)
     code_counts = np.zeros((config.stages, config.codebook_size), dtype=np.int64)
     wanted: list[Wanted] = []
-    random, spectra = np.random.default_rng(0), Spectra(config.hop, config.sample_rate)
+    random, spectra = np.random.default_rng(0), bark_spectra(config.hop, config.sample_rate)
     for _ in range(packets):
         pcm, local = sampler.batch(1).numpy(), LocalDecoder(config, networks, prediction, 1)
         energies = LevelMeter(1, spectra).measure(pcm)
