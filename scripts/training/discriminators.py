@@ -62,34 +62,29 @@ class FrameScale(nn.Module):
 
 
 class SpectrumScale(nn.Module):
-    """A spectrum up to a frequency as a picture, through convolutions over frequency and time,
-    dilated in time (after Défossez et al., 2022).
+    """A spectrum up to a frequency as a picture, through convolutions over frequency and time
+    (after Défossez et al., 2022).
 
     A fourth channel says how high each bin is: without it, hiss at 9 kHz would look like hiss
-    at 1 kHz. On a CPU with units for it, products in bfloat16 and channels beside each other in
-    memory make a step three times as fast.
+    at 1 kHz. Pictures are made small before they are made deep, which a CPU can follow: with
+    kernels of 9 bins and all frames to the end, a step took ten times as long. Where there are
+    units for it, products are in bfloat16.
     """
 
     def __init__(self, size: int, bins: int, width: int) -> None:
         super().__init__()
         self.size, self.bins = size, bins
-        convolutions = [nn.Conv2d(4, width, (9, 3), padding=(4, 1))]
-        for dilation in (1, 2, 4):
-            convolutions.append(
-                nn.Conv2d(
-                    width,
-                    width,
-                    (9, 3),
-                    stride=(2, 1),
-                    dilation=(1, dilation),
-                    padding=(4, dilation),
-                )
-            )
-        convolutions.append(nn.Conv2d(width, width, 3, padding=1))
+        wide = 2 * width
+        shapes = [(4, width, (2, 1)), (width, wide, (2, 1)), (wide, wide, (2, 2))]
         self.layers = nn.ModuleList(
-            nn.Sequential(weight_norm(layer), nn.LeakyReLU(SLOPE)) for layer in convolutions
+            nn.Sequential(
+                weight_norm(nn.Conv2d(inside, outside, (5, 3), stride, (2, 1))), nn.LeakyReLU(SLOPE)
+            )
+            for inside, outside, stride in shapes
         )
-        self.score = weight_norm(nn.Conv2d(width, 1, 3, padding=1))
+        last = weight_norm(nn.Conv2d(wide, wide, 3, padding=1))
+        self.layers.append(nn.Sequential(last, nn.LeakyReLU(SLOPE)))
+        self.score = weight_norm(nn.Conv2d(wide, 1, 3, padding=1))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, original: Tensor, decoded: Tensor) -> Verdict:
@@ -192,7 +187,7 @@ class SpectrumDiscriminator(Discriminator):
     def __init__(
         self,
         sizes: tuple[tuple[int, int], ...] = ((256, 129), (512, 171), (1024, 257)),
-        width: int = 32,
+        width: int = 16,
     ) -> None:
         """`sizes` are those of windows, and how many of their bins are looked at."""
         super().__init__([SpectrumScale(size, bins, width) for size, bins in sizes])
