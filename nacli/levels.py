@@ -16,9 +16,9 @@ Complex = NDArray[np.complex64]
 BANDS = 26
 LEAST, MOST = -1.0, 1.8
 """Of a trim, in natural logarithms of amplitudes: -9 to 16 dB."""
-FLOOR, SILENCE = 4e-5, 1e-7
-"""Of a span's mean energy, and of a spectrum at full scale: bands that are weaker are not worth a
-correction."""
+FLOOR, FINE_FLOOR, SILENCE = 4e-5, 4e-6, 1e-7
+"""Of a span's mean energy, the same of spans of one hop, which are where there are many bits, and
+of a spectrum at full scale: bands that are weaker are not worth a correction."""
 LOWEST, NOTHING = -12.0, 1e-9
 """Of levels that networks see, in natural logarithms of energies under the highest; and what is
 added to energies, so that silence has a logarithm."""
@@ -83,12 +83,17 @@ class LevelMeter:
         return energies.reshape(len(pcm), -1, 2, energies.shape[-1]).mean(2)
 
 
+def floor_share(span: int) -> float:
+    """Of the mean energy of a span of so many hops, what is not worth a correction."""
+    return FLOOR if span > 1 else FINE_FLOOR
+
+
 def wanted_trims(original: Floats, decoded: Floats, span: int) -> Floats:
     """Trims [..., S, BANDS] that give spans of so many hops the original's energies: of both,
     energies [..., F, BANDS]; the last span may be shorter."""
     starts = np.arange(0, original.shape[-2], span)
     lengths = np.diff(starts, append=original.shape[-2])[:, None]
     first, second = (np.add.reduceat(x, starts, axis=-2) / lengths for x in (original, decoded))
-    floor = FLOOR * first.mean(-1, keepdims=True) + SILENCE
+    floor = floor_share(span) * first.mean(-1, keepdims=True) + SILENCE
     wanted: Floats = 0.5 * np.log((first + floor) / (second + floor))
     return wanted.clip(LEAST, MOST).astype(np.float32)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.levels import FLOOR, LEAST, MOST, SILENCE, bark_spectra
+from nacli.levels import LEAST, MOST, SILENCE, bark_spectra, floor_share
 
 
 class BandLevels(nn.Module):
@@ -46,7 +46,7 @@ class BandLevels(nn.Module):
             nn.functional.pad(x, (0, 0, 0, missing)).unflatten(1, (-1, self._span)).sum(2) / lengths
             for x in (original, decoded)
         )
-        floor = FLOOR * first.mean(-1, keepdim=True) + SILENCE
+        floor = floor_share(self._span) * first.mean(-1, keepdim=True) + SILENCE
         return (0.5 * torch.log((first + floor) / (second + floor))).clamp(LEAST, MOST)
 
     def trim(self, pcm: Tensor, trims: Tensor) -> Tensor:
