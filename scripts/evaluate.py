@@ -5,9 +5,9 @@
 Each sub-folder is a group; clips under `speech` also get PESQ-WB and ESTOI. Every figure comes from
 whole .nac files made and read back by the Python API; kbps leaves out the fixed cost of a file, as
 `--bitrate` promises. "payload" is what payloads take of their codes' and trims' plain size (10 bits
-each) in per cent; "codes" leaves out what the gains take. "bright" is the energy above 4 kHz
-against the original's in dB: dull sound is under 0. Clips are mixed to mono first, as the figures
-of the peers were.
+each) in per cent; "codes" leaves out what gains and the high band take. "bright" is the energy
+above 4 kHz against the original's in dB: dull sound is under 0. Clips are mixed to mono first, as
+the figures of the peers were.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def measure(model: Model, clip: Clip, bitrate: float, effort: int) -> dict[str, 
 
 
 def shares(model: Model, data: bytes) -> tuple[float, float]:
-    """Per cent of the codes' plain size that payloads take, with their gains and without."""
+    """Per cent of the codes' plain size that payloads take, all of them, and without gains and the
+    levels of the high band."""
     parser, counter = Parser(), CodeCounter(model)
     payload_bits = 0
     for event in [*parser.feed(data), *parser.finish()]:
@@ -81,7 +82,8 @@ def shares(model: Model, data: bytes) -> tuple[float, float]:
         payload_bits += 8 * len(event.payload) if isinstance(event, Packet) else 0
     counts = counter.result()
     raw = max(1, (int(counts.codes.sum()) + counts.trims) * counts.plain_bits)
-    return 100 * payload_bits / raw, 100 * (payload_bits - counts.gain_bits) / raw
+    rest = payload_bits - counts.gain_bits - counts.high_bits
+    return 100 * payload_bits / raw, 100 * rest / raw
 
 
 def groups(clips: Path) -> Iterator[tuple[str, list[Path]]]:
