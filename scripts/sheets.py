@@ -15,9 +15,8 @@ import numpy as np
 
 from nacli import metrics
 from nacli.bench import figures
-from nacli.bench.clips import Clip, find_clips, read_clip, resample
+from nacli.bench.clips import Clip, find_clips, read_clip
 from nacli.codec import decode, encode
-from nacli.format import CODED_RATE
 from robust import decibels, power, real_kbps, treble
 
 COLUMNS = ("real kbps", "log-mel distance", "level in dB", "treble in dB")
@@ -25,26 +24,23 @@ COLUMNS = ("real kbps", "log-mel distance", "level in dB", "treble in dB")
 
 def make_sheet(clip: Clip, rates: list[float]) -> tuple[bytes, list[list[float]]]:
     """The picture of a clip of one channel, and a row of COLUMNS for each rate in kbps."""
-    original, rows = clip.pcm[:, 0], []
+    original, rows = np.asarray(clip.pcm[:, 0], np.float32), []
     reference = original.astype(np.float64)
-    versions = {f"{clip.name}, original": spectrogram(clip, original)}
+    versions = {f"{clip.name}, original": figures.decibels(original, clip.rate)}
     for kbps in rates:
         data = encode(clip.pcm, clip.rate, bitrate=kbps)
-        decoded = decode(data)[0][:, 0].astype(np.float64)
+        sound = decode(data)[0][:, 0]
+        decoded = sound.astype(np.float64)
         row = [
             real_kbps(data, clip.seconds),
             metrics.log_mel_distance(original, decoded, clip.rate),
             decibels(power(decoded) / power(reference)),
             decibels(treble(decoded, clip.rate) / max(treble(reference, clip.rate), 1e-20)),
         ]
-        versions[f"{row[0]:.2f} kbps, log-mel distance {row[1]:.2f}"] = spectrogram(clip, decoded)
+        title = f"{row[0]:.2f} kbps, log-mel distance {row[1]:.2f}"
+        versions[title] = figures.decibels(sound, clip.rate)
         rows.append(row)
-    return figures.sheet(versions, CODED_RATE, clip.seconds), rows
-
-
-def spectrogram(clip: Clip, sound: metrics.Samples) -> np.ndarray:
-    at_coded_rate = resample(np.asarray(sound, np.float32)[:, None], clip.rate, CODED_RATE)
-    return figures.decibels(at_coded_rate[:, 0], CODED_RATE)
+    return figures.sheet(versions, clip.rate, clip.seconds), rows
 
 
 @click.command()
