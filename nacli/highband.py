@@ -151,14 +151,14 @@ class HighBand:
         comes `late` hops after its levels."""
         self._hop, self._next = RATIO * hop, first
         self._waiting: Integers = np.zeros((channels, late, BANDS), dtype=np.int32)
-        self._meter = LevelMeter(channels, bark_spectra(hop, CODED_RATE))
+        self._below = bark_spectra(hop, CODED_RATE)
         self._window = Spectra(self._hop, _spread())
         self._tail: Floats = np.zeros((channels, hop), dtype=np.float32)
 
     def process(self, pcm: Floats, levels: Integers | None) -> Floats:
         """Finished samples [C, F * hop] of the coded signal, and the levels [C, F, BANDS] that came
         with them, where any did, to samples [C, F * RATIO * hop]."""
-        below = reference(self._meter.measure(pcm))
+        below = self._followed(pcm)
         number, self._next = self._next, self._next + below.shape[1]
         come = np.zeros((*below.shape, BANDS), dtype=np.int32) if levels is None else levels
         joined = np.concatenate([self._waiting, come], axis=1)
@@ -179,6 +179,12 @@ class HighBand:
         second = np.concatenate([self._tail[:, None], second], axis=1)
         self._tail = second[:, -1]
         return (first + second[:, :-1]).reshape(len(pcm), -1)
+
+    def _followed(self, pcm: Floats) -> Floats:
+        """Energies [C, F] below the high band in each hop alone: noise does not outlast the sound
+        by the reach of one more window."""
+        hops = pcm.reshape(len(pcm), -1, self._below.hop) * self._below.window
+        return reference(self._below.energies(np.fft.rfft(hops).astype(np.complex64)))
 
 
 def random_phases(number: int, channels: int, spectra: int) -> Complex:

@@ -1,7 +1,7 @@
 """Hard cases for a codec: made by code, and from a recording of speech and one of music.
 
-Everything starts at 24 kHz, the codec's own rate, where no resampler rings into silence; the cases
-named by a sample rate are brought to it.
+Everything but hiss starts at 24 kHz, the codec's own rate, where no resampler rings into silence;
+the cases named by a sample rate are brought to it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ Signal = NDArray[np.float64]
 
 PEAK = 0.5
 """Of speech and music before a case makes something of them."""
+HIGH_RATE = 48_000
+"""Of sound that is made at it, up to its own highest frequency."""
 SAMPLE_RATES = (8000, 11025, 16000, 22050, 44100, 48000, 96000)
 
 
@@ -78,6 +80,9 @@ def cases(speech: Signal, music: Signal) -> Iterator[Case]:
     for rate in SAMPLE_RATES:
         yield Case(f"speech at {rate} Hz", resample(_column(speech), RATE, rate), rate)
     yield Case("music at 44100 Hz", resample(_column(music), RATE, 44100), 44100)
+    ratio = HIGH_RATE // RATE
+    hiss = with_gaps(noise(ratio * len(speech), 0), ratio * 0.7, ratio * 0.2)
+    yield Case("hiss with silent gaps at 48000 Hz", _column(hiss), HIGH_RATE)
     nothing = np.zeros_like(speech)
     yield Case("stereo, equal channels", np.tile(_column(speech), 2))
     yield Case("stereo, one silent", np.hstack([_column(speech), _column(nothing)]))

@@ -29,6 +29,16 @@ def test_what_was_silent_is_silent(hard: dict[str, Case]) -> None:
         assert row["before"] == "none" or float(row["before"]) < -12
 
 
+def test_the_high_band_keeps_its_level_and_silence(hard: dict[str, Case]) -> None:
+    case = hard["hiss with silent gaps at 48000 Hz"]
+    row, decoded = robust.measure(case, 3)
+    assert row["inside"] == "none" or float(row["inside"]) < -40  # noise lasts 7 ms longer
+    spectra = [np.abs(np.fft.rfft(pcm[:, 0])) ** 2 for pcm in (case.pcm, decoded)]
+    high = slice(len(spectra[0]) * 12 // 24, len(spectra[0]) * 22 // 24)
+    levels = [10 * np.log10(spectrum[high].mean()) for spectrum in spectra]
+    assert abs(levels[1] - levels[0]) < 2
+
+
 def test_an_offset_takes_nothing_from_speech(hard: dict[str, Case]) -> None:
     plain, moved = (
         float(robust.measure(hard[name], 6)[0]["mel"])
