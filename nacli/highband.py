@@ -158,15 +158,16 @@ class HighBand:
     def process(self, pcm: Floats, levels: Integers | None) -> Floats:
         """Finished samples [C, F * hop] of the coded signal, and the levels [C, F, BANDS] that came
         with them, where any did, to samples [C, F * RATIO * hop]."""
-        below = self._followed(pcm)
-        number, self._next = self._next, self._next + below.shape[1]
-        come = np.zeros((*below.shape, BANDS), dtype=np.int32) if levels is None else levels
+        frames = RATIO * pcm.shape[1] // self._hop
+        number, self._next = self._next, self._next + frames
+        come = np.zeros((len(pcm), frames, BANDS), dtype=np.int32) if levels is None else levels
         joined = np.concatenate([self._waiting, come], axis=1)
-        levels, self._waiting = np.split(joined, [below.shape[1]], axis=1)
-        if not levels.any():
+        levels, self._waiting = np.split(joined, [frames], axis=1)
+        if not levels.any():  # a gap may be an hour of it
             made = np.zeros((len(pcm), RATIO * pcm.shape[1]), dtype=np.float32)
             made[:, : self._tail.shape[1]], self._tail = self._tail, np.zeros_like(self._tail)
             return made
+        below = self._followed(pcm)
         decibels = LOWEST_DB + STEP_DB * (levels - 1)
         energies = np.where(levels > 0, 10 ** (decibels / 10), 0) * np.sqrt(below)[..., None]
         # windows overlap by half: the sound of random phases has half the energy of its spectra
