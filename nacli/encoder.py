@@ -118,7 +118,7 @@ class Encoder:
         self._samples, self._coded_hops = 0, 0
         self._seconds_paid = 0.0
         self._seek, self._check = SeekTable(), hashlib.sha256()
-        self._started = self._ended = False
+        self._started = False
 
     @property
     def header(self) -> Header:
@@ -155,7 +155,6 @@ class Encoder:
         if self._high:
             self._high.flush()
         made = [self._begin(), *self._whole_packets()]
-        self._ended = True
         self._pad()
         made += self._whole_packets()
         if len(self._pending):
@@ -179,9 +178,7 @@ class Encoder:
     def _drafts(self, frames: int) -> Iterator[Draft]:
         """What may become of each so many frames that are pending."""
         samples = frames * self._model.config.hop
-        while len(self._pending) >= samples and (
-            self._high is None or self._high.hops >= frames or self._ended
-        ):
+        while len(self._pending) >= samples and (self._high is None or self._high.ready(frames)):
             block, self._pending = self._pending[:samples], self._pending[samples:]
             pcm, silent = self._pre.process(block.T)
             latents, gains = self._model.networks.analyze(pcm, self._histories)

@@ -77,11 +77,11 @@ class HighBandMeter:
         self._resampler, self._hop = resampler, RATIO * hop
         self._meter = LevelMeter(channels, Spectra(self._hop, _spread()))
         self._pending: Floats = np.zeros((0, channels), dtype=np.float32)
+        self._ended = False
 
-    @property
-    def hops(self) -> int:
-        """Whole hops that have come and not been taken."""
-        return len(self._pending) // self._hop
+    def ready(self, hops: int) -> bool:
+        """Whether so many hops may be taken."""
+        return self._ended or len(self._pending) >= hops * self._hop
 
     def push(self, pcm: Floats) -> None:
         """Samples [T, C] that come next."""
@@ -89,6 +89,7 @@ class HighBandMeter:
 
     def flush(self) -> None:
         """All have come."""
+        self._ended = True
         self._pending = np.concatenate([self._pending, self._resampler.flush()])
 
     def take(self, hops: int) -> Floats:

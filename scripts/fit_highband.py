@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from corpus import SOURCES, Source, clip_paths, read_clip, unpack
 from nacli.audio import Resampler
+from nacli.bench.clips import resample
 from nacli.checkpoint import HIGH_BAND, Tensors, default_path, load_checkpoint
 from nacli.entropy import frequencies
 from nacli.entropy.highband import ROWS, changes
 from nacli.format import CODED_RATE
-from nacli.highband import BANDS, LEVELS, RATE, HighBandMeter, courses
+from nacli.highband import BANDS, LEVELS, RATE, RATIO, HighBandMeter, courses
 from nacli.levels import LevelMeter, bark_spectra
 from training.states import rewrite_checkpoint
 
@@ -46,17 +47,15 @@ def recordings(source: Source, debian: Path, seconds: float) -> Iterator[NDArray
                 continue
             if rate >= LOWEST_RATE and len(pcm):
                 pcm = pcm[: int(seconds * rate)].mean(1, keepdims=True)
-                resampler = Resampler(rate, RATE, 1)
-                yield np.concatenate([resampler.process(pcm), resampler.flush()])
+                yield resample(pcm, rate, RATE)
 
 
 def packets(pcm: NDArray[np.float32], hop: int) -> Iterator[NDArray[np.int32]]:
     """Levels [S, n] of the packets of a recording [T, 1] at RATE, for all lengths of spans."""
-    down = Resampler(RATE, CODED_RATE, 1)
-    coded = np.concatenate([down.process(pcm), down.flush()])
+    coded = resample(pcm, RATE, CODED_RATE)
     meter = HighBandMeter(Resampler(RATE, RATE, 1), 1, hop)
     meter.push(pcm)
-    frames = min(len(coded) // hop, meter.hops)
+    frames = min(len(coded) // hop, len(pcm) // (RATIO * hop))
     below = LevelMeter(1, bark_spectra(hop, CODED_RATE)).measure(coded[: frames * hop].T)[0]
     high = meter.take(frames)[0]
     for start in range(0, frames, PACKET):

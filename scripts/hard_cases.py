@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from nacli.bench.clips import find_clips, read_clip, resample
 from nacli.format import CODED_RATE as RATE
+from nacli.highband import RATE as HIGH_RATE
+from nacli.highband import RATIO
 
 Pcm = NDArray[np.float32]
 Signal = NDArray[np.float64]
 
 PEAK = 0.5
 """Of speech and music before a case makes something of them."""
-HIGH_RATE = 48_000
-"""Of sound that is made at it, up to its own highest frequency."""
 SAMPLE_RATES = (8000, 11025, 16000, 22050, 44100, 48000, 96000)
 
 
@@ -80,8 +80,7 @@ def cases(speech: Signal, music: Signal) -> Iterator[Case]:
     for rate in SAMPLE_RATES:
         yield Case(f"speech at {rate} Hz", resample(_column(speech), RATE, rate), rate)
     yield Case("music at 44100 Hz", resample(_column(music), RATE, 44100), 44100)
-    ratio = HIGH_RATE // RATE
-    hiss = with_gaps(noise(ratio * len(speech), 0), ratio * 0.7, ratio * 0.2)
+    hiss = with_gaps(noise(RATIO * len(speech), 0), RATIO * 0.7, RATIO * 0.2)
     yield Case("hiss with silent gaps at 48000 Hz", _column(hiss), HIGH_RATE)
     nothing = np.zeros_like(speech)
     yield Case("stereo, equal channels", np.tile(_column(speech), 2))

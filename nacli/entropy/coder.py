@@ -72,6 +72,13 @@ class GainTable:
         return found
 
 
+def read_side_tables(blob: bytes) -> tuple[TrimTables, HighBandTables]:
+    """The tables of trims and of the high band, the last of what a file carries inline;
+    `ValueError` where the bytes do not fit."""
+    split = TrimTables.stored_bytes(blob)
+    return TrimTables.from_bytes(blob[:split]), HighBandTables.from_bytes(blob[split:])
+
+
 class EntropyModel(ABC):
     """Predicts gains, codes, trims and levels: payloads there and back, and what they cost."""
 
@@ -89,7 +96,7 @@ class EntropyModel(ABC):
         self.trims, self.high = trims or TrimTables.none(), high or HighBandTables.none()
 
     def _side_bytes(self) -> bytes:
-        """The tables of trims and of the high band, the last of what a file carries inline."""
+        """What `read_side_tables` reads."""
         return self.trims.to_bytes() + self.high.to_bytes()
 
     @abstractmethod

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.entropy.coder import ChannelCodes, EntropyModel, GainTable
+from nacli.entropy.coder import ChannelCodes, EntropyModel, GainTable, read_side_tables
 from nacli.entropy.context import PLAIN_INPUTS, Context, Frames, Order, Row, Vectors
 from nacli.entropy.forecast import LearnedForecast
 from nacli.entropy.highband import HighBandTables
@@ -204,8 +204,7 @@ class LearnedModel(EntropyModel):
                 raise ValueError("the entropy model is cut short")
             tensors[name] = np.frombuffer(blob[start:end], dtype=dtype).reshape(resolved)
             start = end
-        trims, rest = TrimTables.from_bytes(blob[start:])
-        return cls(tensors, entries, trims, HighBandTables.from_bytes(rest))
+        return cls(tensors, entries, *read_side_tables(blob[start:]))
 
 
 def _parts(rows: Frames) -> Iterator[Frames]:

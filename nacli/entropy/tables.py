@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.entropy.coder import ChannelCodes, EntropyModel, GainTable
+from nacli.entropy.coder import ChannelCodes, EntropyModel, GainTable, read_side_tables
 from nacli.entropy.forecast import StaticForecast
 from nacli.entropy.highband import HighBandTables
 from nacli.entropy.rows import Coder, Floats, Frequencies, Integers, Rows
@@ -77,6 +77,5 @@ class StaticTables(EntropyModel):
             raise ValueError("entropy tables do not have the length that their shape says")
         gains = np.frombuffer(blob[4:split], dtype="<u4").astype(np.int64)
         codes = np.frombuffer(blob[split:end], dtype="<u4").astype(np.int64)
-        trims, rest = TrimTables.from_bytes(blob[end:])
-        high = HighBandTables.from_bytes(rest)
-        return cls(gains.reshape(GainTable.SHAPE), codes.reshape(stages, size), trims, high)
+        shaped = (gains.reshape(GainTable.SHAPE), codes.reshape(stages, size))
+        return cls(*shaped, *read_side_tables(blob[end:]))

@@ -42,23 +42,29 @@ class TrimTables:
         return shape.tobytes() + b"".join(row.astype("<u4").tobytes() for row in rows)
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> tuple[TrimTables, bytes]:
-        """Read what `to_bytes` wrote; and what follows. `ValueError` when it does not fit."""
-        if len(blob) < 4:
-            raise ValueError("trim tables are cut short")
-        rows, size = (int(n) for n in np.frombuffer(blob[:4], dtype="<u2"))
+    def from_bytes(cls, blob: bytes) -> TrimTables:
+        """Read what `to_bytes` wrote; `ValueError` when it does not fit."""
+        if len(blob) != cls.stored_bytes(blob):
+            raise ValueError("trim tables do not have the length that their shape says")
+        rows, size = _shape(blob)
         if not rows:
-            return cls.none(), blob[4:]
-        most = (math.isqrt(8 * rows + 1) + 1) // 2  # N + 1
+            return cls.none()
+        most = _most(rows)
         split = 4 + 4 * most**3
-        end = split + 4 * rows * size
-        if len(blob) < end:
-            raise ValueError("trim tables are cut short")
         numbers, table = (
             np.frombuffer(part, dtype="<u4").astype(np.int64)
-            for part in (blob[4:split], blob[split:end])
+            for part in (blob[4:split], blob[split:])
         )
-        return cls(numbers.reshape(most**2, most), table.reshape(rows, size)), blob[end:]
+        return cls(numbers.reshape(most**2, most), table.reshape(rows, size))
+
+    @staticmethod
+    def stored_bytes(blob: bytes) -> int:
+        """How many bytes the tables take that `blob` starts with, by their shape; `ValueError`
+        where it has none."""
+        if len(blob) < 4:
+            raise ValueError("trim tables are cut short")
+        rows, size = _shape(blob)
+        return 4 + (4 * _most(rows) ** 3 + 4 * rows * size if rows else 0)
 
     @property
     def size(self) -> int:
@@ -115,6 +121,17 @@ class TrimTables:
         if not self.stages:
             return []
         return [(self._row(before), count) for before, count in contexts(counts)]
+
+
+def _shape(blob: bytes) -> tuple[int, int]:
+    """Rows and codebook size of stored tables."""
+    rows, size = np.frombuffer(blob[:4], dtype="<u2").tolist()
+    return rows, size
+
+
+def _most(rows: int) -> int:
+    """One more than the codes that a span has at most, of which so many rows tell."""
+    return (math.isqrt(8 * rows + 1) + 1) // 2
 
 
 def row_of(count: int, stage: int) -> int:
