@@ -40,8 +40,9 @@ class Vectors:
             raise ValueError("the multipliers of the entropy model are out of range")
 
     def __call__(self, stage: int, codes: Integers) -> Integers:
-        """Vectors [M, D] of codes [M]."""
-        return self.entries[stage, codes] * self.multipliers[stage]
+        """Vectors [M, D] int32 of codes [M]."""
+        # Before NumPy 2 an int8 array times an integer scalar stays int8, and overflows.
+        return self.entries[stage, codes].astype(np.int32) * self.multipliers[stage]
 
 
 @dataclass(frozen=True)
