@@ -13,6 +13,7 @@ import click
 from nacli import __version__
 from nacli.errors import PIPE_CLOSED, NacliError, WriteFailed, exit_code
 from nacli.signals import end_on_signals, exit_on_signals
+from nacli.streams import open_closed_streams
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -20,13 +21,22 @@ INTERRUPTED = 128 + signal.SIGINT
 class Nacli(click.Group):
     """Commands that end with the exit code of their cause; output that is not whole is deleted."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        open_closed_streams()
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # of help texts, which are printed before a command is invoked
+            _leave_stdout(report(WriteFailed(f"standard output: {error.strerror or error}")))
+
     def invoke(self, ctx: click.Context) -> Any:
         exit_on_signals()
         try:
             return super().invoke(ctx)
         except NacliError as error:
             sys.exit(report(error))
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if sys.stderr.isatty():  # after the ^C that the terminal shows
+                complain(f"interrupted{interrupt}")
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
             _leave_stdout(PIPE_CLOSED)
