@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -21,15 +22,34 @@ def open_closed_streams() -> None:
     somebody asks for them; what is written to stderr is lost.
     """
     for number, flags in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
-        with suppress(OSError):
-            os.fstat(number)
-            continue
-        os.open(os.devnull, flags)  # takes the lowest free number, which is this one
-        os.set_inheritable(number, True)  # worker processes have the same three
+        if _is_closed(number):
+            null = os.open(os.devnull, flags)
+            os.dup2(null, number)
+            os.set_inheritable(number, True)  # worker processes have the same three
+            if null > 2:
+                os.close(null)
     if sys.stdout is None:
         sys.stdout = open(1, "w", closefd=False)
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)
+
+
+def _is_closed(number: int) -> bool:
+    """A stderr that cannot be written counts: as which `env` and others open a closed one."""
+    try:
+        flags = fcntl.fcntl(number, fcntl.F_GETFL)
+    except OSError:
+        return True
+    return number == 2 and flags & os.O_ACCMODE == os.O_RDONLY
+
+
+def drop_output(stream: TextIO) -> None:
+    """Throw away what a stream cannot write now, and what is written to it from now on: what stays
+    in its buffer would fail again when Python exits."""
+    with suppress(OSError):  # a stream that is no file, as in tests
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 @contextmanager

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -13,7 +11,7 @@ import click
 from nacli import __version__
 from nacli.errors import PIPE_CLOSED, NacliError, WriteFailed, exit_code
 from nacli.signals import end_on_signals, exit_on_signals
-from nacli.streams import open_closed_streams
+from nacli.streams import drop_output, open_closed_streams
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -67,7 +65,18 @@ def report(error: NacliError) -> int:
 def complain(message: str, code: int = 1) -> None:
     """One line on stderr, unless it is only a reader of our output that has gone away."""
     if code != PIPE_CLOSED:
-        click.echo(f"nacli: {one_line(message)}", err=True)
+        say(f"nacli: {one_line(message)}")
+
+
+def say(line: str) -> None:
+    """A line on stderr. Where it cannot be written, as on a full disk, it is lost and the work goes
+    on; a reader that has gone away ends it."""
+    try:
+        click.echo(line, err=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        drop_output(sys.stderr)
 
 
 def one_line(text: str) -> str:
@@ -77,6 +86,5 @@ def one_line(text: str) -> str:
 
 def _leave_stdout(code: int) -> NoReturn:
     """Exit without Python's own complaint when it flushes stdout once more."""
-    with suppress(OSError):  # a stdout that is no file, as in tests
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    drop_output(sys.stdout)
     sys.exit(code)

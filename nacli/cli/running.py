@@ -12,11 +12,9 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from nacli import __version__
 from nacli.cli.bar import Bar, has_bars
-from nacli.cli.group import complain, one_line, report
+from nacli.cli.group import complain, one_line, report, say
 from nacli.cli.jobs import Job
 from nacli.cli.progress import Course, duration, lengths_of
 from nacli.cli.tags import dropped_line
@@ -85,27 +83,27 @@ def run_jobs(jobs: list[Job], options: Options, manner: Manner) -> None:
 
     bar = Bar(manner.shows_bars)
 
-    def say(number: int, record: Record) -> None:
+    def tell(number: int, record: Record) -> None:
         with bar.above():
             _say(jobs[number], record, manner)
 
-    collect(_records(jobs, options, manner, bar), options, manner, say)
+    collect(_records(jobs, options, manner, bar), options, manner, tell)
 
 
 def collect(
     records: Generator[tuple[int, Record], None, None],
     options: Options,
     manner: Manner,
-    say: Callable[[int, Record], None],
+    tell: Callable[[int, Record], None],
 ) -> None:
-    """Take the record of each job with its number, and `say` it; exit with the code of the first
-    failure. The report is written whatever ends the batch."""
+    """Take the record of each job with its number, and `tell` of it; exit with the code of the
+    first failure. The report is written whatever ends the batch."""
     tally, finished = Tally(), False
     try:
         with closing(records):
             for number, record in records:
                 tally.records[number] = record
-                say(number, record)
+                tell(number, record)
         finished = True
     finally:
         code = tally.exit_code()
@@ -113,7 +111,7 @@ def collect(
             saved = _save_report(manner, options, tally, interrupted=not finished)
             code = code or saved
     if manner.summary and not manner.silent:
-        click.echo(_summary(tally.sums()), err=True)
+        say(_summary(tally.sums()))
     if code:
         sys.exit(code)
 
@@ -134,7 +132,8 @@ def _records(
     with closing(_run(tasks, options, manner, bar, course)) as records, course, bar:
         for index, record in records:
             course.end(index, record["seconds"])
-            bar.show(course.line)
+            if len(tasks) > 1:
+                bar.show(course.line)
             yield numbers[index], record
 
 
@@ -197,11 +196,11 @@ def _say(job: Job, record: Record, manner: Manner) -> None:
     if record["status"] == "failed":
         complain(record["error"] or "", record["exit_code"])
     elif not manner.silent:
-        click.echo(_line(job, record), err=True)
+        say(_line(job, record))
         for note in record["notes"]:
-            click.echo(one_line(f"{job}: {note}"), err=True)
+            say(one_line(f"{job}: {note}"))
         if record["dropped"]:
-            click.echo(dropped_line(str(job), record["dropped"]), err=True)
+            say(dropped_line(str(job), record["dropped"]))
 
 
 def _line(job: Job, record: Record) -> str:
