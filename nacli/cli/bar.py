@@ -14,6 +14,8 @@ ERASE = "\r\x1b[K"
 METER = range(10, 25)
 """Columns that the meter may take; it is left out where fewer are free."""
 MIN_LABEL = 8
+FREE = 3
+"""Columns that stay free: a terminal shows ^C behind the line, which must not wrap."""
 
 
 def has_bars() -> bool:
@@ -53,7 +55,7 @@ class Bar:
         """Draw the line anew, unless that was done a moment ago."""
         if self._shown and (now := time.monotonic()) >= self._due:
             self._due = now + self.INTERVAL
-            self._draw(fit(line(), columns() - 1))
+            self._draw(fit(line(), columns() - FREE))
 
     @contextmanager
     def above(self) -> Iterator[None]:
