@@ -36,7 +36,7 @@ def test_a_length_that_nobody_knows(tmp_path: Path) -> None:
     assert any(re.match(r"standard input  0:\d\d", line) for line in encoded.drawn)
     assert not any(" of " in line for line in encoded.drawn)
     assert len(encoded.screen) == 1
-    assert encoded.screen[0].startswith("standard input -> x.nac  30.0 s, ")
+    assert encoded.screen[0].startswith("standard input -> x.nac  30.00 s, ")
     decoded = run_on_terminal([*FAKE, "decode", "x.nac"], tmp_path)
     assert decoded.code == 0, decoded.screen
     assert any(re.match(r"x\.nac  0:\d\d", line) for line in decoded.drawn)
@@ -82,7 +82,12 @@ def test_an_interrupt_erases_the_bar(tmp_path: Path) -> None:
 def test_a_reader_that_goes_away_leaves_no_bar(tmp_path: Path) -> None:
     write_tone(tmp_path / "x.wav", 100)
     reader, writer = os.pipe()
-    threading.Thread(target=lambda: (os.read(reader, 100), os.close(reader))).start()
+
+    def read_a_little() -> None:
+        os.read(reader, 100)
+        os.close(reader)
+
+    threading.Thread(target=read_a_little).start()
     command = [*FAKE, "encode", "x.wav", "-o", "-"]
     shown = run_on_terminal(command, tmp_path, stdout=writer)
     os.close(writer)

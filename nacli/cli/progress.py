@@ -108,10 +108,10 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, decimals: int = 1) -> str:
     """A length in a sensible unit: `3.2 s`, `12:34` or `3.1 h`."""
-    if round(seconds, 1) < 60:
-        return f"{seconds:.1f} s"
+    if round(seconds, decimals) < 60:
+        return f"{seconds:.{decimals}f} s"
     return clock(seconds) if round(seconds) < 3600 else f"{seconds / 3600:.1f} h"
 
 

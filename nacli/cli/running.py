@@ -207,7 +207,7 @@ def _line(job: Job, record: Record) -> str:
     if record["status"] == "skipped":
         return f"{job}  exists, skipped"
     seconds, speed = record["seconds"], record["seconds"] / max(record["wall_seconds"], 1e-3)
-    line = f"{job}  {duration(seconds)}, {record['kbps']:.2f} kbps, {speed:.1f}x"
+    line = f"{job}  {duration(seconds, 2)}, {record['kbps']:.2f} kbps, {speed:.1f}x"
     if count := record["gap_count"]:
         line += f", damaged in {count} place{'s' if count > 1 else ''}"
     return line
