@@ -12,24 +12,35 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess, parent_process
+from typing import TYPE_CHECKING
 
 from nacli.errors import NacliError
 from nacli.partials import remove_stale
 from nacli.signals import exit_on_signals
+from nacli.streams import captured_libraries, library_notes
 from nacli.task import Options, Record, failed, run_task
+
+if TYPE_CHECKING:
+    from nacli.convert import Progress
 
 GRACE_SECONDS = 10.0
 """What a worker that was told to end has for cleaning up before it is killed."""
 
+REPORT_SECONDS = 0.25
+"""Between two reports of how far a file has come."""
+
 Task = tuple[str, str]
 """Source and target."""
+
+Watch = Callable[[int, float, float | None], None]
+"""Is told the number of a task, the seconds of audio that are done, and those expected."""
 
 
 def cores() -> int:
@@ -51,10 +62,10 @@ class Worker:
 
 class Pool:
     """Worker processes, a context manager: whatever ends its body ends them, and their partial
-    files are gone then."""
+    files are gone then. `watch` hears of files that take longer than a moment."""
 
-    def __init__(self, options: Options, workers: int) -> None:
-        self._options, self._count = options, workers
+    def __init__(self, options: Options, workers: int, watch: Watch | None = None) -> None:
+        self._options, self._count, self._watch = options, workers, watch
         self._threads = max(1, cores() // workers)
         self._workers: list[Worker] = []
 
@@ -67,6 +78,8 @@ class Pool:
             ready = wait([worker.pipe for worker in busy])
             for worker in [worker for worker in busy if worker.pipe in ready]:
                 number, record = worker.number, self._receive(worker)
+                if record is None:
+                    continue
                 if following := next(waiting, None):
                     alive = worker if worker in self._workers else self._start()
                     self._give(alive, *following)
@@ -82,7 +95,9 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=_work, args=(theirs, self._options, self._threads), daemon=True
+            target=_work,
+            args=(theirs, self._options, self._threads, self._watch is not None),
+            daemon=True,
         )
         resource_tracker.ensure_running()  # started below, it would unblock what is blocked here
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -100,12 +115,17 @@ class Pool:
         with suppress(OSError):  # it has died; receiving will tell
             worker.pipe.send(task)
 
-    def _receive(self, worker: Worker) -> Record:
-        """The record that a worker has ready; a failure if it has died instead."""
+    def _receive(self, worker: Worker) -> Record | None:
+        """The record that a worker has ready, a failure if it has died instead, or None if it only
+        reports how far it has come."""
         try:
-            record: Record = worker.pipe.recv()
+            message: Record | tuple[float, float | None] = worker.pipe.recv()
+            if isinstance(message, tuple):
+                if self._watch:
+                    self._watch(worker.number, *message)
+                return None
             worker.task = None
-            return record
+            return message
         except (EOFError, OSError):
             assert worker.task is not None
             source, target = worker.task
@@ -132,19 +152,35 @@ def _fate(process: BaseProcess) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _work(pipe: Connection, options: Options, threads: int) -> None:
+def _work(pipe: Connection, options: Options, threads: int, reports: bool) -> None:
     """A worker: take tasks, give records, until the other end of the pipe is gone."""
     exit_on_signals()
     threading.Thread(target=_follow_parent, daemon=True).start()
     limit = os.environ.get("OMP_NUM_THREADS", "")
     threads = min(threads, int(limit)) if limit.isdecimal() and int(limit) else threads
     os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is imported, with the first task
+    watch = _reporter(pipe) if reports else lambda progress: None
     try:
-        with suppress(EOFError, OSError):
+        with suppress(EOFError, OSError), captured_libraries() as lines:
             while True:
-                pipe.send(run_task(options, *pipe.recv()))
+                source, target = pipe.recv()
+                record = run_task(options, source, target, watch)
+                record["notes"] += library_notes(lines())
+                pipe.send(record)
     except SystemExit as end:  # all is cleaned up; what threads still hold, libraries would deplore
         os._exit(int(end.code or 0))
+
+
+def _reporter(pipe: Connection) -> Callable[[Progress], None]:
+    due = 0.0
+
+    def report(progress: Progress) -> None:
+        nonlocal due
+        if (now := time.monotonic()) >= due:
+            due = now + REPORT_SECONDS
+            pipe.send((progress.seconds, progress.expected_seconds))
+
+    return report
 
 
 def _follow_parent() -> None:

@@ -25,6 +25,7 @@ from nacli.files import (
     input_name,
     naming,
     open_input,
+    private_mode,
     reading,
 )
 from nacli.format import MAX_PICTURE_BYTES, edit_tags, find_packet, fit_tags, unpack_picture
@@ -57,6 +58,11 @@ class Progress:
     def seconds(self) -> float:
         """Audio converted so far."""
         return self.samples / self.sample_rate
+
+    @property
+    def expected_seconds(self) -> float | None:
+        """The length where it is known."""
+        return None if self.expected is None else self.expected / self.sample_rate
 
     @property
     def kbps(self) -> float:
@@ -119,7 +125,8 @@ def encode_file(
         packets = 1 if reader.live else max(1, FILE_FRAMES // packet_frames)
         block = round(packets * packet_frames / model.config.frame_rate * info.sample_rate)
         verifier = Verifier(model, encoder) if verify else None
-        with ending_gently(source), atomic_output(target, force) as output:
+        mode = private_mode(source)
+        with ending_gently(source), atomic_output(target, force, mode) as output:
             for pcm in reader.blocks(block):
                 progress.nac_bytes += _write(output, encoder.encode(pcm), verifier)
                 output.flush()
@@ -183,7 +190,8 @@ def decode_file(
     info = _audio_info(decoder, keep_tags and not raw)
     if sample_format:
         info = replace(info, sample_format=sample_format)
-    with ending_gently(source), AudioWriter(target, info, force, raw) as writer:
+    mode = private_mode(source)
+    with ending_gently(source), AudioWriter(target, info, force, raw, mode) as writer:
         progress.dropped = writer.dropped
         for pcm in chain([first], blocks):
             writer.write(pcm)

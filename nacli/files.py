@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +16,9 @@ from nacli.live import read_live
 from nacli.partials import open_partial
 
 BLOCK_BYTES = 1 << 16
+
+PUBLIC = 0o666
+"""The permissions of a new file, before the umask."""
 
 AUDIO_EXTENSIONS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
 AUDIO_EXTENSIONS |= {".aifc", ".au", ".caf", ".rf64", ".w64"}
@@ -150,9 +153,24 @@ def check_output(path: str, force: bool = False) -> None:
         raise OutputExists(f"{path} exists (-f replaces it)")
 
 
+def private_mode(source: str) -> int:
+    """The permissions that a file made from `source` may have, before the umask: group and others
+    get no more than they have of `source`, where that is a file. Nothing is taken from pipes."""
+    try:
+        status = os.fstat(0) if source == "-" else os.stat(source)
+    except OSError:
+        return PUBLIC
+    if not stat.S_ISREG(status.st_mode):
+        return PUBLIC
+    return PUBLIC & (stat.S_IMODE(status.st_mode) | 0o600)
+
+
 @contextmanager
-def atomic_output(path: str, force: bool = False) -> Iterator[Output]:
+def atomic_output(path: str, force: bool = False, mode: int = PUBLIC) -> Iterator[Output]:
     """A binary output that takes the name `path` only when the body has ended well.
+
+    A new file has the permissions `mode`, less the umask; one that is replaced gives its own to its
+    successor, as far as they are within `mode`.
 
     Until then the bytes are in a hidden file of the same folder (see `partials`), deleted on any
     exception; then file and name are put on the disk. "-" is stdout, written through at once; so
@@ -171,28 +189,28 @@ def atomic_output(path: str, force: bool = False) -> Iterator[Output]:
         with stream:
             yield Output(stream, path)
     else:
-        with _renamed_output(path, force) as output:
+        with _renamed_output(path, force, mode) as output:
             yield output
 
 
 @contextmanager
-def _renamed_output(path: str, force: bool) -> Iterator[Output]:
+def _renamed_output(path: str, force: bool, mode: int) -> Iterator[Output]:
     target = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
     with ExitStack() as stack:
         with _writing(path):
-            stream, temporary = stack.enter_context(open_partial(target.parent))
+            stream, temporary = stack.enter_context(open_partial(target.parent, mode))
         output = Output(stream, path)
         yield output
         output.save()
         with _writing(path):
-            _publish(temporary, target, force)
+            _publish(temporary, target, force, mode)
             sync_folder(target.parent)
 
 
-def _publish(temporary: Path, target: Path, force: bool) -> None:
+def _publish(temporary: Path, target: Path, force: bool, mode: int) -> None:
     if force:
         with suppress(FileNotFoundError):
-            shutil.copymode(target, temporary)
+            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode) & (mode | 0o700))
     else:
         try:
             os.link(temporary, target)  # unlike a rename, this fails if the name is taken

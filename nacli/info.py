@@ -103,6 +103,13 @@ def read_info(path: str) -> FileInfo:
     return info
 
 
+def read_header(path: str) -> Header:
+    """The header of a file, and nothing behind it. Raises what `read_info` does."""
+    header = next(read_events(Parser(), path))
+    assert isinstance(header, Header), "nothing comes before the header"
+    return header
+
+
 def read_events(parser: Parser, path: str) -> Iterator[Event]:
     """Everything that a Parser finds in a file ("-" is stdin)."""
     for block in read_bytes_blocks(path):

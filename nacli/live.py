@@ -112,7 +112,7 @@ def ending_gently(path: str) -> Iterator[None]:
     finally:
         _stop = None
     if asked is not None:
-        leave(asked)
+        leave(asked, ": what had come by then is in the output")
 
 
 def _has_the_signals() -> bool:
@@ -122,8 +122,9 @@ def _has_the_signals() -> bool:
     return threading.current_thread() is threading.main_thread() and parent_process() is None
 
 
-def leave(number: int) -> None:
-    """End as the signal asks for: by the exceptions that the command line knows."""
+def leave(number: int, remark: str = "") -> None:
+    """End as the signal asks for: by the exceptions that the command line knows. `remark` is for
+    who has pressed Ctrl-C."""
     if number == signal.SIGINT:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(remark)
     sys.exit(128 + number)

@@ -32,15 +32,20 @@ def _host() -> str:
 
 
 @contextmanager
-def open_partial(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A new file in `folder` and its name, which is gone at the end, renamed by then or not.
+def open_partial(folder: Path, mode: int = 0o666) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file in `folder` and its name, which is gone at the end, renamed by then or not. Its
+    permissions are `mode`, less the umask, from the start.
 
     Locked while it is open; where the file system has no locks, its age has to do.
     """
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags, mode)
+
     while True:
         path = folder / f".nacli-{_host()}-{secrets.token_hex(8)}.part"
         try:
-            with _closing_quietly(open(path, "x+b")) as stream:
+            with _closing_quietly(open(path, "x+b", opener=opener)) as stream:
                 if _lock(stream.fileno(), otherwise=True) and path.exists():
                     yield stream, path
                     stream.close()  # where this fails, the output has

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict
 from nacli.errors import Concealed, NacliError, exit_code
 from nacli.files import input_name, make_folders
 from nacli.partials import remove_stale
+from nacli.position import parse_position
 
 if TYPE_CHECKING:
+    from nacli.audio import AudioInfo
     from nacli.checkpoint import Model
     from nacli.convert import Progress, Watch
 
@@ -33,7 +35,8 @@ Tell = Callable[[str], None]
 class Record(TypedDict):
     """What became of one file. `seconds` are of audio; sizes in bytes, of pipes 0. `gaps` are the
     first places where damage was concealed, `gap_count` is the number of all; `dropped` names tags
-    and pictures that the output has no place for."""
+    and pictures that the output has no place for; `notes` are sentences on what is not as one would
+    expect."""
 
     source: str
     target: str
@@ -48,6 +51,7 @@ class Record(TypedDict):
     gap_count: int
     gaps: list[str]
     dropped: list[str]
+    notes: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,16 @@ class Options(ABC):
     def convert(self, source: str, target: str, watch: Watch, tell: Tell) -> Progress:
         """Convert one file. Raises `NacliError`."""
 
+    def expected_length(self, source: str, target: str) -> float | None:
+        """As `length`; nothing is converted where the output may stay as it is."""
+        skips = self.skip_existing and target != "-" and os.path.isfile(target)
+        return 0.0 if skips else self.length(source)
+
+    def length(self, source: str) -> float | None:
+        """Seconds of audio that will be converted, by the header of `source` alone; None where it
+        does not say. Raises what reading does."""
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeOptions(Options):
@@ -91,13 +105,8 @@ class EncodeOptions(Options):
     raw_format: str = "s16"
 
     def convert(self, source: str, target: str, watch: Watch, tell: Tell) -> Progress:
-        from nacli.audio import SHORT_NAMES, AudioInfo
         from nacli.convert import encode_file
 
-        raw = None
-        if self.raw_rate is not None:
-            sample_format = SHORT_NAMES[self.raw_format]
-            raw = AudioInfo(self.raw_rate, self.raw_channels, sample_format, None)
         model = load_model(self.model)
         return encode_file(
             source,
@@ -114,8 +123,20 @@ class EncodeOptions(Options):
             force=self.force,
             verify=self.verify,
             delete_input=self.delete_input,
-            raw=raw,
+            raw=self._raw(),
         )
+
+    def length(self, source: str) -> float | None:
+        from nacli.audio import header_seconds
+
+        return header_seconds(source, self._raw())
+
+    def _raw(self) -> AudioInfo | None:
+        from nacli.audio import SHORT_NAMES, AudioInfo
+
+        if self.raw_rate is None:
+            return None
+        return AudioInfo(self.raw_rate, self.raw_channels, SHORT_NAMES[self.raw_format], None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +172,20 @@ class DecodeOptions(Options):
             raw=self.raw,
             sample_format=SHORT_NAMES[self.raw_format] if self.raw_format else None,
         )
+
+    def length(self, source: str) -> float | None:
+        from nacli.info import read_header
+
+        if source == "-" or not os.path.isfile(source):
+            return None
+        stream = read_header(source).stream
+        if stream.samples is None:
+            return None
+        rate, end = stream.sample_rate, stream.samples
+        start = parse_position(self.start).sample(rate)
+        if self.stop is not None:
+            end = min(end, parse_position(self.stop).sample(rate))
+        return max(0, end - start) / stream.sample_rate
 
 
 @cache
@@ -209,6 +244,7 @@ def _record(source: str, target: str) -> Record:
         gap_count=0,
         gaps=[],
         dropped=[],
+        notes=[],
     )
 
 

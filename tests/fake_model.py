@@ -6,6 +6,7 @@ Run as a script it is the command `nacli` with that model.
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -120,12 +121,15 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
 
 
 if __name__ in ("__main__", "__mp_main__"):  # the second in worker processes
-    from nacli import codec
+    from nacli import batch, codec
+    from nacli.cli.bar import Bar
 
     def load_fake(path: str | Path | None = None) -> Any:
         return make_model()
 
     codec.load_model = load_fake
+    if "BARS_AT_ONCE" in os.environ:
+        Bar.DELAY = Bar.INTERVAL = batch.REPORT_SECONDS = 0.0
 
 if __name__ == "__main__":
     from nacli.cli import main

@@ -431,7 +431,7 @@ def test_a_batch_goes_on_after_a_failure(here: Path) -> None:
     assert tree(here / "out") == {"new/a.nac", "new/deep/b.nac", "new/z.nac"}
     *_, last = done.stderr.splitlines()
     size = sum(path.stat().st_size for path in (here / "out").rglob("*.nac"))
-    assert last.startswith("3 done, 0 skipped, 2 failed: 0.000 h of audio, ")
+    assert last.startswith("3 done, 0 skipped, 2 failed: 1.5 s of audio, ")
     assert f" to {size} bytes, " in last
     report = json.loads((here / "r.json").read_text())
     assert (report["command"], report["interrupted"]) == ("encode", False)

@@ -21,6 +21,7 @@ import soundfile
 
 from nacli.checkpoint import default_path
 from nacli.errors import BadCheckpoint
+from terminal import run_on_terminal
 
 FAKE = [sys.executable, str(Path(__file__).parent / "fake_model.py")]
 REAL = [sys.executable, "-m", "nacli"]
@@ -45,10 +46,13 @@ def run(
 
 @pytest.fixture
 def nacli(tmp_path: Path) -> Run:
-    """The command in `tmp_path`, with the fake model."""
+    """The command in `tmp_path`, with the fake model; its stderr is a wide terminal with bars, of
+    which the lines are left that stay on the screen. (Batches are tested on pipes.)"""
 
     def run_here(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        return run(FAKE, *arguments, cwd=tmp_path, stdin=stdin)
+        shown = run_on_terminal([*FAKE, *arguments], cwd=tmp_path, stdin=stdin, columns=1000)
+        text = "".join(f"{line}\n" for line in shown.screen).encode()
+        return subprocess.CompletedProcess(arguments, shown.code, shown.stdout, text)
 
     return run_here
 

@@ -21,7 +21,7 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"ahead", "errors", "config", "levels", "live", "offset"},
+    {"ahead", "errors", "config", "levels", "live", "offset", "streams"},
     {"partials", "position", "postfilter", "prediction", "signals"},
     {"files", "format", "originals", "quantize", "model"},
     {"info", "audio", "channels", "harmonics", "highband", "preprocess"},
@@ -62,6 +62,7 @@ LIGHT = (
         "errors",
         "config",
         "signals",
+        "streams",
         "partials",
         "live",
         "position",

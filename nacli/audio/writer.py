@@ -33,7 +33,7 @@ from nacli.audio.pcm import (
 )
 from nacli.audio.tags import fit_tags_of, tag_bytes, write_tags
 from nacli.errors import UnsupportedAudio, WriteFailed
-from nacli.files import Output, atomic_output
+from nacli.files import PUBLIC, Output, atomic_output
 
 _WRITE_SAMPLES = 4096
 """Written at once; libvorbis keeps what it is given on its stack."""
@@ -47,7 +47,7 @@ class AudioWriter:
     it has no place for. The file appears under its name when all is well, and not at all otherwise
     (see `atomic_output`). Stdout gets WAV as a stream, each block at once; with `info.samples`
     known the header is exact. With `raw`, whatever the extension, there are samples and nothing
-    else.
+    else. `mode` is that of `atomic_output`.
 
     Raises:
         UnsupportedAudio: an extension that is none of `containers.CONTAINERS`, or audio that the
@@ -55,8 +55,15 @@ class AudioWriter:
         OutputExists, WriteFailed: as `atomic_output`; also a WAV or AIFF file over 4 GiB.
     """
 
-    def __init__(self, path: str, info: AudioInfo, force: bool = False, raw: bool = False) -> None:
-        self._path, self._force, self._raw = path, force, raw
+    def __init__(
+        self,
+        path: str,
+        info: AudioInfo,
+        force: bool = False,
+        raw: bool = False,
+        mode: int = PUBLIC,
+    ) -> None:
+        self._path, self._force, self._raw, self._mode = path, force, raw, mode
         self._container: str | None
         if raw:
             self._container = None
@@ -71,7 +78,7 @@ class AudioWriter:
 
     def __enter__(self) -> AudioWriter:
         with ExitStack() as stack:
-            output = stack.enter_context(atomic_output(self._path, self._force))
+            output = stack.enter_context(atomic_output(self._path, self._force, self._mode))
             if self._raw:
                 sink = _raw_sink(output, self.info)
             elif self._container is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nacli.cli.bar import has_bars
 from nacli.errors import GateFailed, NacliError
 from nacli.files import check_output
 
@@ -97,7 +98,7 @@ def bench(
     if report:
         _check_matplotlib()
     output = Output(as_json, as_csv, save, report, force)
-    shown_bar = not silent and sys.stderr.isatty()
+    shown_bar = not silent and has_bars()
     rows, shown = _measure(find_clips(clips), seconds, mono, model, plan, output, shown_bar)
     now = _publish(rows, shown, model, plan, output)
     if before is not None:

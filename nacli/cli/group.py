@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -13,6 +11,7 @@ import click
 from nacli import __version__
 from nacli.errors import PIPE_CLOSED, NacliError, WriteFailed, exit_code
 from nacli.signals import end_on_signals, exit_on_signals
+from nacli.streams import drop_output, open_closed_streams
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -20,13 +19,22 @@ INTERRUPTED = 128 + signal.SIGINT
 class Nacli(click.Group):
     """Commands that end with the exit code of their cause; output that is not whole is deleted."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        open_closed_streams()
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # of help texts, which are printed before a command is invoked
+            _leave_stdout(report(WriteFailed(f"standard output: {error.strerror or error}")))
+
     def invoke(self, ctx: click.Context) -> Any:
         exit_on_signals()
         try:
             return super().invoke(ctx)
         except NacliError as error:
             sys.exit(report(error))
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if sys.stderr.isatty():  # after the ^C that the terminal shows
+                complain(f"interrupted{interrupt}")
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
             _leave_stdout(PIPE_CLOSED)
@@ -57,7 +65,18 @@ def report(error: NacliError) -> int:
 def complain(message: str, code: int = 1) -> None:
     """One line on stderr, unless it is only a reader of our output that has gone away."""
     if code != PIPE_CLOSED:
-        click.echo(f"nacli: {one_line(message)}", err=True)
+        say(f"nacli: {one_line(message)}")
+
+
+def say(line: str) -> None:
+    """A line on stderr. Where it cannot be written, as on a full disk, it is lost and the work goes
+    on; a reader that has gone away ends it."""
+    try:
+        click.echo(line, err=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        drop_output(sys.stderr)
 
 
 def one_line(text: str) -> str:
@@ -67,6 +86,5 @@ def one_line(text: str) -> str:
 
 def _leave_stdout(code: int) -> NoReturn:
     """Exit without Python's own complaint when it flushes stdout once more."""
-    with suppress(OSError):  # a stdout that is no file, as in tests
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    drop_output(sys.stdout)
     sys.exit(code)

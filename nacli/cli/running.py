@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -11,17 +12,18 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from nacli import __version__
-from nacli.cli.bar import Bar, above_bars
-from nacli.cli.group import complain, report
+from nacli.cli.bar import Bar, has_bars
+from nacli.cli.group import complain, one_line, report, say
 from nacli.cli.jobs import Job
+from nacli.cli.progress import Course, duration, lengths_of
 from nacli.cli.tags import dropped_line
 from nacli.errors import NacliError
-from nacli.files import atomic_output, check_output
+from nacli.files import atomic_output, check_output, input_name
+from nacli.streams import captured_libraries, library_notes
 
 if TYPE_CHECKING:
+    from nacli.convert import Progress
     from nacli.task import Options, Record
 
 
@@ -37,7 +39,7 @@ class Manner:
 
     @property
     def shows_bars(self) -> bool:
-        return not self.silent and sys.stderr.isatty()
+        return not self.silent and has_bars()
 
 
 @dataclass
@@ -79,27 +81,29 @@ def run_jobs(jobs: list[Job], options: Options, manner: Manner) -> None:
         check_output(manner.report, manner.force)
     load_model(options.model)  # without one, nothing can be done: one line, not one for each file
 
-    def say(number: int, record: Record) -> None:
-        with above_bars(manner.shows_bars):
+    bar = Bar(manner.shows_bars)
+
+    def tell(number: int, record: Record) -> None:
+        with bar.above():
             _say(jobs[number], record, manner)
 
-    collect(_records(jobs, options, manner), options, manner, say)
+    collect(_records(jobs, options, manner, bar), options, manner, tell)
 
 
 def collect(
     records: Generator[tuple[int, Record], None, None],
     options: Options,
     manner: Manner,
-    say: Callable[[int, Record], None],
+    tell: Callable[[int, Record], None],
 ) -> None:
-    """Take the record of each job with its number, and `say` it; exit with the code of the first
-    failure. The report is written whatever ends the batch."""
+    """Take the record of each job with its number, and `tell` of it; exit with the code of the
+    first failure. The report is written whatever ends the batch."""
     tally, finished = Tally(), False
     try:
         with closing(records):
             for number, record in records:
                 tally.records[number] = record
-                say(number, record)
+                tell(number, record)
         finished = True
     finally:
         code = tally.exit_code()
@@ -107,43 +111,66 @@ def collect(
             saved = _save_report(manner, options, tally, interrupted=not finished)
             code = code or saved
     if manner.summary and not manner.silent:
-        click.echo(_summary(tally.sums()), err=True)
+        say(_summary(tally.sums()))
     if code:
         sys.exit(code)
 
 
 def _records(
-    jobs: list[Job], options: Options, manner: Manner
+    jobs: list[Job], options: Options, manner: Manner, bar: Bar
 ) -> Generator[tuple[int, Record], None, None]:
     """What becomes of each job, with its number, as it becomes known."""
-    from nacli.batch import Pool, cores
-    from nacli.task import failed, run_task
-
-    def tell(line: str) -> None:
-        with above_bars(manner.shows_bars):
-            complain(line)
+    from nacli.task import failed
 
     for number, job in enumerate(jobs):
         if job.fault:
             yield number, failed(job.source, job.target, job.fault)
     able = {number: job for number, job in enumerate(jobs) if not job.fault}
-    workers = min(manner.workers or cores(), len(able))
-    if any("-" in (job.source, job.target) for job in able.values()):
+    numbers, tasks = list(able), [(job.source, job.target) for job in able.values()]
+    label = one_line(os.path.basename(input_name(tasks[0][0]))) if len(tasks) == 1 else ""
+    course = Course(len(tasks), lengths_of(tasks, options.expected_length), label)
+    with closing(_run(tasks, options, manner, bar, course)) as records, course, bar:
+        for index, record in records:
+            course.end(index, record["seconds"])
+            if len(tasks) > 1:
+                bar.show(course.line)
+            yield numbers[index], record
+
+
+def _run(
+    tasks: list[tuple[str, str]], options: Options, manner: Manner, bar: Bar, course: Course
+) -> Generator[tuple[int, Record], None, None]:
+    """The index of each task and its record."""
+    from nacli.batch import Pool, cores
+    from nacli.task import run_task
+
+    def watch(index: int, seconds: float, expected: float | None) -> None:
+        course.move(index, seconds, expected)
+        bar.show(course.line)
+
+    def tell(line: str) -> None:
+        with bar.above():
+            complain(line)
+
+    workers = min(manner.workers or cores(), len(tasks))
+    if any("-" in task for task in tasks):
         workers = 1  # stdin and stdout are this process's
-    if workers > 1:
-        numbers = list(able)
-        tasks = ((job.source, job.target) for job in able.values())
-        with Pool(options, workers) as pool, Bar("files", manner.shows_bars, "file") as bar:
-            for count, (index, record) in enumerate(pool.run(tasks), 1):
-                bar.move(count, len(able))
-                for gap in record["gaps"]:
-                    tell(gap)
-                yield numbers[index], record
-        return
-    for number, job in able.items():
-        with Bar(str(job), manner.shows_bars) as bar:
-            record = run_task(options, job.source, job.target, bar.show, tell)
-        yield number, record
+    with captured_libraries() as lines:
+        if workers > 1:
+            with Pool(options, workers, watch if manner.shows_bars else None) as pool, bar:
+                for index, record in pool.run(tasks):
+                    for gap in record["gaps"]:
+                        tell(gap)
+                    yield index, record
+            return
+        for index, (source, target) in enumerate(tasks):
+
+            def show(progress: Progress, index: int = index) -> None:
+                watch(index, progress.seconds, progress.expected_seconds)
+
+            record = run_task(options, source, target, show, tell)
+            record["notes"] += library_notes(lines())
+            yield index, record
 
 
 def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bool) -> int:
@@ -169,16 +196,18 @@ def _say(job: Job, record: Record, manner: Manner) -> None:
     if record["status"] == "failed":
         complain(record["error"] or "", record["exit_code"])
     elif not manner.silent:
-        click.echo(_line(job, record), err=True)
+        say(_line(job, record))
+        for note in record["notes"]:
+            say(one_line(f"{job}: {note}"))
         if record["dropped"]:
-            click.echo(dropped_line(str(job), record["dropped"]), err=True)
+            say(dropped_line(str(job), record["dropped"]))
 
 
 def _line(job: Job, record: Record) -> str:
     if record["status"] == "skipped":
         return f"{job}  exists, skipped"
     seconds, speed = record["seconds"], record["seconds"] / max(record["wall_seconds"], 1e-3)
-    line = f"{job}  {seconds:.2f} s, {record['kbps']:.2f} kbps, {speed:.1f}x"
+    line = f"{job}  {duration(seconds, 2)}, {record['kbps']:.2f} kbps, {speed:.1f}x"
     if count := record["gap_count"]:
         line += f", damaged in {count} place{'s' if count > 1 else ''}"
     return line
@@ -186,6 +215,6 @@ def _line(job: Job, record: Record) -> str:
 
 def _summary(sums: dict[str, Any]) -> str:
     counts = f"{sums['done']} done, {sums['skipped']} skipped, {sums['failed']} failed"
-    hours = f"{sums['seconds'] / 3600:.3f} h of audio"
+    audio = f"{duration(sums['seconds'])} of audio"
     sizes = f"{sums['bytes_in']} to {sums['bytes_out']} bytes"
-    return f"{counts}: {hours}, {sizes}, {sums['speed']:.1f}x real time"
+    return f"{counts}: {audio}, {sizes}, {sums['speed']:.1f}x real time"
