@@ -24,7 +24,7 @@ from click.testing import CliRunner, Result
 from nacli import codec, encoder, partials, task, verify
 from nacli.audio import AudioWriter
 from nacli.cli import main
-from nacli.cli.jobs import Job, plan
+from nacli.cli.jobs import Job, Naming, plan
 from nacli.entropy import ChannelCodes
 from nacli.files import AUDIO_EXTENSIONS, atomic_output, read_bytes_blocks
 from nacli.format import Header, Packet, pack_header, pack_packet
@@ -73,7 +73,7 @@ def nacli(*arguments: str) -> Result:
 
 def planned(*sources: str, **options: Any) -> list[Job]:
     given: dict[str, Any] = {"output": None, "output_dir": None, "recursive": True, **options}
-    return plan(sources, wanted=AUDIO_EXTENSIONS, extension=".nac", **given)
+    return plan(sources, wanted=AUDIO_EXTENSIONS, naming=Naming(".nac"), **given).jobs
 
 
 def test_a_tree_is_mirrored(here: Path) -> None:
