@@ -15,13 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from nacli import codec, encoder, partials, task, verify
+from nacli import encoder, partials, verify
 from nacli.audio import AudioWriter
 from nacli.cli import main
 from nacli.cli.jobs import Job, Naming, plan
@@ -49,19 +48,6 @@ def write_tone(path: Path, seconds: float = 0.5) -> Path:
 
 def tree(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> Iterator[Path]:
-    """An empty working folder, and the fake model."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(codec, "load_model", lambda path=None: model)
-    task.load_model.cache_clear()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield tmp_path
-    task.load_model.cache_clear()
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 def nacli(*arguments: str) -> Result:
@@ -134,12 +120,8 @@ def test_a_folder_that_cannot_be_read_is_a_failure(
         ["-r", "in", "-o", "out"],
         ["-r", "in", "-o", ".", "--output-dir", "out"],
         ["-r", "in", "--output-dir", "in/x.wav"],
-        ["-r", "in", "in/x.wav"],
-        ["-r", "in", "in/x.flac"],
-        ["in/x.wav", "in/../in/x.wav"],
-        ["-r", "in", "other", "--output-dir", "out"],
+        ["in/x.wav", "-o", "x.wav/"],
         ["-f", "in/x.wav", "in/x.nac"],
-        ["-f", "in/x.wav", "out.nac/x.nac", "-o", "out.nac"],
         ["-f", "in/x.wav", "--report", "in/x.wav"],
         ["-f", "in/x.wav", "--report", "in/x.nac"],
         ["-", "-r", "in", "--output-dir", "out"],
@@ -155,14 +137,6 @@ def test_usage_errors_before_anything_runs(here: Path, arguments: list[str]) -> 
     assert done.exit_code == 2, done.stderr
     assert "Error: " in done.stderr
     assert tree(here) == before
-
-
-def test_an_output_is_not_the_input_of_another_job(here: Path) -> None:
-    write_tone(here / "a.wav")
-    write_tone(here / "out" / "a.wav").rename(here / "out" / "a.nac")  # audio, whatever its name
-    (here / "link.nac").symlink_to("out/a.nac")
-    with pytest.raises(click.UsageError, match=r"a\.wav would become out/a\.nac, an input itself"):
-        planned("a.wav", "link.nac", output_dir="out")
 
 
 # One file.

@@ -47,10 +47,11 @@ def choose_container(path: str, info: AudioInfo) -> tuple[str, str]:
     """
     extension = Path(path).suffix.lower()
     if extension not in CONTAINERS:
-        known, given = " ".join(CONTAINERS), extension or "names without an extension"
-        pipe = f"nacli decode FILE -o - | ffmpeg -i - {shlex.quote(path)}" if extension else ""
-        remedy = f"; for other formats: {pipe}" if pipe else ""
-        raise UnsupportedAudio(f"{path}: nacli writes {known}, not {given}{remedy}")
+        known = " ".join(CONTAINERS)
+        if not extension:
+            raise UnsupportedAudio(f"{path}: the name has no extension; nacli writes {known}")
+        pipe = f"nacli decode FILE -o - | ffmpeg -i - {shlex.quote(path)}"
+        raise UnsupportedAudio(f"{path}: nacli writes {known}, not {extension}; ffmpeg may: {pipe}")
     container, formats = CONTAINERS[extension]
     if info.sample_rate not in _OPUS_RATES or info.samples == 0:  # empty Opus comes out broken
         formats = tuple(name for name in formats if name != "OPUS")

@@ -1,5 +1,6 @@
-"""Inputs to jobs: which file becomes which. A mistake on the command line is a usage error before any
-work; an input that cannot be converted becomes a job with a fault, and the others are converted."""
+"""Inputs to jobs: which file becomes which. A mistake on the command line is a usage error before
+any work; an input that cannot be converted becomes a job with a fault, and the rest is converted.
+"""
 
 from __future__ import annotations
 
@@ -156,7 +157,7 @@ def _output_folder(
 
 def _refuse_forgotten_o(sources: Sequence[str], output: str | None, naming: Naming) -> None:
     """A usage error for `encode in.wav out.nac`, as other programs would have it."""
-    if output is not None or len(sources) != 2 or "-" in sources:
+    if output is not None or len(sources) != 2 or os.path.isdir(sources[0]):
         return
     source, last = sources
     made = {*AUDIO_EXTENSIONS, naming.extension} if naming.decodes else {naming.extension}
@@ -228,25 +229,22 @@ def _extension(path: str) -> str:
 def _without_clashes(jobs: Sequence[Job], skip_existing: bool) -> list[Job]:
     """The jobs, each file once, with a fault for each whose output is already that of another job,
     or an input of another."""
-    sources = {_identity(job.source): job for job in jobs if not job.fault and job.source != "-"}
+    sources = {_identity(job.source) for job in jobs if not job.fault and job.source != "-"}
     made: dict[str, Job] = {}
     checked = []
     for job in jobs:
-        if job.fault:
-            checked.append(job)
-            continue
         source, target = _identity(job.source), _identity(job.target)
-        over = sources.get(target)
-        if other := made.get(target):
-            if _identity(other.source) != source:
-                checked.append(replace(job, fault=_same_output(job, other)))
-        elif over and source != target and not skip_existing:
+        other = made.get(target)
+        if job.fault or source == target:  # the latter fails, and takes the name from nobody
+            checked.append(job)
+        elif other is None and (skip_existing or target not in sources):
+            made[target] = job
+            checked.append(job)
+        elif other is None:
             cause = f"{job.source} would become {job.target}, an input itself"
             checked.append(replace(job, fault=OutputExists(cause)))
-        else:
-            if source != target:  # which fails, and takes the name from nobody
-                made[target] = job
-            checked.append(job)
+        elif _identity(other.source) != source:
+            checked.append(replace(job, fault=_same_output(job, other)))
     return checked
 
 
