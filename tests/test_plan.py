@@ -119,6 +119,8 @@ def test_a_slash_after_a_file_is_refused(here: Path) -> None:
     assert (done.exit_code, "b.wav/ is no folder" in done.stderr) == (2, True)
     assert nacli("encode", "-", "-o", "new/", stdin=b"x").exit_code == 2
     assert not (here / "new").exists()
+    for option in ("-o", "--output-dir"):
+        assert nacli("encode", "a.wav", option, "").exit_code == 2
 
 
 # Inputs that cannot be converted do not stop the others.
@@ -246,6 +248,7 @@ def test_kept_extensions_there_and_back(here: Path) -> None:
         ("decode", "a.nac", "out.wav"),
         ("decode", "a.nac", "out.mp3"),
         ("decode", "a.nac", "new/out.flac"),
+        ("encode", "a.wav", "new/"),
     ],
 )
 def test_an_output_without_o_is_recognised(

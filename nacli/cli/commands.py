@@ -8,6 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from nacli.cli.jobs import Naming, is_folder, names_folder, plan, refuse_report
 from nacli.cli.kinds import FiniteRange, PacketLength, take_bitrate
@@ -22,7 +23,7 @@ INPUTS = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 CONVERSION = (
     click.option("-o", "--output", metavar="OUT", help="Output file, folder, or - for stdout."),
     click.option(
-        "-c", "--stdout", "output", flag_value="-", help="The output goes to stdout, as with -o -."
+        "-c", "--stdout", "to_stdout", is_flag=True, help="The output goes to stdout, as with -o -."
     ),
     click.option("--output-dir", metavar="DIR", help="Folder for outputs, made if need be."),
     click.option(
@@ -110,6 +111,10 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def command(**values: Any) -> None:
+        if values.pop("to_stdout"):
+            if values["output"] not in (None, "-"):
+                raise click.UsageError("-o or -c, not both")
+            values["output"] = "-"
         shared = {field.name: values.pop(field.name) for field in fields(Conversion)}
         function(Conversion(**shared), **values)
 
@@ -145,8 +150,8 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     metavar="N",
     help="0 (fast) to 3 (slow, better at the same size).",
 )
-@click.option("--fast", "effort", flag_value=0, help="This is the same as --effort 0.")
-@click.option("--best", "effort", flag_value=3, help="This is the same as --effort 3.")
+@click.option("--fast", is_flag=True, help="This is the same as --effort 0.")
+@click.option("--best", is_flag=True, help="This is the same as --effort 3.")
 @click.option(
     "--packet-ms",
     type=PacketLength(20, 10_000),
@@ -178,6 +183,8 @@ def encode(
     bitrate: float | None,
     quality: float | None,
     effort: int,
+    fast: bool,
+    best: bool,
     packet_ms: int,
     embed: bool,
     verify: bool,
@@ -198,7 +205,7 @@ def encode(
     options = EncodeOptions(
         bitrate=bitrate,
         quality=quality,
-        effort=effort,
+        effort=chosen_effort(effort, fast, best),
         packet_ms=packet_ms,
         embed=embed,
         tags=tags,
@@ -210,6 +217,14 @@ def encode(
         **shared.options(),
     )
     shared.run(options, AUDIO_EXTENSIONS, Naming(".nac", keep=keep_extension))
+
+
+def chosen_effort(effort: int, fast: bool, best: bool) -> int:
+    """The effort that one of three options names; a usage error for several of them."""
+    source = click.get_current_context().get_parameter_source("effort")
+    if [source is not ParameterSource.DEFAULT, fast, best].count(True) > 1:
+        raise click.UsageError("only one of --effort, --fast and --best")
+    return 0 if fast else 3 if best else effort
 
 
 @click.command()

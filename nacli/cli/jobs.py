@@ -143,6 +143,8 @@ def _output_folder(
     """The folder that all outputs go to, if one was named."""
     if output is not None and output_dir is not None:
         raise click.UsageError("-o or --output-dir, not both")
+    if "" in (output, output_dir):
+        raise click.UsageError("the name of the output is empty")
     if output_dir is not None and os.path.exists(output_dir) and not os.path.isdir(output_dir):
         raise click.UsageError(f"--output-dir: {output_dir} is no folder")
     if output is not None and is_folder(output):
@@ -161,7 +163,7 @@ def _refuse_forgotten_o(sources: Sequence[str], output: str | None, naming: Nami
         return
     source, last = sources
     made = {*AUDIO_EXTENSIONS, naming.extension} if naming.decodes else {naming.extension}
-    if _extension(last) in made and not os.path.lexists(last):
+    if (_extension(last) in made or names_folder(last)) and not os.path.lexists(last):
         verb = "decode" if naming.decodes else "encode"
         command = shlex.join(["nacli", verb, source, "-o", last])
         raise click.UsageError(one_line(f"{last} does not exist; -o names the output: {command}"))
