@@ -51,7 +51,8 @@ def choose_container(path: str, info: AudioInfo) -> tuple[str, str]:
         if not extension:
             raise UnsupportedAudio(f"{path}: the name has no extension; nacli writes {known}")
         pipe = f"nacli decode FILE -o - | ffmpeg -i - {shlex.quote(path)}"
-        raise UnsupportedAudio(f"{path}: nacli writes {known}, not {extension}; ffmpeg may: {pipe}")
+        cause = f"the extension {extension} is none that nacli writes ({known})"
+        raise UnsupportedAudio(f"{path}: {cause}; ffmpeg may: {pipe}")
     container, formats = CONTAINERS[extension]
     if info.sample_rate not in _OPUS_RATES or info.samples == 0:  # empty Opus comes out broken
         formats = tuple(name for name in formats if name != "OPUS")
