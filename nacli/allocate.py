@@ -6,6 +6,9 @@ no further bits say how they vary. All arithmetic is on integers, so every machi
 
 from __future__ import annotations
 
+from itertools import count
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,12 +46,24 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
     most = MAX_BITRATE * max(1, channels / 2)
     if not MIN_BITRATE <= bitrate <= most:
         raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to {most:g} kbps")
-    seconds = packet_frames / frame_rate
-    framing = packet_cost(channels, CODER_BYTES, packet_frames, packet_frames)
-    least = framing * 8 / 1000 / seconds + GAIN_KBPS * channels
+    least = _least_bitrate(channels, packet_frames, frame_rate)
     if bitrate < least:
-        packets = f"{channels} channels in packets of {1000 * seconds:.0f} ms"
-        raise UnsupportedAudio(f"{bitrate:g} kbps cannot hold {packets} (at least {least:.1f})")
+        frame = 1000 / frame_rate
+        layout = f"{channels} channel{'s' if channels > 1 else ''}"
+        longer = (
+            n for n in count(packet_frames) if _least_bitrate(channels, n, frame_rate) <= bitrate
+        )
+        raise UnsupportedAudio(
+            f"{layout} in packets of {frame * packet_frames:.1f} ms take at least "
+            f"{ceil(10 * least) / 10:.1f} kbps; at {bitrate:g} kbps, packets are of "
+            f"{ceil(frame * next(longer))} ms or more (in steps of {frame:.1f} ms)"
+        )
+
+
+def _least_bitrate(channels: int, packet_frames: int, frame_rate: float) -> float:
+    """kbps of framing and gains."""
+    framing = packet_cost(channels, CODER_BYTES, packet_frames, packet_frames)
+    return framing * 8 / 1000 * frame_rate / packet_frames + GAIN_KBPS * channels
 
 
 def stage_counts(gains: Integers, level: int, stages: int, peak: int) -> Integers:

@@ -156,10 +156,20 @@ def load_checkpoint(path: Path | None = None) -> Model:
     Raises `BadCheckpoint` when a file is missing, damaged, or does not fit its configuration.
     """
     path = path or default_path()
+    settings = path.with_suffix(".json")
+    if path == settings:
+        raise BadCheckpoint(f"{path}: a checkpoint is named by its .safetensors file")
     try:
-        config = ModelConfig.from_json(json.loads(path.with_suffix(".json").read_text())["model"])
-        return Model(config, load(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        weights, text = path.read_bytes(), settings.read_text()
+    except OSError as error:
+        place = "" if error.filename == str(path) else f"{settings.name} beside it: "
+        raise BadCheckpoint(f"{path}: {place}{error.strerror}") from error
+    except ValueError as error:
+        raise BadCheckpoint(f"{path}: {settings.name} beside it is no text: {error}") from error
+    try:
+        config = ModelConfig.from_json(json.loads(text)["model"])
+        return Model(config, load(weights))
+    except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.audio import AudioInfo, AudioReader, AudioWriter
+from nacli.audio import AudioInfo, AudioReader, AudioWriter, check_depth
 from nacli.checkpoint import Model
 from nacli.choice import DEFAULT_EFFORT
 from nacli.decoder import Decoder
@@ -168,9 +168,10 @@ def decode_file(
     the input when all of it was decoded, and the output is on the disk and has been read back from
     there.
 
-    `start`, `stop` and `on_gap` are those of `Decoder`. With `raw` the output is samples without a
-    header, in `sample_format` or in that of the original. Raises the errors of `Decoder`, naming
-    the file, and those of `AudioWriter`.
+    `start`, `stop` and `on_gap` are those of `Decoder`. Samples are written in `sample_format` or
+    in that of the original, and without a header where `raw` is true. Raises the errors of
+    `Decoder`, naming the file, and those of `AudioWriter`; `UnsupportedAudio` where the container
+    cannot hold `sample_format`.
     """
     _check_target(source, target, force)
     original = Original(source, target, delete_input)
@@ -190,6 +191,8 @@ def decode_file(
     info = _audio_info(decoder, keep_tags and not raw)
     if sample_format:
         info = replace(info, sample_format=sample_format)
+        if not raw:
+            check_depth(target, info)
     mode = private_mode(source)
     with ending_gently(source), AudioWriter(target, info, force, raw, mode) as writer:
         progress.dropped = writer.dropped
@@ -260,8 +263,7 @@ def _with_tags(info: AudioInfo, edits: Iterable[str]) -> AudioInfo:
 
 def _check_target(source: str, target: str, force: bool) -> None:
     """Refuse what can be refused before the work; never replace the input by its own output."""
-    check_output(target, force)
-    if "-" in (source, target):
-        return
-    if os.path.isfile(source) and os.path.exists(target) and os.path.samefile(source, target):
+    files = "-" not in (source, target) and os.path.isfile(source) and os.path.exists(target)
+    if files and os.path.samefile(source, target):
         raise OutputExists(f"{target}: input and output are the same file")
+    check_output(target, force)

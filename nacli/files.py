@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 import sys
 from collections.abc import Iterator
@@ -21,8 +22,19 @@ PUBLIC = 0o666
 """The permissions of a new file, before the umask."""
 
 AUDIO_EXTENSIONS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
-AUDIO_EXTENSIONS |= {".aifc", ".au", ".caf", ".rf64", ".w64"}
+AUDIO_EXTENSIONS |= {".aifc", ".au", ".bwf", ".caf", ".mp2", ".rf64", ".snd", ".w64", ".wave"}
 """What counts as audio in a folder; a file that is named itself may have any extension."""
+
+FFMPEG_EXTENSIONS = {".3gp", ".aac", ".ac3", ".amr", ".ape", ".avi", ".dff", ".dsf", ".dts"}
+FFMPEG_EXTENSIONS |= {".eac3", ".flv", ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp4"}
+FFMPEG_EXTENSIONS |= {".mpc", ".mpg", ".spx", ".tta", ".webm", ".wma", ".wmv", ".wv"}
+"""Audio and video that libsndfile does not read, and ffmpeg does."""
+
+
+def ffmpeg_command(path: str) -> str:
+    """What encodes a file that only ffmpeg can decode."""
+    source, target = (shlex.quote(name) for name in (path, os.path.splitext(path)[0] + ".nac"))
+    return f"ffmpeg -i {source} -f wav - | nacli encode - -o {target}"
 
 
 def input_name(path: str) -> str:
@@ -143,14 +155,21 @@ class Output:
 
 
 def check_output(path: str, force: bool = False) -> None:
-    """Raise `OutputExists` if `path` is a file that may not be replaced. Cheap: call it before the
-    work. Devices, named pipes and stdout are written to, not replaced, so they never count."""
+    """Raise `OutputExists` if `path` is a file that may not be replaced, `WriteFailed` if it cannot
+    be made. Cheap: call it before the work. Devices, named pipes and stdout are written to, not
+    replaced, so they never count."""
     if path == "-":
         return
     if os.path.isdir(path):
         raise WriteFailed(f"{path}: {os.strerror(errno.EISDIR)}")
     if not force and os.path.lexists(path) and not _is_special(path):
         raise OutputExists(f"{path} exists (-f replaces it)")
+    if not _is_special(path):
+        folder = os.path.dirname(os.path.realpath(path))
+        with _writing(path):
+            os.stat(folder)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def private_mode(source: str) -> int:

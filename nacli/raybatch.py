@@ -17,7 +17,8 @@ from typing import Any
 import click
 
 from nacli.cli.group import Nacli, complain
-from nacli.cli.jobs import Job, plan, refuse_report
+from nacli.cli.jobs import Job, Naming, plan, refuse_report
+from nacli.cli.kinds import take_bitrate
 from nacli.cli.running import Manner, collect
 from nacli.errors import NacliError
 from nacli.files import AUDIO_EXTENSIONS, check_output
@@ -67,7 +68,7 @@ def run_on_ray(
 @click.option("--report", metavar="FILE", help="Write what became of every file, as JSON.")
 @click.option("--cpus", type=click.IntRange(1), default=1, help="For each file.  [default: 1]")
 @click.option("--model", metavar="PATH", help="Another checkpoint (.safetensors).")
-@click.option("--bitrate", type=float, metavar="KBPS", help="To encode with.")
+@click.option("--bitrate", callback=take_bitrate, metavar="KBPS", help="To encode with.")
 @click.option("-V", "--verify", is_flag=True, help="Read packets back as they are encoded.")
 def batch(
     inputs: tuple[str, ...],
@@ -82,10 +83,11 @@ def batch(
     encodes = click.get_current_context().info_name == "encode"
     if not encodes and any(encoding.values()):
         raise click.UsageError("--bitrate and --verify are for encode")
-    wanted, extension = (AUDIO_EXTENSIONS, ".nac") if encodes else ({".nac"}, ".wav")
+    wanted = AUDIO_EXTENSIONS if encodes else {".nac"}
+    naming = Naming(".nac" if encodes else ".wav", decodes=not encodes)
+    planned = plan(inputs, None, output_dir, True, wanted, naming, skip_existing=not force)
     jobs = [
-        job if job.fault else Job(abspath(job.source), abspath(job.target))
-        for job in plan(inputs, None, output_dir, True, wanted, extension)
+        job if job.fault else Job(abspath(job.source), abspath(job.target)) for job in planned.jobs
     ]
     refuse_report(report, jobs)
     if report is not None:
@@ -94,7 +96,8 @@ def batch(
     model = model and abspath(model)
     options = replace(options, model=model, force=force, skip_existing=not force, make_folders=True)
     load_model(options.model)  # without one, nothing can be done
-    manner = Manner(report=report, force=force, summary=True)
+    unrecognised = planned.unrecognised if encodes else {}
+    manner = Manner(report=report, force=force, summary=True, unrecognised=unrecognised)
     collect(run_on_ray(jobs, options, cpus), options, manner, _say)
 
 

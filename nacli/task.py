@@ -143,7 +143,8 @@ class EncodeOptions(Options):
 class DecodeOptions(Options):
     """.nac to audio; `start` and `stop` as `parse_position` takes them. With `strict`, damage is an
     error; without, it is concealed. `raw` leaves out the header of the output, whose samples are
-    in `raw_format`, or as the original's."""
+    in `raw_format`, or as the original's; with a header they have `bits` ("8" to "32", or "32f" for
+    floats), or as many as the original's."""
 
     COMMAND = "decode"
 
@@ -153,11 +154,15 @@ class DecodeOptions(Options):
     keep_tags: bool = True
     raw: bool = False
     raw_format: str | None = None
+    bits: str | None = None
 
     def convert(self, source: str, target: str, watch: Watch, tell: Tell) -> Progress:
-        from nacli.audio import SHORT_NAMES
+        from nacli.audio import BIT_DEPTHS, SHORT_NAMES
         from nacli.convert import decode_file
 
+        sample_format = SHORT_NAMES[self.raw_format] if self.raw_format else None
+        if self.bits:
+            sample_format = BIT_DEPTHS[self.bits]
         return decode_file(
             source,
             target,
@@ -170,7 +175,7 @@ class DecodeOptions(Options):
             stop=self.stop,
             on_gap=None if self.strict else lambda gap: tell(f"{input_name(source)}: {gap}"),
             raw=self.raw,
-            sample_format=SHORT_NAMES[self.raw_format] if self.raw_format else None,
+            sample_format=sample_format,
         )
 
     def length(self, source: str) -> float | None:

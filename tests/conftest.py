@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from fake_model import make_model
+from nacli import codec, task
 
 # What is ignored here (SIGHUP under nohup, SIGINT in the background of a shell) would be ignored in
 # every command that the tests start, and send it to.
@@ -23,3 +26,16 @@ settings.load_profile("nacli")
 def model() -> Any:
     """The torch-free fake model."""
     return make_model()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> Iterator[Path]:
+    """An empty working folder, and the fake model."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(codec, "load_model", lambda path=None: model)
+    task.load_model.cache_clear()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield tmp_path
+    task.load_model.cache_clear()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -15,16 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from nacli import codec, encoder, partials, task, verify
+from nacli import encoder, partials, verify
 from nacli.audio import AudioWriter
 from nacli.cli import main
-from nacli.cli.jobs import Job, plan
+from nacli.cli.jobs import Job, Naming, plan
 from nacli.entropy import ChannelCodes
 from nacli.files import AUDIO_EXTENSIONS, atomic_output, read_bytes_blocks
 from nacli.format import Header, Packet, pack_header, pack_packet
@@ -51,19 +50,6 @@ def tree(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> Iterator[Path]:
-    """An empty working folder, and the fake model."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(codec, "load_model", lambda path=None: model)
-    task.load_model.cache_clear()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield tmp_path
-    task.load_model.cache_clear()
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-
-
 def nacli(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
@@ -73,7 +59,7 @@ def nacli(*arguments: str) -> Result:
 
 def planned(*sources: str, **options: Any) -> list[Job]:
     given: dict[str, Any] = {"output": None, "output_dir": None, "recursive": True, **options}
-    return plan(sources, wanted=AUDIO_EXTENSIONS, extension=".nac", **given)
+    return plan(sources, wanted=AUDIO_EXTENSIONS, naming=Naming(".nac"), **given).jobs
 
 
 def test_a_tree_is_mirrored(here: Path) -> None:
@@ -134,12 +120,8 @@ def test_a_folder_that_cannot_be_read_is_a_failure(
         ["-r", "in", "-o", "out"],
         ["-r", "in", "-o", ".", "--output-dir", "out"],
         ["-r", "in", "--output-dir", "in/x.wav"],
-        ["-r", "in", "in/x.wav"],
-        ["-r", "in", "in/x.flac"],
-        ["in/x.wav", "in/../in/x.wav"],
-        ["-r", "in", "other", "--output-dir", "out"],
+        ["in/x.wav", "-o", "x.wav/"],
         ["-f", "in/x.wav", "in/x.nac"],
-        ["-f", "in/x.wav", "out.nac/x.nac", "-o", "out.nac"],
         ["-f", "in/x.wav", "--report", "in/x.wav"],
         ["-f", "in/x.wav", "--report", "in/x.nac"],
         ["-", "-r", "in", "--output-dir", "out"],
@@ -155,14 +137,6 @@ def test_usage_errors_before_anything_runs(here: Path, arguments: list[str]) -> 
     assert done.exit_code == 2, done.stderr
     assert "Error: " in done.stderr
     assert tree(here) == before
-
-
-def test_an_output_is_not_the_input_of_another_job(here: Path) -> None:
-    write_tone(here / "a.wav")
-    write_tone(here / "out" / "a.wav").rename(here / "out" / "a.nac")  # audio, whatever its name
-    (here / "link.nac").symlink_to("out/a.nac")
-    with pytest.raises(click.UsageError, match=r"a\.wav would become out/a\.nac, an input itself"):
-        planned("a.wav", "link.nac", output_dir="out")
 
 
 # One file.

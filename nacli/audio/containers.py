@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from nacli.audio.pcm import AudioInfo
@@ -47,7 +48,11 @@ def choose_container(path: str, info: AudioInfo) -> tuple[str, str]:
     extension = Path(path).suffix.lower()
     if extension not in CONTAINERS:
         known = " ".join(CONTAINERS)
-        raise UnsupportedAudio(f"{path}: no audio format has the extension {extension!r} ({known})")
+        if not extension:
+            raise UnsupportedAudio(f"{path}: the name has no extension; nacli writes {known}")
+        pipe = f"nacli decode FILE -o - | ffmpeg -i - {shlex.quote(path)}"
+        cause = f"the extension {extension} is none that nacli writes ({known})"
+        raise UnsupportedAudio(f"{path}: {cause}; ffmpeg may: {pipe}")
     container, formats = CONTAINERS[extension]
     if info.sample_rate not in _OPUS_RATES or info.samples == 0:  # empty Opus comes out broken
         formats = tuple(name for name in formats if name != "OPUS")
@@ -56,6 +61,18 @@ def choose_container(path: str, info: AudioInfo) -> tuple[str, str]:
     if container == "WAV" and size > MAX_BYTES["WAV"]:
         container = "RF64"
     return container, sample_format
+
+
+def check_depth(path: str, info: AudioInfo) -> None:
+    """Raise `UnsupportedAudio` where the container of an output file cannot hold samples as wide as
+    those of `info`, or no floats. Stdout gets WAV, which holds all."""
+    if path == "-":
+        return
+    container, chosen = choose_container(path, info)
+    wanted = info.sample_format
+    if chosen != wanted and INTEGER_BITS.get(chosen) != INTEGER_BITS.get(wanted, -1):
+        bits = f"{INTEGER_BITS[wanted]}-bit" if wanted in INTEGER_BITS else "float"
+        raise UnsupportedAudio(f"{path}: {container} cannot hold {bits} samples")
 
 
 def nearest_format(wanted: str, formats: tuple[str, ...]) -> str:

@@ -33,6 +33,9 @@ SHORT_NAMES = {
 }
 """What they are called on the command line; all of them little-endian."""
 
+BIT_DEPTHS = {"8": "PCM_U8", "16": "PCM_16", "24": "PCM_24", "32": "PCM_32", "32f": "FLOAT"}
+"""Sample formats by the bits of a sample; where only signed samples of 8 bits exist, these."""
+
 
 @dataclass(frozen=True)
 class AudioInfo:

@@ -17,11 +17,22 @@ from nacli.audio import wavstream
 from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pcm, PcmStream, Pushback, sample_size
 from nacli.audio.tags import read_tags
 from nacli.errors import UnreadableInput, UnsupportedAudio
-from nacli.files import BLOCK_BYTES, Output, input_name, open_input, reading
+from nacli.files import (
+    BLOCK_BYTES,
+    FFMPEG_EXTENSIONS,
+    Output,
+    ffmpeg_command,
+    input_name,
+    open_input,
+    reading,
+)
 from nacli.live import LiveStream
 
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 8
+
+_UNRECOGNISED = 1
+"""libsndfile's number for a format that it does not know."""
 
 _STRINGS = (*wavstream.INFO_TAGS, "LICENSE")
 """Names of tags that libsndfile knows; they stand in where nothing else is found."""
@@ -70,6 +81,10 @@ class AudioReader:
 
     def _open_pipe(self, stream: BinaryIO, stack: ExitStack) -> None:
         source = Pushback(LiveStream(stream))
+        first = source.read(1)
+        if not first:
+            raise UnreadableInput(f"{self._name}: the input is empty")
+        source.unread(first)
         info = wavstream.read_header(source)
         if info is None:
             spool = stack.enter_context(tempfile.TemporaryFile())
@@ -82,6 +97,8 @@ class AudioReader:
 
     def _open_file(self, stream: BinaryIO, stack: ExitStack) -> None:
         self.live = False
+        if os.fstat(stream.fileno()).st_size == 0:
+            raise UnreadableInput(f"{self._name}: the file is empty")
         file = _SequentialFile(stream.fileno(), closefd=False)
         stack.callback(file.close)
         self.info = _file_info(file)
@@ -124,7 +141,20 @@ def _decoding(name: str) -> Iterator[None]:
         try:
             yield
         except soundfile.LibsndfileError as error:
-            raise UnreadableInput(f"{name}: {error.error_string}") from error
+            raise UnreadableInput(f"{name}: {_cause(error, name)}") from error
+
+
+def _cause(error: soundfile.LibsndfileError, name: str) -> str:
+    """What to say of an error of libsndfile, and what else can decode the input."""
+    if error.code != _UNRECOGNISED:
+        return str(error.error_string)
+    extension = os.path.splitext(name)[1].lower()
+    if extension == ".nac":
+        return "not recognised as audio (nacli decode reads .nac files)"
+    if name == input_name("-") or extension in FFMPEG_EXTENSIONS:
+        path = "FILE" if name == input_name("-") else name
+        return f"not recognised as audio; where ffmpeg reads it: {ffmpeg_command(path)}"
+    return "not recognised as audio (WAV, FLAC, Ogg, MP3, AIFF, AU, CAF and their like are)"
 
 
 def check_supported(sample_rate: int, channels: int, name: str = "audio") -> None:

@@ -13,13 +13,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from nacli.cli.bench import bench
 from nacli.cli.commands import decode, encode
 from nacli.cli.group import main
-from nacli.cli.inspection import info
+from nacli.cli.inspection import check, info
 
 # Threads that all make many small products (see nacli.ahead) want the interpreter back soon: with
 # Python's 5 ms, they wait for each other.
 sys.setswitchinterval(2e-4)
 
-for command in (encode, decode, info, bench):
+for command in (encode, decode, info, check, bench):
     main.add_command(command)
 
 __all__ = ["main"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nacli.cli.bar import has_bars
+from nacli.cli.kinds import FiniteRange, parse_bitrate
 from nacli.errors import GateFailed, NacliError
 from nacli.files import check_output
 
@@ -45,7 +46,7 @@ class Output:
     metavar="TEXT",
     help="Any codec: 'NAME: ENCODE {in} {out} :: DECODE {in} {out}', with {kbps} if it takes it.",
 )
-@click.option("--seconds", type=click.FloatRange(0.1), help="Only the start of each clip.")
+@click.option("--seconds", type=FiniteRange(0.1), help="Only the start of each clip.")
 @click.option("--mono", is_flag=True, help="Average the channels first.")
 @click.option("--model", type=click.Path(path_type=Path), help="Another checkpoint.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
@@ -57,7 +58,7 @@ class Output:
 @click.option("--golden", is_flag=True, help="Bytes and codes must be those of the baseline.")
 @click.option("--report", metavar="FILE", help="Write an HTML page with pictures and players.")
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
-@click.option("--silent", is_flag=True, help="No progress bar.")
+@click.option("-q", "--quiet", "--silent", "silent", is_flag=True, help="No progress bar.")
 def bench(
     clips: tuple[str, ...],
     bitrate: str,
@@ -93,7 +94,7 @@ def bench(
         check_output(path, force)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-    rates = _parsed("--bitrate", lambda text: [float(part) for part in text.split(",")], bitrate)
+    rates = _parsed("--bitrate", lambda text: [*map(parse_bitrate, text.split(","))], bitrate)
     plan = Plan(rates, _metrics(metrics), _peers(peer, peer_cmd), keep, _say)
     if report:
         _check_matplotlib()

@@ -8,8 +8,10 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from nacli.cli.jobs import plan, refuse_report
+from nacli.cli.jobs import Naming, is_folder, names_folder, plan, refuse_report
+from nacli.cli.kinds import FiniteRange, PacketLength, take_bitrate
 from nacli.cli.running import Manner, run_jobs
 from nacli.cli.tags import check_tags
 from nacli.files import AUDIO_EXTENSIONS
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 INPUTS = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 CONVERSION = (
     click.option("-o", "--output", metavar="OUT", help="Output file, folder, or - for stdout."),
+    click.option(
+        "-c", "--stdout", "to_stdout", is_flag=True, help="The output goes to stdout, as with -o -."
+    ),
     click.option("--output-dir", metavar="DIR", help="Folder for outputs, made if need be."),
     click.option(
         "-r", "--recursive", is_flag=True, help="Take the files in folders, at any depth."
@@ -35,13 +40,23 @@ CONVERSION = (
         help="Files at a time, sharing the cores; 0: one per core.",
     ),
     click.option("--skip-existing", is_flag=True, help="Leave outputs that exist, without error."),
-    click.option("--delete-input", is_flag=True, help="Delete inputs whose output was read back."),
+    click.option(
+        "--delete-input/--keep",
+        "--rm/-k",
+        "delete_input",
+        help="Delete inputs whose output was read back.",
+    ),
     click.option("--report", metavar="FILE", help="Write what became of every file, as JSON."),
     click.option("-f", "--force", is_flag=True, help="Replace existing files."),
-    click.option("--silent", is_flag=True, help="Say nothing but errors."),
+    click.option(
+        "-q", "--quiet", "--silent", "silent", is_flag=True, help="Say nothing but errors."
+    ),
     click.option("--model", metavar="PATH", help="Another checkpoint (.safetensors)."),
 )
 
+ENDINGS = {"wav": (".wav",), "flac": (".flac",), "ogg": (".ogg",), "aiff": (".aiff", ".aif")}
+"""What --to takes, and how the names of such files end."""
+BITS = ("8", "16", "24", "32", "32f")
 RAW_FORMAT = click.Choice(["s8", "u8", "s16", "s24", "s32", "f32", "f64"])  # little-endian
 
 
@@ -68,15 +83,27 @@ class Conversion:
             "force": self.force,
             "skip_existing": self.skip_existing,
             "delete_input": self.delete_input,
-            "make_folders": self.output_dir is not None or self.recursive,
+            "make_folders": self.output_dir is not None
+            or self.recursive
+            or names_folder(self.output),
         }
 
-    def run(self, options: Options, wanted: Collection[str], extension: str) -> None:
+    def run(self, options: Options, wanted: Collection[str], naming: Naming) -> None:
         """Plan and run; `wanted` are the extensions to look for in folders."""
-        jobs = plan(self.inputs, self.output, self.output_dir, self.recursive, wanted, extension)
-        refuse_report(self.report, jobs)
+        planned = plan(
+            self.inputs,
+            self.output,
+            self.output_dir,
+            self.recursive,
+            wanted,
+            naming,
+            self.skip_existing,
+        )
+        refuse_report(self.report, planned.jobs)
         many = self.recursive or len(self.inputs) > 1
-        run_jobs(jobs, options, Manner(self.workers, self.silent, many, self.report, self.force))
+        unrecognised = {} if naming.decodes else planned.unrecognised
+        manner = Manner(self.workers, self.silent, many, self.report, self.force, unrecognised)
+        run_jobs(planned.jobs, options, manner)
 
 
 def conversion(function: Callable[..., None]) -> Callable[..., None]:
@@ -84,6 +111,10 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def command(**values: Any) -> None:
+        if values.pop("to_stdout"):
+            if values["output"] not in (None, "-"):
+                raise click.UsageError("-o or -c, not both")
+            values["output"] = "-"
         shared = {field.name: values.pop(field.name) for field in fields(Conversion)}
         function(Conversion(**shared), **values)
 
@@ -95,14 +126,19 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @conversion
 @click.option(
+    "--keep-extension",
+    is_flag=True,
+    help="Outputs keep the extension of their input: talk.wav becomes talk.wav.nac.",
+)
+@click.option(
     "--bitrate",
-    type=float,
+    callback=take_bitrate,
     metavar="KBPS",
     help="Of the whole file, all channels: 1.5 to 24.  [default: 6 mono, 10 stereo]",
 )
 @click.option(
     "--quality",
-    type=click.FloatRange(0, 10),
+    type=FiniteRange(0, 10),
     metavar="Q",
     help="0 to 10 instead of a bitrate: bytes go where they are needed.",
 )
@@ -114,9 +150,11 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     metavar="N",
     help="0 (fast) to 3 (slow, better at the same size).",
 )
+@click.option("--fast", is_flag=True, help="This is the same as --effort 0.")
+@click.option("--best", is_flag=True, help="This is the same as --effort 3.")
 @click.option(
     "--packet-ms",
-    type=click.IntRange(20, 10_000),
+    type=PacketLength(20, 10_000),
     default=2000,
     show_default=True,
     metavar="MS",
@@ -125,8 +163,10 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--embed", is_flag=True, help="Store codebooks and entropy tables in the file.")
 @click.option("-V", "--verify", is_flag=True, help="Read every packet back as it is written.")
 @click.option("--raw", is_flag=True, help="The input is samples without a header.")
-@click.option("--rate", type=int, metavar="HZ", help="Sample rate of --raw.")
-@click.option("--channels", type=int, metavar="N", help="Channels of --raw.  [default: 1]")
+@click.option("--rate", type=click.IntRange(1), metavar="HZ", help="Sample rate of --raw.")
+@click.option(
+    "--channels", type=click.IntRange(1), metavar="N", help="Channels of --raw.  [default: 1]"
+)
 @click.option("--format", "raw_format", type=RAW_FORMAT, help="Of --raw.  [default: s16]")
 @click.option(
     "--tag",
@@ -139,9 +179,12 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--no-tags", is_flag=True, help="Leave out the input's tags and picture.")
 def encode(
     shared: Conversion,
+    keep_extension: bool,
     bitrate: float | None,
     quality: float | None,
     effort: int,
+    fast: bool,
+    best: bool,
     packet_ms: int,
     embed: bool,
     verify: bool,
@@ -162,7 +205,7 @@ def encode(
     options = EncodeOptions(
         bitrate=bitrate,
         quality=quality,
-        effort=effort,
+        effort=chosen_effort(effort, fast, best),
         packet_ms=packet_ms,
         embed=embed,
         tags=tags,
@@ -173,11 +216,30 @@ def encode(
         raw_format=raw_format or "s16",
         **shared.options(),
     )
-    shared.run(options, AUDIO_EXTENSIONS, ".nac")
+    shared.run(options, AUDIO_EXTENSIONS, Naming(".nac", keep=keep_extension))
+
+
+def chosen_effort(effort: int, fast: bool, best: bool) -> int:
+    """The effort that one of three options names; a usage error for several of them."""
+    source = click.get_current_context().get_parameter_source("effort")
+    if [source is not ParameterSource.DEFAULT, fast, best].count(True) > 1:
+        raise click.UsageError("only one of --effort, --fast and --best")
+    return 0 if fast else 3 if best else effort
 
 
 @click.command()
 @conversion
+@click.option(
+    "--to",
+    "container",
+    type=click.Choice(list(ENDINGS)),
+    help="Outputs are files of this format, whose names end with it.  [default: wav]",
+)
+@click.option(
+    "--bits",
+    type=click.Choice(BITS),
+    help="Outputs have samples of this many bits; 32f are floats.  [default: the original's]",
+)
 @click.option("--start", default="0", metavar="TIME", help="83.5, 1:23.5, 1:02:03 or 48000smp.")
 @click.option("--end", "stop", metavar="TIME", help="Likewise.  [default: the end]")
 @click.option("--strict", is_flag=True, help="Stop at damage instead of concealing it.")
@@ -188,6 +250,8 @@ def encode(
 )
 def decode(
     shared: Conversion,
+    container: str | None,
+    bits: str | None,
     start: str,
     stop: str | None,
     strict: bool,
@@ -199,6 +263,10 @@ def decode(
     check_part(start, stop)
     if raw_format and not raw:
         raise click.UsageError("--format is for --raw")
+    if raw and (container or bits):
+        raise click.UsageError("--to and --bits are for outputs with a header, without --raw")
+    if container:
+        check_container(container, shared)
     if shared.delete_input and (raw or (start, stop) != ("0", None)):
         raise click.UsageError("--delete-input is for whole files, with their header")
     from nacli.task import DecodeOptions
@@ -210,17 +278,37 @@ def decode(
         keep_tags=not no_tags,
         raw=raw,
         raw_format=raw_format,
+        bits=bits,
         **shared.options(),
     )
-    shared.run(options, (".nac",), ".raw" if raw else ".wav")
+    extension = ".raw" if raw else f".{container or 'wav'}"
+    shared.run(options, (".nac",), Naming(extension, decodes=True, chosen=raw or bool(container)))
+
+
+def check_container(container: str, shared: Conversion) -> None:
+    """A usage error where --to is at odds with the output."""
+    output = shared.output
+    if output is None and shared.output_dir is None and "-" in shared.inputs:
+        output = "-"
+    if output is None or is_folder(output):
+        return
+    if output == "-":
+        if container != "wav":
+            raise click.UsageError("stdout gets WAV, or samples with --raw; --to is for files")
+    elif not output.lower().endswith(ENDINGS[container]):
+        raise click.UsageError(f"--to {container} is at odds with -o {output}")
 
 
 def check_part(start: str, stop: str | None) -> None:
-    """A usage error for positions that are none."""
+    """A usage error for positions that are none, and for a part that ends before it starts."""
     from nacli.position import parse_position
 
+    positions = []
     for option, text in (("--start", start), ("--end", stop or "0")):
         try:
-            parse_position(text)
+            positions.append(parse_position(text))
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint=option) from error
+    first, last = positions
+    if stop is not None and first.in_samples == last.in_samples and last.value <= first.value:
+        raise click.UsageError(f"--end {stop} is not after --start {start}")

@@ -52,6 +52,31 @@ def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) 
         sys.exit(codes[0])
 
 
+@click.command("test")
+@INPUTS
+def check(inputs: tuple[str, ...]) -> None:
+    """Check that .nac files are whole. This is `nacli info --check` without a line for whole files:
+    the exit code is 0, or that of the first file that is not whole.
+
+    Example: nacli test talk.nac && echo whole
+    """
+    codes = [code for path in inputs if (code := _check(path))]
+    if codes:
+        sys.exit(codes[0])
+
+
+def _check(path: str) -> int:
+    """0 if a file is whole; else say what is wrong and return the exit code."""
+    from nacli.info import check_info, read_info
+
+    try:
+        with naming(path):
+            check_info(read_info(path))
+    except NacliError as error:
+        return report(error)
+    return 0
+
+
 def _code_counts(path: str) -> dict[str, Any]:
     """What `info --codes` adds; it needs the model, which plain `info` does not."""
     from nacli.breakdown import count_codes

@@ -1,26 +1,36 @@
-"""Inputs to jobs: which file becomes which. All that can be refused is refused here, before any
-work."""
+"""Inputs to jobs: which file becomes which. A mistake on the command line is a usage error before
+any work; an input that cannot be converted becomes a job with a fault, and the rest is converted.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 import sys
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
 
 from nacli.cli.group import one_line
-from nacli.errors import NacliError, UnreadableInput
-from nacli.files import input_name
+from nacli.errors import NacliError, OutputExists, UnreadableInput
+from nacli.files import AUDIO_EXTENSIONS, FFMPEG_EXTENSIONS, ffmpeg_command, input_name
+
+SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
+REWRITTEN = (".wav", ".flac", ".aiff", ".aif")
+"""Extensions that a decoded file gets back: x.flac.nac becomes x.flac. Lossy formats are written
+only on request."""
+MAX_EXTENSIONS = 12
+"""Extensions that are named in a line about files that were not recognised."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One input and its output; "-" is stdin or stdout. `fault`: a folder that cannot be read."""
+    """One input and its output; "-" is stdin or stdout. `fault`: why it cannot be converted."""
 
     source: str
     target: str
@@ -40,31 +50,91 @@ class Found:
     fault: NacliError | None = None
 
 
+@dataclass(frozen=True)
+class Naming:
+    """How outputs are named. `extension` is appended to the name without .nac when decoding, and in
+    place of the input's extension when encoding, or after it with `keep`."""
+
+    extension: str
+    decodes: bool = False
+    keep: bool = False
+    chosen: bool = False
+    """Whether the extension was asked for, so that x.flac.nac does not become x.flac again."""
+
+    def name(self, source: str) -> str:
+        """The name of the output of `source`, both without a folder."""
+        stem, extension = os.path.splitext(source)
+        if self.decodes and extension.lower() == ".nac":
+            endings = (self.extension,) if self.chosen else REWRITTEN
+            return stem if _extension(stem) in endings else stem + self.extension
+        return (source if self.keep else stem) + self.extension
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Jobs, and how many files of each extension in the folders were not recognised."""
+
+    jobs: list[Job]
+    unrecognised: Counter[str] = field(default_factory=Counter)
+
+
 def plan(
     sources: Sequence[str],
     output: str | None,
     output_dir: str | None,
     recursive: bool,
     wanted: Collection[str],
-    extension: str,
-) -> list[Job]:
+    naming: Naming,
+    skip_existing: bool = False,
+) -> Plan:
     """A job for every input, and with `recursive` for every file with a `wanted` extension in those
-    that are folders. A usage error where an output would be nowhere, or one for two inputs, or
-    itself an input."""
+    that are folders. A usage error where there would be nothing to do, or no place for an output.
+
+    Inputs that cannot be converted are jobs with a fault: folders without `recursive`, an input
+    whose output another input becomes already, or whose output would replace another input (with
+    `skip_existing` nothing is replaced).
+    """
+    _refuse_forgotten_o(sources, output or output_dir, naming)
+    if not recursive and all(source != "-" and os.path.isdir(source) for source in sources):
+        raise click.UsageError(str(_folder_fault(sources[0])))
     folder = _output_folder(sources, output, output_dir, recursive)
+    unrecognised: Counter[str] = Counter()
     jobs = []
     for source in sources:
-        for found in _find(source, recursive, wanted):
+        for found in _find(source, recursive, wanted, unrecognised):
             if found.fault:
                 jobs.append(Job(found.path, "", found.fault))
             elif folder is None and output is not None:
                 jobs.append(Job(found.path, output))
             else:
-                jobs.append(Job(found.path, _target(found, folder, extension)))
-    _refuse_clashes([job for job in jobs if not job.fault])
+                jobs.append(_named_job(found, folder, naming))
+    jobs = _without_clashes(jobs, skip_existing)
     if sys.stdout.isatty() and any(job.target == "-" for job in jobs):
         raise click.UsageError("stdout is a terminal (-o names a file)")
-    return jobs
+    return Plan(jobs, unrecognised)
+
+
+def names_folder(output: str | None) -> bool:
+    """Whether -o says by a slash at its end that it is a folder, which is made if need be."""
+    return output is not None and output.endswith(SEPARATORS)
+
+
+def is_folder(output: str) -> bool:
+    """Whether -o names a folder, which exists or is to be made."""
+    return output != "-" and (names_folder(output) or os.path.isdir(output))
+
+
+def unrecognised_line(unrecognised: Mapping[str, int]) -> str:
+    """One line about files in folders that are not taken for audio, and what decodes them."""
+    names = sorted(unrecognised, key=lambda name: (-unrecognised[name], name))
+    shown = [name or "no extension" for name in names[:MAX_EXTENSIONS]]
+    if len(names) > MAX_EXTENSIONS:
+        shown.append(f"{len(names) - MAX_EXTENSIONS} more")
+    count = sum(unrecognised.values())
+    line = f"{count} file{'s' if count > 1 else ''} not recognised as audio: {', '.join(shown)}"
+    if media := [name for name in names if name in FFMPEG_EXTENSIONS]:
+        line += f"; ffmpeg decodes {', '.join(media)}: {ffmpeg_command(f'x{media[0]}')}"
+    return one_line(line)
 
 
 def _output_folder(
@@ -73,46 +143,73 @@ def _output_folder(
     """The folder that all outputs go to, if one was named."""
     if output is not None and output_dir is not None:
         raise click.UsageError("-o or --output-dir, not both")
+    if "" in (output, output_dir):
+        raise click.UsageError("the name of the output is empty")
     if output_dir is not None and os.path.exists(output_dir) and not os.path.isdir(output_dir):
         raise click.UsageError(f"--output-dir: {output_dir} is no folder")
-    if output is not None and output != "-" and os.path.isdir(output):
+    if output is not None and is_folder(output):
+        if os.path.isfile(output.rstrip("".join(SEPARATORS))):
+            raise click.UsageError(f"-o: {output} is no folder")
         return output
     if output is not None and (recursive or len(sources) > 1):
-        message = "with several inputs or -r, -o must be an existing folder (--output-dir makes it)"
+        message = "with several inputs or -r, -o must be a folder (a / at its end makes a new one)"
         raise click.UsageError(message)
     return output_dir
 
 
-def _target(found: Found, folder: str | None, extension: str) -> str:
+def _refuse_forgotten_o(sources: Sequence[str], output: str | None, naming: Naming) -> None:
+    """A usage error for `encode in.wav out.nac`, as other programs would have it."""
+    if output is not None or len(sources) != 2 or os.path.isdir(sources[0]):
+        return
+    source, last = sources
+    made = {*AUDIO_EXTENSIONS, naming.extension} if naming.decodes else {naming.extension}
+    if (_extension(last) in made or names_folder(last)) and not os.path.lexists(last):
+        verb = "decode" if naming.decodes else "encode"
+        command = shlex.join(["nacli", verb, source, "-o", last])
+        raise click.UsageError(one_line(f"{last} does not exist; -o names the output: {command}"))
+
+
+def _named_job(found: Found, folder: str | None, naming: Naming) -> Job:
     if found.path == "-":
         if folder is not None:
             raise click.UsageError("stdin has no name to keep in a folder (-o names a file)")
-        return "-"
+        return Job("-", "-")
     place = Path(found.path if folder is None else found.place)
     if not place.name:  # ""
-        raise click.UsageError(f"{found.path!r} is not the name of a file")
-    return os.path.join(folder or "", place.with_suffix(extension))
+        fault = UnreadableInput(f"{found.path!r} is not the name of a file")
+        return Job(found.path, "", fault)
+    target = place.with_name(naming.name(place.name))
+    return Job(found.path, os.path.join(folder or "", target))
 
 
-def _find(source: str, recursive: bool, wanted: Collection[str]) -> Iterator[Found]:
+def _find(
+    source: str, recursive: bool, wanted: Collection[str], unrecognised: Counter[str]
+) -> Iterator[Found]:
     if source == "-" or not os.path.isdir(source):
         yield Found(source, os.path.basename(source))
     elif not recursive:
-        raise click.UsageError(f"{source} is a folder (-r takes the files in it)")
+        yield Found(source, "", _folder_fault(source))
     else:
-        yield from _walk(source, wanted)
+        yield from _walk(source, wanted, unrecognised)
 
 
-def _walk(top: str, wanted: Collection[str]) -> Iterator[Found]:
+def _folder_fault(source: str) -> UnreadableInput:
+    return UnreadableInput(f"{source} is a folder (-r takes the files in it)")
+
+
+def _walk(top: str, wanted: Collection[str], unrecognised: Counter[str]) -> Iterator[Found]:
     """Files of a tree in the order of their names. Links to folders are not followed, so there are
-    no loops; pipes and devices are passed over, as they might never end."""
+    no loops; pipes and devices are passed over, as they might never end. Files with other
+    extensions are counted, unless they are hidden or .nac files."""
     faults: list[OSError] = []
     for folder, below, names in os.walk(top, onerror=faults.append):
         below.sort()
         for name in sorted(names):
-            path = os.path.join(folder, name)
-            if os.path.splitext(name)[1].lower() in wanted and _may_be_file(path):
+            path, extension = os.path.join(folder, name), _extension(name)
+            if extension in wanted and _may_be_file(path):
                 yield Found(path, os.path.relpath(path, top))
+            elif extension not in (*wanted, ".nac") and name[0] != "." and os.path.isfile(path):
+                unrecognised[extension] += 1
     for fault in faults:
         path = os.fsdecode(fault.filename)
         cause = fault.strerror or os.strerror(errno.EIO)
@@ -127,18 +224,36 @@ def _may_be_file(path: str) -> bool:
         return True
 
 
-def _refuse_clashes(jobs: Sequence[Job]) -> None:
-    """Each output once, and none over the input of another job."""
+def _extension(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _without_clashes(jobs: Sequence[Job], skip_existing: bool) -> list[Job]:
+    """The jobs, each file once, with a fault for each whose output is already that of another job,
+    or an input of another."""
+    sources = {_identity(job.source) for job in jobs if not job.fault and job.source != "-"}
     made: dict[str, Job] = {}
+    checked = []
     for job in jobs:
-        other = made.setdefault(_identity(job.target), job)
-        if other is not job:
-            both = f"{other.source} and {job.source}"
-            raise click.UsageError(f"{both} would both become {job.target}")
-    for job in jobs:
-        over = made.get(_identity(job.source)) if job.source != "-" else None
-        if over and over is not job:
-            raise click.UsageError(f"{over.source} would become {over.target}, an input itself")
+        source, target = _identity(job.source), _identity(job.target)
+        other = made.get(target)
+        if job.fault or source == target:  # the latter fails, and takes the name from nobody
+            checked.append(job)
+        elif other is None and (skip_existing or target not in sources):
+            made[target] = job
+            checked.append(job)
+        elif other is None:
+            cause = f"{job.source} would become {job.target}, an input itself"
+            checked.append(replace(job, fault=OutputExists(cause)))
+        elif _identity(other.source) != source:
+            checked.append(replace(job, fault=_same_output(job, other)))
+    return checked
+
+
+def _same_output(job: Job, other: Job) -> OutputExists:
+    differ = os.path.splitext(job.source)[1] != os.path.splitext(other.source)[1]
+    remedy = " (--keep-extension keeps both)" if differ and job.target.endswith(".nac") else ""
+    return OutputExists(f"{job.source}: {other.source} becomes {job.target} already{remedy}")
 
 
 def refuse_report(report: str | None, jobs: Sequence[Job]) -> None:

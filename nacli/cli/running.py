@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nacli import __version__
 from nacli.cli.bar import Bar, has_bars
 from nacli.cli.group import complain, one_line, report, say
-from nacli.cli.jobs import Job
+from nacli.cli.jobs import Job, unrecognised_line
 from nacli.cli.progress import Course, duration, lengths_of
 from nacli.cli.tags import dropped_line
 from nacli.errors import NacliError
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Manner:
-    """How a batch is run and talked about; `workers` 0 is one for each core."""
+    """How a batch is run and talked about; `workers` 0 is one for each core, `unrecognised` counts
+    files by extension that were passed over in folders."""
 
     workers: int = 1
     silent: bool = False
     summary: bool = False
     report: str | None = None
     force: bool = False
+    unrecognised: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def shows_bars(self) -> bool:
@@ -112,6 +114,8 @@ def collect(
             code = code or saved
     if manner.summary and not manner.silent:
         say(_summary(tally.sums()))
+        if manner.unrecognised:
+            say(unrecognised_line(manner.unrecognised))
     if code:
         sys.exit(code)
 
@@ -182,6 +186,7 @@ def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bo
         "options": asdict(options),
         "interrupted": interrupted,
         **tally.sums(),
+        "unrecognised": dict(manner.unrecognised),
         "results": [tally.records[number] for number in sorted(tally.records)],
     }
     try:
