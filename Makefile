@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CORPUS ?= ../shared/corpus
 CLIPS ?= tests/data
 
-.PHONY: venv demo test check fuzz bench baseline model entropy finish clean
+.PHONY: venv demo test check man fuzz bench baseline model entropy finish clean
 
 venv: $(VENV)/.done
 
@@ -25,6 +25,10 @@ check: test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The manual pages, after a change of the help.
+man: venv
+	$(BIN)/python scripts/manpages.py
 
 # A million broken files, or an hour of them.
 fuzz: venv
