@@ -140,14 +140,21 @@ class Output:
 
 
 def check_output(path: str, force: bool = False) -> None:
-    """Raise `OutputExists` if `path` is a file that may not be replaced. Cheap: call it before the
-    work. Devices, named pipes and stdout are written to, not replaced, so they never count."""
+    """Raise `OutputExists` if `path` is a file that may not be replaced, `WriteFailed` if it cannot
+    be made. Cheap: call it before the work. Devices, named pipes and stdout are written to, not
+    replaced, so they never count."""
     if path == "-":
         return
     if os.path.isdir(path):
         raise WriteFailed(f"{path}: {os.strerror(errno.EISDIR)}")
     if not force and os.path.lexists(path) and not _is_special(path):
         raise OutputExists(f"{path} exists (-f replaces it)")
+    if not _is_special(path):
+        folder = os.path.dirname(os.path.realpath(path))
+        with _writing(path):
+            os.stat(folder)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @contextmanager

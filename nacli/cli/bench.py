@@ -295,7 +295,10 @@ def _gate(
     differing = compare_golden(before, now) if golden else []
     for line in differing:
         click.echo(f"differs {line}", err=True)
-    worse = sum(change.fails for change in changes)
-    if worse or differing:
+    missing = sum(change.missing for change in changes)
+    worse = sum(change.fails for change in changes) - missing
+    if worse or missing or differing:
+        gone = f", {missing} are missing" if missing else ""
         files = f", {len(differing)} hashes differ" if golden else ""
-        raise GateFailed(f"{worse} of {len(changes)} figures are worse than the baseline{files}")
+        total = len(changes)
+        raise GateFailed(f"{worse} of {total} figures are worse than the baseline{gone}{files}")
