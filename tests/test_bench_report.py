@@ -21,7 +21,7 @@ from nacli.bench.measure import Row, Version, interval, means
 
 pytest.importorskip("matplotlib")
 
-from nacli.bench import report
+from nacli.bench import figures, report
 
 ROW = Row("nacli", "a", "speech", 3.0, "", 1.0, 400, 0.1, 0.1, 0.1, 0.1, 1 << 20, 0, {"mel": 0.5})
 
@@ -44,7 +44,7 @@ def page(
     found: list[Row], shown: list[Any], monkeypatch: pytest.MonkeyPatch, sound: bool = False
 ) -> str:
     """The page without its pictures, which take long, and with or without sound."""
-    fast = SimpleNamespace(**vars(report.figures))
+    fast = SimpleNamespace(**vars(figures))
     if not sound:
         fast.data_uri = lambda *_: "data:,"
     for name in ("curves", "spectrogram", "difference", "bit_allocation"):
@@ -93,7 +93,7 @@ def test_the_interval_covers_the_true_mean_as_often_as_it_says() -> None:
     """Twenty clips of a known distribution, two hundred times; the percentile bootstrap is known to
     be somewhat narrow at such sizes."""
     random = np.random.default_rng(5)
-    found = [interval(random.normal(3.0, 1.0, 20)) for _ in range(200)]
+    found = [interval(random.normal(3.0, 1.0, 20).tolist()) for _ in range(200)]
     covered = sum(low <= 3.0 <= high for low, high in found)
     assert 0.88 < covered / 200 < 0.99
 
@@ -111,9 +111,9 @@ def test_a_clip_s_players_have_keys_and_a_repeated_file_has_one_player(
     clip = Clip("c0", "speech", np.zeros((2400, 1), np.float32), 24_000)
     versions = [Version(r, clip.pcm, b"") for r in rows() if (r.clip, r.group) == ("c0", "speech")]
     text = page(rows(), [report.Shown(clip, versions)], monkeypatch)
-    assert re.findall(r'data-key="(\d)"', text) == ["1", "2", "3", "2"]
+    assert re.findall(r'data-key="(\d)"', text) == ["1", "2", "2", "3"]
     assert "<h4><kbd>3</kbd> opus, 7.20 kbps</h4>" in text
-    assert "<p>opus: the same file as at 3 kbps.</p>" in text
+    assert "<p><kbd>3</kbd> opus: the same file as at 6 kbps.</p>" in text
     assert 'addEventListener("keydown"' in text
 
 
@@ -121,24 +121,29 @@ PROBE = """<script>
 const tables = [...document.querySelectorAll(".wide")];
 const seen = {widths: tables.map(table => [table.scrollWidth, table.clientWidth])};
 const press = key => document.dispatchEvent(new KeyboardEvent("keydown", {key}));
-const [original, first, second] = document.querySelectorAll("audio");
+const [original, first, other, peer] = document.querySelectorAll("audio");
 const until = (player, kind) => new Promise(done =>
   player.addEventListener(kind, () => setTimeout(done), {once: true}));
-const state = () => [original, first, second].map(player => !player.paused);
+const state = () => [original, first, other, peer].map(player => !player.paused);
 (async () => {
-  for (const player of [original, first, second])
+  for (const player of [original, first, other, peer])
     if (!player.readyState) await until(player, "loadedmetadata");
   original.currentTime = 1;
   let started = until(original, "play");
   press("1");
   await started;
   seen.one = state();
-  started = until(second, "play");
+  document.querySelector("details").classList.add("last");
+  started = until(peer, "play");
   press("3");
   await started;
   seen.three = state();
-  seen.position = second.currentTime;
-  press("3");
+  seen.position = peer.currentTime;
+  started = until(first, "play");
+  press("2");
+  await started;
+  seen.two = state();
+  press("2");
   seen.again = state();
 })().catch(error => seen.error = String(error))
   .finally(() => document.title = JSON.stringify(seen));
@@ -153,7 +158,7 @@ def test_in_a_browser_all_columns_are_visible_and_keys_switch_players(
     every |= dict.fromkeys(("pesq", "stoi", "estoi", "visqol"), 2.222)
     found = [replace(row, quality=every) for row in rows()]
     clip = Clip("c0", "speech", np.zeros((72_000, 1), np.float32), 24_000)
-    versions = [Version(row, clip.pcm, b"") for row in found[:2]]
+    versions = [Version(row, clip.pcm, b"") for row in found[:4]]  # the peer's player is at 6 kbps
     path = tmp_path / "page.html"
     path.write_text(page(found, [report.Shown(clip, versions)], monkeypatch, sound=True) + PROBE)
     flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-sync mute-audio"
@@ -167,7 +172,8 @@ def test_in_a_browser_all_columns_are_visible_and_keys_switch_players(
     assert "error" not in seen
     assert len(seen["widths"]) == 3
     assert all(content <= window for content, window in seen["widths"])
-    assert seen["one"] == [True, False, False]
-    assert seen["three"] == [False, False, True]
-    assert seen["again"] == [False, False, False]
+    assert seen["one"] == [True, False, False, False]
+    assert seen["three"] == [False, False, False, True]
+    assert seen["two"] == [False, True, False, False], "at 3 kbps still, where the peer is a note"
+    assert not any(seen["again"])
     assert 1 <= seen["position"] < 2.5

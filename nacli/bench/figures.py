@@ -65,8 +65,8 @@ def curves(lines: dict[str, list[Point]], label: str, colours: dict[str, str]) -
     for name, points in lines.items():
         kbps, values, low, high = np.array(sorted(points)).T
         bars = (np.maximum(values - low, 0), np.maximum(high - values, 0))
-        style = {"ms": 4, "label": name, "color": colours[name], "elinewidth": 1, "capsize": 2}
-        axes.errorbar(kbps, values, bars, fmt="o-", **style)
+        line = axes.errorbar(kbps, values, bars, fmt="o-", label=name, color=colours[name])
+        line.lines[0].set_markersize(4)
     axes.set_xscale("log")
     _kbps_ticks(axes, [point.kbps for points in lines.values() for point in points])
     axes.set_ylabel(label)

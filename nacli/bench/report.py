@@ -30,8 +30,8 @@ PAGE = (Path(__file__).parent / "report.html").read_text()
 Means = list[tuple[Mean, list[float]]]
 """Means, each with the bitrates that were asked for."""
 KEYS = """<p>One player of a clip plays at a time, and the next one goes on at the same position.
-Keys: <kbd>1</kbd> plays the original and <kbd>2</kbd> to <kbd>9</kbd> the versions beside each
-other at the bitrate that was played last; the same key again pauses.</p>"""
+Keys: <kbd>1</kbd> plays the original and <kbd>2</kbd> to <kbd>9</kbd> the codecs at the bitrate of
+the player that was started last by hand; the same key again pauses.</p>"""
 
 
 @dataclass(frozen=True)
@@ -211,22 +211,32 @@ def _clip(shown: Shown, players: Players, model: Model) -> str:
     parts.append(f"<article><h4>{_key(1)}original</h4>")
     parts.append(players.player(clip.pcm, clip.rate, f"{clip.name}, original", 1))
     parts.append(_figure(picture, seconds) + "</article></div>")
-    rates = sorted({version.row.asked for version in shown.versions})
-    first: dict[tuple[str, str], float] = {}
+    ordered = sorted(shown.versions, key=lambda version: version.row.asked)
+    rates = list(dict.fromkeys(version.row.asked for version in ordered))
+    codecs = list(dict.fromkeys(version.row.codec for version in ordered))
+    last = {_file(version.row): version.row.asked for version in ordered}
     for rate in rates:
         opened = " open" if rate == rates[len(rates) // 2] else ""
         parts.append(f"<details{opened}><summary>{rate:g} kbps</summary><div class=grid>")
-        key, repeated = 2, []
-        for version in (v for v in shown.versions if v.row.asked == rate):
-            row = version.row
-            same = first.setdefault((row.codec, row.setting), rate) if row.codec != NAME else rate
-            if same == rate:
+        repeated = []
+        for version in (version for version in ordered if version.row.asked == rate):
+            codec, at = version.row.codec, last[_file(version.row)]
+            key = 2 + codecs.index(codec)
+            if at == rate:
                 parts.append(_version(clip, version, players, model, key))
-                key += 1
             else:
-                repeated.append(f"<p>{escape(row.codec)}: the same file as at {same:g} kbps.</p>")
+                same = f"{escape(codec)}: the same file as at {at:g} kbps."
+                repeated.append(f"<p>{_key(key)}{same}</p>")
         parts += ["</div>", *repeated, "</details>"]
     return "".join(parts) + "</section>"
+
+
+def _file(row: Row) -> tuple[str, str, float]:
+    """What equal files have in common: nacli makes one for every bitrate, a peer for every setting.
+
+    A peer's file is shown at the last bitrate that it answers to, which is the nearest to its own.
+    """
+    return row.codec, row.setting, row.asked if row.codec == NAME else 0.0
 
 
 def _place(clip: Clip) -> str:
@@ -248,7 +258,9 @@ def _version(clip: Clip, version: Version, players: Players, model: Model, key: 
         f"<article><h4>{_key(key)}{escape(title)}</h4>",
         players.player(version.pcm, rate, f"{clip.name}, {title}", key),
         _figure(figures.spectrogram(levels, rate, clip.seconds), named),
-        _figure(figures.difference(levels, original, rate, clip.seconds), "less the original"),
+        _figure(
+            figures.difference(levels, original, rate, clip.seconds), "difference from the original"
+        ),
     ]
     if row.codec == NAME:
         frames = round(clip.seconds * model.config.frame_rate)
