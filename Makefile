@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CORPUS ?= ../shared/corpus
 CLIPS ?= tests/data
 
-.PHONY: venv demo test check compatibility fuzz bench baseline model entropy finish clean
+.PHONY: venv demo test check compatibility man fuzz bench baseline model entropy finish clean
 
 venv: $(VENV)/.done
 
@@ -29,6 +29,10 @@ check: test
 # The golden payloads under the oldest and the newest Python and NumPy that the package admits.
 compatibility:
 	$(PYTHON) scripts/compatibility.py
+
+# The manual pages, after a change of the help.
+man: venv
+	$(BIN)/python scripts/manpages.py
 
 # A million broken files, or an hour of them.
 fuzz: venv

@@ -1,24 +1,6 @@
-"""Every failure that nacli reports, each cause with its own exit code.
+"""Every failure that nacli reports, each cause with its own exit code; `exit_codes` lists them.
 
-| code | error            | cause                                                                |
-|------|------------------|----------------------------------------------------------------------|
-| 1    | NacliError       | any other failure                                                    |
-| 3    | UnreadableInput  | the input cannot be opened, read or understood as audio              |
-| 4    | UnsupportedAudio | a sample rate, channel count or container that nacli does not handle |
-| 5    | NotNac           | the input is no .nac file                                            |
-| 6    | DamagedHeader    | the header of a .nac file is damaged or cut short                    |
-| 7    | DamagedPacket    | a failed CRC, a broken or truncated packet, a missing end record     |
-| 8    | WrongModel       | the file was made with another model                                 |
-| 9    | UnknownVersion   | a .nac version that this nacli does not know                         |
-| 10   | OutputExists     | the output is there already and -f was not given                     |
-| 11   | WriteFailed      | the output cannot be written: disk full, no permission               |
-| 12   | BadCheckpoint    | the model's files are missing, damaged or contradictory              |
-| 13   | Mismatch         | the decoded codes differ from the end record's check value           |
-| 14   | Concealed        | damage was concealed: the output is whole in length, not in sound    |
-| 15   | GateFailed       | `nacli bench` found a figure that is worse than the baseline's       |
-| 16   | OutOfRange       | the recording ends before the part that was asked for                |
-
-0 is success, 2 a usage error on the command line.
+The first line of an error's docstring is its cause in the help of the command line.
 """
 
 from __future__ import annotations
@@ -37,13 +19,13 @@ class UnreadableInput(NacliError):
 
 
 class UnsupportedAudio(NacliError):
-    """A sample rate, channel count or container that nacli does not handle."""
+    """The sample rate, channel count, bitrate or container is unsupported."""
 
     exit_code = 4
 
 
 class NotNac(NacliError):
-    """The input is no .nac file."""
+    """The input is not a .nac file."""
 
     exit_code = 5
 
@@ -55,7 +37,7 @@ class DamagedHeader(NacliError):
 
 
 class DamagedPacket(NacliError):
-    """A failed CRC, a broken or truncated packet, a missing end record."""
+    """A packet or the end record is damaged or missing."""
 
     exit_code = 7
 
@@ -67,49 +49,49 @@ class WrongModel(NacliError):
 
 
 class UnknownVersion(NacliError):
-    """A .nac version that this nacli does not know."""
+    """This nacli does not know the file's version of the format."""
 
     exit_code = 9
 
 
 class OutputExists(NacliError):
-    """The output is there already, and nothing said that it may be replaced."""
+    """The output exists, and -f was not given."""
 
     exit_code = 10
 
 
 class WriteFailed(NacliError):
-    """The output cannot be written: disk full, no permission."""
+    """The output cannot be written; the disk may be full."""
 
     exit_code = 11
 
 
 class BadCheckpoint(NacliError):
-    """The model's files are missing, damaged or contradictory."""
+    """The files of the model are missing, damaged or contradictory."""
 
     exit_code = 12
 
 
 class Mismatch(NacliError):
-    """The decoded codes differ from the end record's check value."""
+    """The codes read back are not those that the encoder meant."""
 
     exit_code = 13
 
 
 class Concealed(NacliError):
-    """Damage was concealed: the output is whole in length, but not in sound."""
+    """Damage was concealed; some of the sound is not the original's."""
 
     exit_code = 14
 
 
 class GateFailed(NacliError):
-    """`nacli bench` found a figure that is worse than the baseline's."""
+    """`nacli bench` found a figure that is worse than the baseline allows."""
 
     exit_code = 15
 
 
 class OutOfRange(NacliError):
-    """The recording ends before the part that was asked for, or that part is empty."""
+    """The recording ends before the requested part, or that part is empty."""
 
     exit_code = 16
 
@@ -122,3 +104,24 @@ def exit_code(error: NacliError) -> int:
     """What a process ends with because of `error`. A reader that has gone away, as `head` does, is
     a failure that nobody needs to hear of."""
     return PIPE_CLOSED if isinstance(error.__cause__, BrokenPipeError) else error.exit_code
+
+
+def exit_codes() -> dict[int, str]:
+    """Every exit code of the command line and its cause as a sentence, in ascending order."""
+    causes = {error.exit_code: _cause(error) for error in NacliError.__subclasses__()}
+    general = {
+        0: "Everything was done.",
+        NacliError.exit_code: "There was another failure, which stderr names.",
+        2: "The command line has an unknown option or an impossible combination.",
+    }
+    signals = {
+        129: "SIGHUP ended the command.",
+        130: "SIGINT (Ctrl-C) ended the command.",
+        PIPE_CLOSED: "The reader of the output closed the pipe.",
+        143: "SIGTERM ended the command.",
+    }
+    return dict(sorted((general | causes | signals).items()))
+
+
+def _cause(error: type[NacliError]) -> str:
+    return (error.__doc__ or "").partition("\n")[0]  # there are no docstrings under python -OO

@@ -20,7 +20,7 @@ from nacli import codec, metrics
 from nacli.bench import subject
 from nacli.bench.clips import Clip, read_pcm, write_pcm
 from nacli.cli import main
-from nacli.errors import BadCheckpoint, GateFailed
+from nacli.errors import BadCheckpoint, GateFailed, WriteFailed
 
 REAL_ISOLATED = subject.Isolated  # before the fixture replaces it
 COPY = "copy: cp {in} {out} :: cp {in} {out}"
@@ -112,6 +112,30 @@ def test_the_gate_passes_and_fails_with_its_own_code(clips: Path, tmp_path: Path
     assert re.search(r"worse +one at 3 kbps: mel", worse.stderr)
     assert "differs two at 3 kbps: codes other" in worse.stderr
     assert worse.stderr.splitlines()[-1].startswith("nacli: 1 of ")
+
+
+def test_the_gate_with_another_bitrate_says_what_is_missing(clips: Path, tmp_path: Path) -> None:
+    baseline = tmp_path / "baseline.json"
+    options = (clips / "one.wav", "--tolerance", "encoding=10000%,decoding=10000%")
+    assert bench(*options, "--bitrate", 3, "--save", baseline).exit_code == 0
+    done = bench(*options, "--bitrate", 6, "--baseline", baseline)
+    assert done.exit_code == GateFailed.exit_code
+    assert "missing  one at 3 kbps: this run has no kbps, mel" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("nacli: 0 of 6 figures are worse than the ")
+    assert done.stderr.endswith(", 4 are missing\n")
+    assert not re.search(r"\b(nan|inf)\b", done.stderr)
+
+
+@pytest.mark.parametrize("option", ["--report", "--save"])
+def test_a_missing_folder_is_refused_before_the_work(
+    option: str, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked: list[object] = []
+    monkeypatch.setattr(subject.Local, "run", lambda *arguments: worked.append(arguments))
+    done = bench(clips, option, tmp_path / "none" / "out")
+    assert done.exit_code == WriteFailed.exit_code
+    assert done.stderr == f"nacli: {tmp_path}/none/out: No such file or directory\n"
+    assert not worked
 
 
 def test_a_missing_peer_is_one_line(clips: Path) -> None:

@@ -110,7 +110,28 @@ def test_a_clip_that_is_gone_fails() -> None:
     gone = row(mel=1.0) | {"rows": []}
     [change] = compare(row(mel=1.0), gone, ANY_SPEED)
     assert change.worse == math.inf
+    assert change.missing
     assert len(compare_golden(row(), gone)) == 2
+
+
+def test_what_is_missing_is_named_and_in_no_mean() -> None:
+    before = row(mel=1.0, pesq=2.0)
+    before["rows"].append(before["rows"][0] | {"asked": 6.0})
+    text = summary(compare(before, row(mel=1.5), ANY_SPEED))
+    assert "nan" not in text
+    assert "inf" not in text
+    assert text.splitlines()[1].split() == [
+        "mel",
+        "1.0000",
+        "1.5000",
+        "+0.5000",
+        "+0.5000",
+        "0.0300",
+    ]
+    assert text.splitlines()[-2:] == [
+        "missing  a at 3 kbps: this run has no pesq, which the baseline has",
+        "missing  a at 6 kbps: this run has no mel, pesq, which the baseline has",
+    ]
 
 
 def test_tolerances_are_read() -> None:

@@ -1,4 +1,5 @@
-"""The README's examples run: what its `console` blocks type, and its Python."""
+"""The README's examples run, in their order and in a folder that has nothing but the clip of a
+fresh clone: the commands of its first screen, what its `console` blocks type, and its Python."""
 
 from __future__ import annotations
 
@@ -8,13 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 
 from nacli import errors
 
 ROOT = Path(__file__).parents[1]
+CLIP = "tests/data/talk.flac"
+FRAMES = 72_000
 README = (ROOT / "README.md").read_text()
 
 
@@ -24,15 +26,28 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with talk.wav, and the command `nacli` in bin/."""
+    """A folder with the start of the clip in its place, and the command `nacli` in bin/; the first
+    screen has been typed."""
     path = tmp_path_factory.mktemp("readme")
-    tone = 0.3 * np.sin(np.arange(48_000) * 0.1)
-    soundfile.write(path / "talk.wav", tone, 16_000)
+    pcm, rate = soundfile.read(ROOT / CLIP, frames=FRAMES)
+    (path / CLIP).parent.mkdir(parents=True)
+    soundfile.write(path / CLIP, pcm, rate)
     command = path / "bin" / "nacli"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m nacli "$@"\n')
     command.chmod(0o755)
+    first = [line for line in blocks("sh")[0].splitlines() if line.startswith("nacli ")]
+    assert len(first) == 2
+    run(["bash", "-euc", "\n".join(first)], path)
     return path
+
+
+def test_the_first_screen_ends_with_sound(folder: Path) -> None:
+    """Its other lines install nacli, which takes minutes."""
+    opening = blocks("sh")[0]
+    assert README.index(opening) < README.index("\n## ")
+    assert all(line.startswith(("nacli ", "python3 ", "pip ")) for line in opening.splitlines())
+    assert soundfile.info(folder / "talk.wav").frames == FRAMES
 
 
 def run(command: list[str], folder: Path) -> None:
@@ -52,7 +67,7 @@ def test_the_console_examples(folder: Path) -> None:
     assert len(typed) > 5
     run(["bash", "-euo", "pipefail", "-c", "\n".join(typed)], folder)
     for name in ("again.flac", "live.wav"):
-        assert soundfile.info(folder / name).frames == 48_000
+        assert soundfile.info(folder / name).frames == FRAMES
 
 
 def test_the_python_example(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +16,16 @@ from numpy.typing import NDArray
 
 from nacli import metrics
 
-Points = list[tuple[float, float]]
+
+class Point(NamedTuple):
+    """A mean of a metric at a real bitrate, and its confidence interval."""
+
+    kbps: float
+    value: float
+    low: float
+    high: float
+
+
 COLOURS = ("#0b6e4f", "#c8553d", "#3d5a98", "#b58900", "#7b4b94", "#4a4a4a", "#2aa198")
 """One per codec, nacli's first."""
 LOWEST_DB, HIGHEST_DB = -100.0, -20.0
@@ -48,14 +58,17 @@ def _finished(figure: Figure, kind: str) -> str:
     return data_uri(out.getvalue(), "image/webp")
 
 
-def curves(lines: dict[str, Points], label: str, colours: dict[str, str]) -> str:
-    """A line per codec through points (real kbps, figure)."""
+def curves(lines: dict[str, list[Point]], label: str, colours: dict[str, str]) -> str:
+    """A line per codec through its points, with bars for the confidence intervals."""
     figure = _new(2.9)
     axes = figure.add_subplot()
     for name, points in lines.items():
-        axes.plot(*zip(*sorted(points), strict=True), "o-", ms=4, label=name, color=colours[name])
+        kbps, values, low, high = np.array(sorted(points)).T
+        bars = (np.maximum(values - low, 0), np.maximum(high - values, 0))
+        line = axes.errorbar(kbps, values, bars, fmt="o-", label=name, color=colours[name])
+        line.lines[0].set_markersize(4)
     axes.set_xscale("log")
-    _kbps_ticks(axes, [kbps for points in lines.values() for kbps, _ in points])
+    _kbps_ticks(axes, [point.kbps for points in lines.values() for point in points])
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, frameon=False)

@@ -120,7 +120,7 @@ def _keyed(baseline: dict[str, Any]) -> dict[Key, dict[str, Any]]:
 @dataclass(frozen=True)
 class Change:
     """A figure before and after. `worse` is how much worse it got, negative where it got better;
-    infinite where it is gone."""
+    infinite, with NaN in `after`, where the figure is missing."""
 
     where: str
     figure: str
@@ -128,6 +128,10 @@ class Change:
     after: float
     worse: float
     allowed: float
+
+    @property
+    def missing(self) -> bool:
+        return math.isnan(self.after)
 
     @property
     def fails(self) -> bool:
@@ -178,10 +182,12 @@ def compare_golden(baseline: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def summary(changes: Sequence[Change]) -> str:
-    """Means of each figure before and after, then a line for each that moved beyond tolerance."""
+    """Means of each figure before and after, then a line for each that moved beyond tolerance, and
+    a line for each place with missing figures, which no mean includes."""
+    compared = [change for change in changes if not change.missing]
     lines = [["figure", "baseline", "now", "change", "worst", "allowed"]]
-    for name in dict.fromkeys(change.figure for change in changes):
-        part = [change for change in changes if change.figure == name]
+    for name in dict.fromkeys(change.figure for change in compared):
+        part = [change for change in compared if change.figure == name]
         before, after = (
             sum(values) / len(part)
             for values in zip(*((change.before, change.after) for change in part), strict=True)
@@ -191,8 +197,15 @@ def summary(changes: Sequence[Change]) -> str:
             [name, f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}",
              f"{worst.worse:+.4f}", f"{worst.allowed:.4f}"]
         )  # fmt: skip
-    moved = [line for change in changes if (line := _moved(change))]
-    return "\n".join([aligned(lines, left=1), *moved])
+    moved = [line for change in compared if (line := _moved(change))]
+    table = [aligned(lines, left=1)] if compared else []
+    return "\n".join([*table, *moved, *_missing(changes)])
+
+
+def _missing(changes: Sequence[Change]) -> Iterator[str]:
+    for where in dict.fromkeys(change.where for change in changes if change.missing):
+        figures = ", ".join(c.figure for c in changes if c.where == where and c.missing)
+        yield f"missing  {where}: this run has no {figures}, which the baseline has"
 
 
 def _moved(change: Change) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,8 @@ from nacli.bench.peers import Peer, PeerRun
 from nacli.bench.quality import Metric, measure_quality
 from nacli.bench.subject import NAME, Coded, Subject, identify
 from nacli.errors import NacliError
+
+BOOTSTRAP_DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -159,13 +160,18 @@ def _version(clip: Clip, codec: str, asked: float, coded: Coded, plan: Plan) -> 
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of the rows of one codec at one bitrate, over all clips or those of one folder."""
+    """The mean of the rows of one codec at one bitrate, over all clips or those of one folder.
+
+    `intervals` are the 95% confidence intervals of the quality figures' means, where at least two
+    clips have the figure.
+    """
 
     codec: str
     asked: float
     group: str | None
     clips: int
     figures: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
 
 
 def means(rows: Sequence[Row]) -> list[Mean]:
@@ -182,14 +188,29 @@ def means(rows: Sequence[Row]) -> list[Mean]:
             dict.fromkeys((row.asked, row.codec) for row in chosen), key=lambda pair: pair[0]
         ):
             part = [row for row in chosen if (row.asked, row.codec) == (asked, codec)]
-            found.append(Mean(codec, asked, group, len(part), _average(r.figures for r in part)))
+            figures = _numbers(row.figures for row in part)
+            quality = _numbers(row.quality for row in part)
+            average = {name: float(np.mean(values)) for name, values in figures.items()}
+            intervals = {name: interval(vs) for name, vs in quality.items() if len(vs) > 1}
+            found.append(Mean(codec, asked, group, len(part), average, intervals))
     return found
 
 
-def _average(figures: Iterable[dict[str, float]]) -> dict[str, float]:
-    """Mean of each figure over those that have it and are numbers; none where no row has it."""
-    rows = list(figures)
-    names: dict[str, Any] = dict.fromkeys(name for row in rows for name in row)
-    values = {name: [row[name] for row in rows if name in row] for name in names}
-    numbers = {name: [v for v in found if not np.isnan(v)] for name, found in values.items()}
-    return {name: float(np.mean(found)) for name, found in numbers.items() if found}
+def _numbers(figures: Iterable[dict[str, float]]) -> dict[str, list[float]]:
+    """The values of each figure that are numbers; none of the lists is empty."""
+    found: dict[str, list[float]] = {}
+    for row in figures:
+        for name, value in row.items():
+            if not np.isnan(value):
+                found.setdefault(name, []).append(value)
+    return found
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95% confidence interval of the mean of `values`, which are one for each clip.
+
+    It is a percentile bootstrap that draws clips with replacement; equal input gives equal output.
+    """
+    drawn = np.random.default_rng(0).choice(np.asarray(values), (BOOTSTRAP_DRAWS, len(values)))
+    low, high = np.percentile(drawn.mean(1), (2.5, 97.5))
+    return float(low), float(high)

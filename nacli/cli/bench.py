@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nacli.cli.bar import has_bars
+from nacli.cli.help import examples
 from nacli.cli.kinds import FiniteRange, parse_bitrate
+from nacli.cli.paths import PATH, PATH_OBJECT, complete_folders
 from nacli.errors import GateFailed, NacliError
 from nacli.files import check_output
 
@@ -35,30 +37,87 @@ class Output:
     force: bool
 
 
-@click.command()
-@click.argument("clips", nargs=-1, required=True, metavar="FILE|FOLDER...")
-@click.option("--bitrate", default="1.5,3,6,12", show_default=True, metavar="KBPS,...")
-@click.option("--metrics", metavar="NAME,...", help="Quality figures.  [default: all installed]")
-@click.option("--peer", metavar="NAME,...", help="Also opus, vorbis, mp3, aac, codec2.")
+@click.command(
+    epilog=examples(
+        "nacli bench clips --bitrate 3,6 --peer opus --report bench.html",
+        "nacli bench clips --save baseline.json",
+        "nacli bench clips --baseline baseline.json",
+    )
+)
+@click.argument("clips", nargs=-1, required=True, type=PATH, metavar="FILE|FOLDER...")
+@click.option(
+    "--bitrate",
+    default="1.5,3,6,12",
+    show_default=True,
+    metavar="KBPS,...",
+    help="Every clip is encoded at each of these bitrates.",
+)
+@click.option(
+    "--metrics",
+    metavar="NAME,...",
+    help="These metrics measure the quality.  [default: all that are installed]",
+)
+@click.option(
+    "--peer",
+    metavar="NAME,...",
+    help="These codecs are measured as well: opus, vorbis, mp3, aac, codec2.",
+)
 @click.option(
     "--peer-cmd",
     multiple=True,
     metavar="TEXT",
-    help="Any codec: 'NAME: ENCODE {in} {out} :: DECODE {in} {out}', with {kbps} if it takes it.",
+    help="This codec is measured as well: 'NAME: ENCODE {in} {out} :: DECODE {in} {out}'; "
+    "the commands may contain {kbps}.",
 )
-@click.option("--seconds", type=FiniteRange(0.1), help="Only the start of each clip.")
-@click.option("--mono", is_flag=True, help="Average the channels first.")
-@click.option("--model", type=click.Path(path_type=Path), help="Another checkpoint.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of the table.")
-@click.option("--keep", type=click.Path(path_type=Path), metavar="FOLDER", help="Keep the decoded.")
-@click.option("--save", metavar="FILE", help="Save the figures as a baseline.")
-@click.option("--baseline", metavar="FILE", help="Compare; exit with 15 if something is worse.")
-@click.option("--tolerance", default="1", metavar="TEXT", help="2, or mel=0.05,decoding=80%.")
-@click.option("--golden", is_flag=True, help="Bytes and codes must be those of the baseline.")
-@click.option("--report", metavar="FILE", help="Write an HTML page with pictures and players.")
-@click.option("-f", "--force", is_flag=True, help="Replace existing files.")
-@click.option("-q", "--quiet", "--silent", "silent", is_flag=True, help="No progress bar.")
+@click.option(
+    "--seconds",
+    type=FiniteRange(0.1),
+    metavar="S",
+    help="Only the first S seconds of each clip are used.",
+)
+@click.option("--mono", is_flag=True, help="The channels of each clip are averaged first.")
+@click.option(
+    "--model",
+    type=PATH_OBJECT,
+    metavar="PATH",
+    help="This checkpoint (.safetensors) replaces the built-in one.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The figures are printed as JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="The figures are printed as CSV.")
+@click.option(
+    "--keep",
+    type=PATH_OBJECT,
+    metavar="FOLDER",
+    shell_complete=complete_folders,
+    help="The decoded clips are kept in this folder.",
+)
+@click.option(
+    "--save", type=PATH, metavar="FILE", help="The figures are saved to this file as a baseline."
+)
+@click.option(
+    "--baseline",
+    type=PATH,
+    metavar="FILE",
+    help="The figures are compared with this baseline; the exit code is 15 if one is worse.",
+)
+@click.option(
+    "--tolerance",
+    default="1",
+    metavar="TEXT",
+    help="Figures may be worse by this much: 2 doubles all tolerances, mel=0.05,decoding=80% "
+    "sets two of them.",
+)
+@click.option(
+    "--golden", is_flag=True, help="Files and codes must equal those of the baseline exactly."
+)
+@click.option(
+    "--report",
+    type=PATH,
+    metavar="FILE",
+    help="An HTML page with tables, plots and players is written to this file.",
+)
+@click.option("-f", "--force", is_flag=True, help="Existing files are replaced.")
+@click.option("-q", "--quiet", "--silent", "silent", is_flag=True, help="No progress bar is shown.")
 def bench(
     clips: tuple[str, ...],
     bitrate: str,
@@ -79,7 +138,11 @@ def bench(
     force: bool,
     silent: bool,
 ) -> None:
-    """Measure rate, speed, memory and quality on clips, beside other codecs if you like."""
+    """This command measures codecs on your clips.
+
+    It encodes and decodes every clip with nacli, and with other codecs on request, and prints
+    bitrate, speed, memory and quality. Folders are searched for audio files.
+    """
     if golden and baseline is None:
         raise click.UsageError("--golden needs --baseline")
     if as_json and as_csv:
@@ -234,7 +297,10 @@ def _gate(
     differing = compare_golden(before, now) if golden else []
     for line in differing:
         click.echo(f"differs {line}", err=True)
-    worse = sum(change.fails for change in changes)
-    if worse or differing:
+    missing = sum(change.missing for change in changes)
+    worse = sum(change.fails for change in changes) - missing
+    if worse or missing or differing:
+        gone = f", {missing} are missing" if missing else ""
         files = f", {len(differing)} hashes differ" if golden else ""
-        raise GateFailed(f"{worse} of {len(changes)} figures are worse than the baseline{files}")
+        total = len(changes)
+        raise GateFailed(f"{worse} of {total} figures are worse than the baseline{gone}{files}")

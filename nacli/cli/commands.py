@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from nacli.cli.help import examples
 from nacli.cli.jobs import Naming, is_folder, names_folder, plan, refuse_report
 from nacli.cli.kinds import FiniteRange, PacketLength, take_bitrate
+from nacli.cli.paths import PATH, complete_folders
 from nacli.cli.running import Manner, run_jobs
 from nacli.cli.tags import check_tags
 from nacli.files import AUDIO_EXTENSIONS
@@ -19,15 +21,29 @@ from nacli.files import AUDIO_EXTENSIONS
 if TYPE_CHECKING:
     from nacli.task import Options
 
-INPUTS = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+INPUTS = click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT...")
 CONVERSION = (
-    click.option("-o", "--output", metavar="OUT", help="Output file, folder, or - for stdout."),
+    click.option(
+        "-o",
+        "--output",
+        type=PATH,
+        metavar="OUT",
+        help="The output goes to this file or folder; - is stdout.",
+    ),
     click.option(
         "-c", "--stdout", "to_stdout", is_flag=True, help="The output goes to stdout, as with -o -."
     ),
-    click.option("--output-dir", metavar="DIR", help="Folder for outputs, made if need be."),
     click.option(
-        "-r", "--recursive", is_flag=True, help="Take the files in folders, at any depth."
+        "--output-dir",
+        metavar="DIR",
+        shell_complete=complete_folders,
+        help="Outputs go to this folder, which is made if it is missing.",
+    ),
+    click.option(
+        "-r",
+        "--recursive",
+        is_flag=True,
+        help="Inputs may be folders, which are searched at any depth.",
     ),
     click.option(
         "-j",
@@ -37,21 +53,34 @@ CONVERSION = (
         default=1,
         show_default=True,
         metavar="N",
-        help="Files at a time, sharing the cores; 0: one per core.",
+        help="N files are converted at a time and share the cores; 0 means one file per core.",
     ),
-    click.option("--skip-existing", is_flag=True, help="Leave outputs that exist, without error."),
+    click.option(
+        "--skip-existing", is_flag=True, help="Outputs that exist are left, without an error."
+    ),
     click.option(
         "--delete-input/--keep",
         "--rm/-k",
         "delete_input",
-        help="Delete inputs whose output was read back.",
+        help="An input is deleted after its whole output was read back from the disk; by default "
+        "it is kept.",
     ),
-    click.option("--report", metavar="FILE", help="Write what became of every file, as JSON."),
-    click.option("-f", "--force", is_flag=True, help="Replace existing files."),
     click.option(
-        "-q", "--quiet", "--silent", "silent", is_flag=True, help="Say nothing but errors."
+        "--report",
+        type=PATH,
+        metavar="FILE",
+        help="The result of every file is written to this file as JSON.",
     ),
-    click.option("--model", metavar="PATH", help="Another checkpoint (.safetensors)."),
+    click.option("-f", "--force", is_flag=True, help="Existing outputs are replaced."),
+    click.option(
+        "-q", "--quiet", "--silent", "silent", is_flag=True, help="Only errors are shown."
+    ),
+    click.option(
+        "--model",
+        type=PATH,
+        metavar="PATH",
+        help="This checkpoint (.safetensors) replaces the built-in one.",
+    ),
 )
 
 ENDINGS = {"wav": (".wav",), "flac": (".flac",), "ogg": (".ogg",), "aiff": (".aiff", ".aif")}
@@ -123,7 +152,14 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "nacli encode talk.wav",
+        "nacli encode --bitrate 3 talk.wav -o small.nac",
+        "nacli encode -r takes --output-dir archive -j 0",
+        "ffmpeg -v error -i film.mp4 -f wav - | nacli encode - -o film.nac",
+    )
+)
 @conversion
 @click.option(
     "--keep-extension",
@@ -134,13 +170,14 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     "--bitrate",
     callback=take_bitrate,
     metavar="KBPS",
-    help="Of the whole file, all channels: 1.5 to 24.  [default: 6 mono, 10 stereo]",
+    help="The whole file, with all channels, has this bitrate: 1.5 to 24.  "
+    "[default: 6 mono, 10 stereo]",
 )
 @click.option(
     "--quality",
     type=FiniteRange(0, 10),
     metavar="Q",
-    help="0 to 10 instead of a bitrate: bytes go where they are needed.",
+    help="The quality is constant instead of the bitrate; at 5, speech is as good as at 6 kbps.",
 )
 @click.option(
     "--effort",
@@ -148,7 +185,7 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     default=1,
     show_default=True,
     metavar="N",
-    help="0 (fast) to 3 (slow, better at the same size).",
+    help="0 is fast; 3 is slow and sounds better at the same size.",
 )
 @click.option("--fast", is_flag=True, help="This is the same as --effort 0.")
 @click.option("--best", is_flag=True, help="This is the same as --effort 3.")
@@ -158,25 +195,36 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     default=2000,
     show_default=True,
     metavar="MS",
-    help="Packet length, rounded down to frames of 13.3 ms; short ones cost bits.",
+    help="A packet has this length, rounded down to frames of 13.3 ms; short packets cost bits.",
 )
-@click.option("--embed", is_flag=True, help="Store codebooks and entropy tables in the file.")
-@click.option("-V", "--verify", is_flag=True, help="Read every packet back as it is written.")
-@click.option("--raw", is_flag=True, help="The input is samples without a header.")
-@click.option("--rate", type=click.IntRange(1), metavar="HZ", help="Sample rate of --raw.")
+@click.option("--embed", is_flag=True, help="The file holds codebooks and entropy model, too.")
+@click.option("-V", "--verify", is_flag=True, help="Every packet is read back and checked.")
+@click.option("--raw", is_flag=True, help="The input has samples and no header.")
 @click.option(
-    "--channels", type=click.IntRange(1), metavar="N", help="Channels of --raw.  [default: 1]"
+    "--rate", type=click.IntRange(1), metavar="HZ", help="The --raw input has this sample rate."
 )
-@click.option("--format", "raw_format", type=RAW_FORMAT, help="Of --raw.  [default: s16]")
+@click.option(
+    "--channels",
+    type=click.IntRange(1),
+    metavar="N",
+    help="The --raw input has this number of channels.  [default: 1]",
+)
+@click.option(
+    "--format",
+    "raw_format",
+    type=RAW_FORMAT,
+    help="The --raw input has this sample format, little-endian.  [default: s16]",
+)
 @click.option(
     "--tag",
     "tags",
     multiple=True,
     callback=check_tags,
     metavar="NAME=VALUE",
-    help="Set a tag in place of the input's; repeat it for more. NAME= removes one.",
+    help="This tag replaces the input's tag of that name; NAME= removes it. "
+    "The option may be repeated.",
 )
-@click.option("--no-tags", is_flag=True, help="Leave out the input's tags and picture.")
+@click.option("--no-tags", is_flag=True, help="The input's tags and picture are left out.")
 def encode(
     shared: Conversion,
     keep_extension: bool,
@@ -195,7 +243,11 @@ def encode(
     tags: tuple[str, ...],
     no_tags: bool,
 ) -> None:
-    """Compress audio: x.wav (FLAC, OGG, AIFF, MP3...) becomes x.nac."""
+    """This command encodes audio as .nac files.
+
+    The file talk.wav becomes talk.nac. WAV, FLAC, OGG, MP3, AIFF and all other formats that
+    libsndfile reads are accepted.
+    """
     if raw != (rate is not None) or (not raw and (channels or raw_format)):
         raise click.UsageError("--raw needs --rate, and may have --channels and --format")
     if bitrate is not None and quality is not None:
@@ -227,7 +279,14 @@ def chosen_effort(effort: int, fast: bool, best: bool) -> int:
     return 0 if fast else 3 if best else effort
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "nacli decode talk.nac",
+        "nacli decode talk.nac -o talk.flac",
+        "nacli decode talk.nac --start 1:23.5 --end 2:00 -o part.wav",
+        "nacli decode talk.nac -o - | aplay",
+    )
+)
 @conversion
 @click.option(
     "--to",
@@ -240,13 +299,26 @@ def chosen_effort(effort: int, fast: bool, best: bool) -> int:
     type=click.Choice(BITS),
     help="Outputs have samples of this many bits; 32f are floats.  [default: the original's]",
 )
-@click.option("--start", default="0", metavar="TIME", help="83.5, 1:23.5, 1:02:03 or 48000smp.")
-@click.option("--end", "stop", metavar="TIME", help="Likewise.  [default: the end]")
-@click.option("--strict", is_flag=True, help="Stop at damage instead of concealing it.")
-@click.option("--no-tags", is_flag=True, help="Write neither tags nor picture.")
-@click.option("--raw", is_flag=True, help="Write samples without a header.")
 @click.option(
-    "--format", "raw_format", type=RAW_FORMAT, help="Of --raw.  [default: the original's]"
+    "--start",
+    default="0",
+    metavar="TIME",
+    help="The decoded part begins here: 83.5, 1:23.5, 1:02:03 or 48000smp.",
+)
+@click.option(
+    "--end",
+    "stop",
+    metavar="TIME",
+    help="The decoded part ends here, in the same notation.  [default: the end]",
+)
+@click.option("--strict", is_flag=True, help="Damage ends the decoding; it is not concealed.")
+@click.option("--no-tags", is_flag=True, help="The output gets neither tags nor a picture.")
+@click.option("--raw", is_flag=True, help="The output has samples and no header.")
+@click.option(
+    "--format",
+    "raw_format",
+    type=RAW_FORMAT,
+    help="The --raw output has this sample format, little-endian.  [default: the original's]",
 )
 def decode(
     shared: Conversion,
@@ -259,7 +331,11 @@ def decode(
     raw: bool,
     raw_format: str | None,
 ) -> None:
-    """Decompress: x.nac becomes x.wav, or what -o names (.wav .flac .ogg .aiff)."""
+    """This command decodes .nac files to audio.
+
+    The file talk.nac becomes talk.wav. With -o, the extension chooses the format: .wav, .flac,
+    .ogg or .aiff.
+    """
     check_part(start, stop)
     if raw_format and not raw:
         raise click.UsageError("--format is for --raw")

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from nacli import __version__
+from nacli.cli.help import exit_code_list
 from nacli.errors import PIPE_CLOSED, NacliError, WriteFailed, exit_code
 from nacli.signals import end_on_signals, exit_on_signals
 from nacli.streams import drop_output, open_closed_streams
@@ -45,13 +46,18 @@ class Nacli(click.Group):
             end_on_signals()
 
 
-@click.group(cls=Nacli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Nacli,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=exit_code_list(),
+)
 @click.version_option(__version__, prog_name="nacli")
 def main() -> None:
-    """A neural audio codec: speech and music at 1.5 to 24 kbps.
+    """nacli is a neural audio codec.
 
-    `-` as a file is stdin or stdout. Exit codes: 0 success, 2 usage, and one for each cause of
-    failure (see the README).
+    It stores speech and music at 1.5 to 24 kbps. `nacli encode talk.wav` writes talk.nac, and
+    `nacli decode talk.nac` writes talk.wav. A file named - is stdin or stdout. `nacli COMMAND
+    --help` explains a command.
     """
 
 

@@ -10,17 +10,35 @@ import click
 
 from nacli.cli.commands import INPUTS
 from nacli.cli.group import one_line, report
+from nacli.cli.help import examples
 from nacli.errors import NacliError
 from nacli.files import input_name, naming
 
 
-@click.command()
+@click.command(epilog=examples("nacli info talk.nac", "nacli info --check archive/*.nac"))
 @INPUTS
-@click.option("--json", "as_json", is_flag=True, help="One object, or a list for several files.")
-@click.option("--check", is_flag=True, help="Say only whether each file is whole (exit code 7).")
-@click.option("--codes", "with_codes", is_flag=True, help="Bits by stage, too; loads the model.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="The output is JSON: an object for one file, and a list for several.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="The output only says whether each file is whole; if not, the exit code is 7.",
+)
+@click.option(
+    "--codes",
+    "with_codes",
+    is_flag=True,
+    help="The output includes the bits of every stage; this needs the model.",
+)
 def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) -> None:
-    """Show what .nac files hold; damage is reported, not repaired."""
+    """This command shows what .nac files hold.
+
+    It lists duration, format, bitrate, model, tags and damage, and it changes nothing.
+    """
     from nacli.cli.table import code_table, table
     from nacli.info import check_info, read_info, to_json
 
