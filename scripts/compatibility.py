@@ -94,7 +94,7 @@ def main() -> None:
     oldest_numpy = requirement("numpy").replace(">=", "==") + ".*"
     for python, numpy in (((others or [newest])[-1], oldest_numpy), (newest, "numpy")):
         inside = make_environment(python, numpy)
-        command = [inside, Path(__file__), "--here"]
+        command = [str(inside), __file__, "--here"]
         subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT)})
 
 
