@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from nacli.allocate import default_bitrate
 from nacli.audio import AudioInfo, AudioReader, AudioWriter
 from nacli.checkpoint import Model
 from nacli.choice import DEFAULT_EFFORT
@@ -27,7 +28,14 @@ from nacli.files import (
     open_input,
     reading,
 )
-from nacli.format import MAX_PICTURE_BYTES, edit_tags, find_packet, fit_tags, unpack_picture
+from nacli.format import (
+    MAX_PICTURE_BYTES,
+    edit_tags,
+    find_packet,
+    fit_tags,
+    pack_header,
+    unpack_picture,
+)
 from nacli.live import ending_gently
 from nacli.originals import Original
 from nacli.timeline import Gap
@@ -43,25 +51,25 @@ is read packet by packet, so that nothing waits."""
 @dataclass
 class Progress:
     """How far a conversion has come. `expected` is the length in samples where it is known,
-    `dropped` names tags and pictures that the output has no place for."""
+    `dropped` names tags and pictures that the output has no place for, `notes` are sentences about
+    what is not as one would expect. `nac_bytes` are those of the whole .nac file."""
 
     sample_rate: int
     expected: int | None
     samples: int = 0
     nac_bytes: int = 0
     dropped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     gaps: int = 0
-    """Places where damage was concealed."""
+    """Places where damage was concealed, or where the file ends too soon."""
+    kbps: float = 0.0
+    """Of the audio: packets and end record, without header, tags and picture. Set at the end; 0
+    where there is no audio."""
 
     @property
     def seconds(self) -> float:
         """Audio converted so far."""
         return self.samples / self.sample_rate
-
-    @property
-    def kbps(self) -> float:
-        """Of the whole .nac file; 0 where there is no audio."""
-        return self.nac_bytes * 8 / 1000 / self.seconds if self.samples else 0.0
 
 
 Watch = Callable[[Progress], None]
@@ -129,8 +137,18 @@ def encode_file(
             if verifier:
                 with naming(target):
                     verifier.finish()
+    if progress.samples:
+        audio_bytes = progress.nac_bytes - len(pack_header(encoder.header))
+        progress.kbps = audio_bytes * 8 / 1000 / progress.seconds
+    if encoder.out_of_reach:
+        progress.notes += (_ceiling(bitrate, info.channels, progress.kbps),)
     original.settle(lambda: verify_file(target, model, encoder))
     return progress
+
+
+def _ceiling(bitrate: float | None, channels: int, kbps: float) -> str:
+    asked = default_bitrate(channels) if bitrate is None else bitrate
+    return f"{asked:g} kbps are more than nacli can use for this sound, which takes {kbps:.2f} kbps"
 
 
 def _write(output: Output, data: bytes, verifier: Verifier | None) -> int:
@@ -189,6 +207,7 @@ def decode_file(
             writer.write(pcm)
             progress.samples += len(pcm)
             watch(progress)
+    progress.kbps = decoder.kbps
     whole = decoder.takes_all and not progress.gaps
     original.settle(lambda: verify_audio(target, writer.info, progress.samples), whole)
     return progress

@@ -14,7 +14,7 @@
 | 11   | WriteFailed      | the output cannot be written: disk full, no permission               |
 | 12   | BadCheckpoint    | the model's files are missing, damaged or contradictory              |
 | 13   | Mismatch         | the decoded codes differ from the end record's check value           |
-| 14   | Concealed        | damage was concealed: the output is whole in length, not in sound    |
+| 14   | Concealed        | damage was concealed, or the file was cut: the output has the rest   |
 | 15   | GateFailed       | `nacli bench` found a figure that is worse than the baseline's       |
 | 16   | OutOfRange       | the recording ends before the part that was asked for                |
 
@@ -97,7 +97,7 @@ class Mismatch(NacliError):
 
 
 class Concealed(NacliError):
-    """Damage was concealed: the output is whole in length, but not in sound."""
+    """Damage was concealed, or the file was cut: the output has the rest."""
 
     exit_code = 14
 
@@ -112,6 +112,11 @@ class OutOfRange(NacliError):
     """The recording ends before the part that was asked for, or that part is empty."""
 
     exit_code = 16
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things in words, as messages say it: `1 byte`, `2 bytes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 PIPE_CLOSED = 141

@@ -22,9 +22,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     {"ahead", "errors", "config", "levels", "live", "offset"},
-    {"partials", "position", "postfilter", "prediction", "signals"},
+    {"partials", "postfilter", "prediction", "signals"},
     {"files", "format", "originals", "quantize", "model"},
-    {"info", "audio", "channels", "harmonics", "highband", "preprocess"},
+    {"arguments", "samples"},
+    {"info", "position", "audio", "channels", "harmonics", "highband", "preprocess"},
     {"entropy", "metrics", "timeline"},
     {"allocate", "checkpoint", "refine", "trims"},
     {"localdecoder", "payload", "postprocess"},
@@ -69,7 +70,7 @@ LIGHT = (
         "format",
         "info",
     ),
-    *("originals", "task", "batch", "cli"),
+    *("originals", "arguments", "task", "batch", "cli"),
 )
 """Units that import the standard library, each other and click when they are imported."""
 

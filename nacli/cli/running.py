@@ -15,11 +15,11 @@ import click
 
 from nacli import __version__
 from nacli.cli.bar import Bar, above_bars
-from nacli.cli.group import complain, report
+from nacli.cli.group import complain, one_line, report
 from nacli.cli.jobs import Job
 from nacli.cli.tags import dropped_line
-from nacli.errors import NacliError
-from nacli.files import atomic_output, check_output
+from nacli.errors import NacliError, counted
+from nacli.files import atomic_output, check_output, utf8_name
 
 if TYPE_CHECKING:
     from nacli.task import Options, Record
@@ -155,7 +155,7 @@ def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bo
         "options": asdict(options),
         "interrupted": interrupted,
         **tally.sums(),
-        "results": [tally.records[number] for number in sorted(tally.records)],
+        "results": [_readable(tally.records[number]) for number in sorted(tally.records)],
     }
     try:
         with atomic_output(manner.report, manner.force) as output:
@@ -165,11 +165,19 @@ def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bo
     return 0
 
 
+def _readable(record: Record) -> dict[str, Any]:
+    """A record with names that JSON can hold."""
+    names = ("source", "target", "error")
+    return {**record, **{name: utf8_name(str(record[name] or "")) or None for name in names}}
+
+
 def _say(job: Job, record: Record, manner: Manner) -> None:
     if record["status"] == "failed":
         complain(record["error"] or "", record["exit_code"])
     elif not manner.silent:
         click.echo(_line(job, record), err=True)
+        for note in record["notes"]:
+            click.echo(one_line(f"{job}: {note}"), err=True)
         if record["dropped"]:
             click.echo(dropped_line(str(job), record["dropped"]), err=True)
 
@@ -178,14 +186,15 @@ def _line(job: Job, record: Record) -> str:
     if record["status"] == "skipped":
         return f"{job}  exists, skipped"
     seconds, speed = record["seconds"], record["seconds"] / max(record["wall_seconds"], 1e-3)
-    line = f"{job}  {seconds:.2f} s, {record['kbps']:.2f} kbps, {speed:.1f}x"
+    size = counted(record["nac_bytes"], "byte")
+    line = f"{job}  {seconds:.2f} s, {record['kbps']:.2f} kbps, {size}, {speed:.1f}x"
     if count := record["gap_count"]:
-        line += f", damaged in {count} place{'s' if count > 1 else ''}"
+        line += f", damaged in {counted(count, 'place')}"
     return line
 
 
 def _summary(sums: dict[str, Any]) -> str:
     counts = f"{sums['done']} done, {sums['skipped']} skipped, {sums['failed']} failed"
     hours = f"{sums['seconds'] / 3600:.3f} h of audio"
-    sizes = f"{sums['bytes_in']} to {sums['bytes_out']} bytes"
+    sizes = f"{sums['bytes_in']} to {counted(sums['bytes_out'], 'byte')}"
     return f"{counts}: {hours}, {sizes}, {sums['speed']:.1f}x real time"
