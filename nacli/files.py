@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -30,10 +31,10 @@ def input_name(path: str) -> str:
     return "standard input" if path == "-" else path
 
 
-def utf8_name(path: str) -> str:
-    """A file name, or text that has one in it, as JSON can hold it: what is no UTF-8 becomes
-    U+FFFD."""
-    return os.fsencode(path).decode("utf-8", "replace")
+def utf8_text(text: str) -> str:
+    """A file name, or text that has one in it, as JSON can hold it: every byte that is no UTF-8,
+    which Python keeps as half of a surrogate pair, becomes U+FFFD."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import click
 from nacli.cli.commands import INPUTS
 from nacli.cli.group import one_line, report
 from nacli.errors import NacliError
-from nacli.files import input_name, naming, utf8_name
+from nacli.files import input_name, naming, utf8_text
 
 
 @click.command()
@@ -40,7 +40,7 @@ def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) 
             codes.append(report(error))
     if as_json:
         values = [
-            {"file": utf8_name(path), **to_json(file), **counts} for path, file, counts in found
+            {"file": utf8_text(path), **to_json(file), **counts} for path, file, counts in found
         ]
         for value in [values] if len(inputs) > 1 else values:
             click.echo(json.dumps(value, indent=2))

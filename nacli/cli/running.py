@@ -19,7 +19,7 @@ from nacli.cli.group import complain, one_line, report
 from nacli.cli.jobs import Job
 from nacli.cli.tags import dropped_line
 from nacli.errors import NacliError, counted
-from nacli.files import atomic_output, check_output, utf8_name
+from nacli.files import atomic_output, check_output, utf8_text
 
 if TYPE_CHECKING:
     from nacli.task import Options, Record
@@ -165,10 +165,15 @@ def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bo
     return 0
 
 
-def _readable(record: Record) -> dict[str, Any]:
-    """A record with names that JSON can hold."""
-    names = ("source", "target", "error")
-    return {**record, **{name: utf8_name(str(record[name] or "")) or None for name in names}}
+def _readable(record: Record) -> Record:
+    """A record whose names JSON can hold."""
+    return {
+        **record,
+        "source": utf8_text(record["source"]),
+        "target": utf8_text(record["target"]),
+        "error": record["error"] and utf8_text(record["error"]),
+        "gaps": [utf8_text(gap) for gap in record["gaps"]],
+    }
 
 
 def _say(job: Job, record: Record, manner: Manner) -> None:
