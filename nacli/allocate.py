@@ -132,7 +132,7 @@ class RateControl:
     CREDIT_SECONDS = 4.0
     """Of the bitrate that are kept as a saving at most, or SPREAD packets if these are longer."""
 
-    SHORT = 0.05
+    SHORT = 0.1
     """Of the bitrate: what may be left over and is still near it."""
 
     enough_db = 13.0
@@ -145,6 +145,7 @@ class RateControl:
         self._reserve = reserve
         self._saved = -float(reserve)
         self._allowed, self._spent, self._spare = 0.0, 0, 0.0
+        self._budget = 0
 
     @property
     def out_of_reach(self) -> bool:
@@ -160,16 +161,15 @@ class RateControl:
     def budget(self, seconds: float, last: bool = False) -> int:
         """Bytes that the next packet, `seconds` long, may take."""
         share = self.share(seconds)
-        if last:
-            return int(share + self._saved + self._reserve)
         more = min(share, self._saved / self.SPREAD) if self._saved > 0 else self._saved / 2
-        return int(share + more)
+        self._budget = int(share + (self._saved + self._reserve if last else more))
+        return self._budget
 
     def spend(self, seconds: float, size: int, full: float = 0.0) -> None:
-        """Record that a packet of `seconds` took `size` bytes; `full` is its
-        `fullness`."""
+        """Record that a packet of `seconds` took `size` bytes; `full` is its `fullness`."""
         self._allowed += self.share(seconds)
         self._spent += size
-        self._spare += max(0.0, full * self.share(seconds) - size)
+        if size < (1 - self.SHORT) * self._budget:
+            self._spare += max(0.0, full * self.share(seconds) - size)
         credit = self._bytes_per_second * max(self.CREDIT_SECONDS, self.SPREAD * seconds)
         self._saved = min(credit, self._saved + self._bytes_per_second * seconds - size)

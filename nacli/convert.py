@@ -11,7 +11,6 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.allocate import default_bitrate
 from nacli.audio import AudioInfo, AudioReader, AudioWriter
 from nacli.checkpoint import Model
 from nacli.choice import DEFAULT_EFFORT
@@ -140,14 +139,13 @@ def encode_file(
     if progress.samples:
         audio_bytes = progress.nac_bytes - len(pack_header(encoder.header))
         progress.kbps = audio_bytes * 8 / 1000 / progress.seconds
-    if encoder.out_of_reach:
-        progress.notes += (_ceiling(bitrate, info.channels, progress.kbps),)
+    if bitrate is not None and encoder.out_of_reach:
+        progress.notes += (_ceiling(bitrate, progress.kbps),)
     original.settle(lambda: verify_file(target, model, encoder))
     return progress
 
 
-def _ceiling(bitrate: float | None, channels: int, kbps: float) -> str:
-    asked = default_bitrate(channels) if bitrate is None else bitrate
+def _ceiling(asked: float, kbps: float) -> str:
     return f"{asked:g} kbps are more than nacli can use for this sound, which takes {kbps:.2f} kbps"
 
 
