@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nacli.config import GAIN_LEVELS
 from nacli.entropy import CODER_BYTES
-from nacli.errors import UnsupportedAudio
+from nacli.errors import UnsupportedAudio, counted
 from nacli.format import packet_cost
 
 Integers = NDArray[np.int32]
@@ -49,7 +49,7 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
     framing = packet_cost(channels, CODER_BYTES, packet_frames, packet_frames)
     least = framing * 8 / 1000 / seconds + GAIN_KBPS * channels
     if bitrate < least:
-        packets = f"{channels} channels in packets of {1000 * seconds:.0f} ms"
+        packets = f"{counted(channels, 'channel')} in packets of {1000 * seconds:.0f} ms"
         raise UnsupportedAudio(f"{bitrate:g} kbps cannot hold {packets} (at least {least:.1f})")
 
 

@@ -24,7 +24,7 @@ from nacli.checkpoint import Model
 from nacli.choice import DEFAULT_EFFORT, Analysis, Chooser, Chosen, Draft
 from nacli.config import ModelConfig
 from nacli.entropy import ChannelCodes
-from nacli.errors import UnsupportedAudio
+from nacli.errors import UnsupportedAudio, counted
 from nacli.format import (
     EndRecord,
     Header,
@@ -167,7 +167,8 @@ class Encoder:
         self._check_open()
         pcm = checked(pcm)
         if pcm.shape[1] != self._header.stream.channels:
-            raise UnsupportedAudio(f"pcm has {pcm.shape[1]} channels, not those of the stream")
+            found, meant = pcm.shape[1], self._header.stream.channels
+            raise UnsupportedAudio(f"pcm has {counted(found, 'channel')}, and the stream {meant}")
         self._samples += len(pcm)
         self._push(self._resampler.process(pcm))
         if self._high:
