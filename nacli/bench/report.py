@@ -64,8 +64,8 @@ def _page(
     clips = len({(row.group, row.clip) for row in rows})
     players = Players()
     yield head
-    yield f"<p>{counted(clips, 'clip')}. Rates are real ones, container included; every version has "
-    yield "been aligned with its original, levels are as they came.</p>"
+    yield f"<p>{counted(clips, 'clip')}. Rates are real ones, container included; every version "
+    yield "has been aligned with its original, levels are as they came.</p>"
     yield "<h2>Means</h2>" + _means_table(rows)
     yield "<h2>Quality by rate</h2><div class=grid>" + "".join(_curves(rows)) + "</div>"
     yield f"<h2>Clips</h2>{_shown_note(clips, len(shown))}"
