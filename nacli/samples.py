@@ -68,7 +68,8 @@ def _array(pcm: Any) -> NDArray[Any]:
             pcm = pcm.detach().cpu().numpy()
         array: NDArray[Any] = np.asarray(pcm)
     except (TypeError, ValueError, RuntimeError) as error:
-        message = f"pcm is a {type(pcm).__name__} that is no array, but nacli takes {ACCEPTED}"
+        kind = type(pcm).__name__
+        message = f"pcm is a {kind} that cannot be made an array, but nacli takes {ACCEPTED}"
         raise UnsupportedAudio(message) from error
     if array.dtype.kind not in "fiu":
         raise UnsupportedAudio(f"pcm is a {type(pcm).__name__}, but nacli takes {ACCEPTED}")

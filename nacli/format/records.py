@@ -104,9 +104,8 @@ class StreamInfo:
         _require("stage count", self.stages, 1, MAX_STAGES)
         modes = {ChannelMode.MONO: 1, ChannelMode.MID_SIDE: 2}
         if self.channels != modes.get(self.channel_mode, self.channels):
-            raise ValueError(
-                f"channel mode {self.channel_mode} with {counted(self.channels, 'channel')}"
-            )
+            channels = counted(self.channels, "channel")
+            raise ValueError(f"channel mode {self.channel_mode} with {channels}")
 
     def payload_limit(self, frames: int) -> int:
         """Most payload bytes of a packet of `frames` frames: four for every gain and code, and 64.
