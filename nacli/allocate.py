@@ -162,7 +162,7 @@ class RateControl:
         """Bytes that the next packet, `seconds` long, may take."""
         share = self.share(seconds)
         more = min(share, self._saved / self.SPREAD) if self._saved > 0 else self._saved / 2
-        self._budget = int(share + (self._saved + self._reserve if last else more))
+        self._budget = int(share + self._saved + self._reserve if last else share + more)
         return self._budget
 
     def spend(self, seconds: float, size: int, full: float = 0.0) -> None:
