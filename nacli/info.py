@@ -176,7 +176,8 @@ def check_info(info: FileInfo) -> None:
         lack = f"; {_missing(info)}" if info.missing_seconds else ""
         raise DamagedPacket(f"damaged at byte {first.offset}: {first.reason}{others}{lack}")
     if info.missing_packets:
-        raise DamagedPacket(f"{counted(info.missing_packets, 'packet')} missing")
+        verb = "is" if info.missing_packets == 1 else "are"
+        raise DamagedPacket(f"{counted(info.missing_packets, 'packet')} {verb} missing")
     if not info.in_order or info.missing_packets is None:
         raise DamagedPacket("packets are out of order")
 
