@@ -12,15 +12,45 @@ if TYPE_CHECKING:
     from nacli.codec import decode, encode, load_model
     from nacli.decoder import Decoder
     from nacli.encoder import Encoder
-    from nacli.errors import NacliError
+    from nacli.errors import (
+        BadCheckpoint,
+        Concealed,
+        DamagedHeader,
+        DamagedPacket,
+        GateFailed,
+        Mismatch,
+        NacliError,
+        NotNac,
+        OutOfRange,
+        OutputExists,
+        UnknownVersion,
+        UnreadableInput,
+        UnsupportedAudio,
+        WriteFailed,
+        WrongModel,
+    )
     from nacli.info import read_info
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BadCheckpoint",
+    "Concealed",
+    "DamagedHeader",
+    "DamagedPacket",
     "Decoder",
     "Encoder",
+    "GateFailed",
+    "Mismatch",
     "NacliError",
+    "NotNac",
+    "OutOfRange",
+    "OutputExists",
+    "UnknownVersion",
+    "UnreadableInput",
+    "UnsupportedAudio",
+    "WriteFailed",
+    "WrongModel",
     "__version__",
     "decode",
     "encode",
@@ -29,9 +59,23 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BadCheckpoint": "errors",
+    "Concealed": "errors",
+    "DamagedHeader": "errors",
+    "DamagedPacket": "errors",
     "Decoder": "decoder",
     "Encoder": "encoder",
+    "GateFailed": "errors",
+    "Mismatch": "errors",
     "NacliError": "errors",
+    "NotNac": "errors",
+    "OutOfRange": "errors",
+    "OutputExists": "errors",
+    "UnknownVersion": "errors",
+    "UnreadableInput": "errors",
+    "UnsupportedAudio": "errors",
+    "WriteFailed": "errors",
+    "WrongModel": "errors",
     "decode": "codec",
     "encode": "codec",
     "load_model": "codec",

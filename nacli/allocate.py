@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nacli.config import GAIN_LEVELS
 from nacli.entropy import CODER_BYTES
-from nacli.errors import UnsupportedAudio
+from nacli.errors import UnsupportedAudio, counted
 from nacli.format import packet_cost
 
 Integers = NDArray[np.int32]
@@ -32,6 +32,8 @@ FALL = 3
 """Levels that a frame loses per gain step under the loudest of its packet."""
 SIDE_LEVEL = -8
 """Levels that the side channel gets less than the mid channel: one stage."""
+NEARLY_ALL = 0.75
+"""Of the stages: with so many, the loudest frames of rich sounds come near `enough_db`."""
 QUIET = 24
 """Gain steps under the loudest frame from which a frame may get no stage at all."""
 
@@ -49,7 +51,7 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
     least = _least_bitrate(channels, packet_frames, frame_rate)
     if bitrate < least:
         frame = 1000 / frame_rate
-        layout = f"{channels} channel{'s' if channels > 1 else ''}"
+        layout = counted(channels, "channel")
         longer = (
             n for n in count(packet_frames) if _least_bitrate(channels, n, frame_rate) <= bitrate
         )
@@ -98,6 +100,14 @@ def highest_level(stages: int) -> int:
     return min(255, (stages + 1) * STEPS_PER_STAGE + FALL * GAIN_LEVELS)
 
 
+def fullness(gains: Integers, counts: Integers, stages: int) -> float:
+    """The share of a packet's frames [C, F] that are not silent, where stage counts [C, F] show
+    that the stages were nearly used up; else 0. Simple sounds, such as tones, never get so many."""
+    if counts.max(initial=0) < NEARLY_ALL * stages:
+        return 0.0
+    return float((gains > 0).mean())
+
+
 class QualityControl:
     """One allocation level for a whole stream: packets that are quieter than those before get as
     many stages as quiet frames of one packet would."""
@@ -137,6 +147,9 @@ class RateControl:
     CREDIT_SECONDS = 4.0
     """Of the bitrate that are kept as a saving at most, or SPREAD packets if these are longer."""
 
+    SHORT = 0.1
+    """Of the bitrate: what may be left over and is still near it."""
+
     enough_db = 13.0
     """More stages than give the latents of a packet this signal-to-noise ratio are wasted on it.
     Speech and music need more than there are; plain tones need three."""
@@ -146,6 +159,15 @@ class RateControl:
         self._bytes_per_second = bitrate * 1000 / 8
         self._reserve = reserve
         self._saved = -float(reserve)
+        self._allowed, self._spent, self._spare = 0.0, 0, 0.0
+        self._budget = 0
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the packets took clearly less than the bitrate, and most of what they left over
+        was left because stages were used up, not because they were silent or simple."""
+        left = self._allowed - self._spent
+        return left > self.SHORT * self._allowed and self._spare > left / 2
 
     def share(self, seconds: float) -> float:
         """Bytes of a packet, `seconds` long, if all were alike."""
@@ -154,12 +176,15 @@ class RateControl:
     def budget(self, seconds: float, last: bool = False) -> int:
         """Bytes that the next packet, `seconds` long, may take."""
         share = self.share(seconds)
-        if last:
-            return int(share + self._saved + self._reserve)
         more = min(share, self._saved / self.SPREAD) if self._saved > 0 else self._saved / 2
-        return int(share + more)
+        self._budget = int(share + self._saved + self._reserve if last else share + more)
+        return self._budget
 
-    def spend(self, seconds: float, size: int) -> None:
-        """Record that a packet of `seconds` took `size` bytes."""
+    def spend(self, seconds: float, size: int, full: float = 0.0) -> None:
+        """Record that a packet of `seconds` took `size` bytes; `full` is its `fullness`."""
+        self._allowed += self.share(seconds)
+        self._spent += size
+        if size < (1 - self.SHORT) * self._budget:
+            self._spare += max(0.0, full * self.share(seconds) - size)
         credit = self._bytes_per_second * max(self.CREDIT_SECONDS, self.SPREAD * seconds)
         self._saved = min(credit, self._saved + self._bytes_per_second * seconds - size)

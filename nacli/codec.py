@@ -12,7 +12,7 @@ For what does not fit into memory, or is still being recorded, there are `nacli.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nacli.arguments import expect, integer
 from nacli.checkpoint import Model, load_checkpoint
 from nacli.choice import DEFAULT_EFFORT
 from nacli.decoder import Decoder
-from nacli.encoder import Encoder, checked
+from nacli.encoder import Encoder
+from nacli.files import Source, blocks_from, naming_source
+from nacli.samples import check_scale, checked
 from nacli.timeline import Gap
 
 Pcm = NDArray[np.float32]
@@ -35,6 +38,7 @@ def load_model(path: str | Path | None = None) -> Model:
     A model is frozen: any number of Encoders and Decoders may share it. The shipped one is read
     once and kept. Raises `BadCheckpoint` when it is missing, damaged or contradictory.
     """
+    expect("path", path, (str, Path, type(None)), "the path of a .safetensors file")
     return _shipped_model() if path is None else load_checkpoint(Path(path))
 
 
@@ -44,7 +48,7 @@ def _shipped_model() -> Model:
 
 
 def encode(
-    pcm: NDArray[np.floating[Any]],
+    pcm: Any,
     sample_rate: int,
     *,
     bitrate: float | None = None,
@@ -53,14 +57,15 @@ def encode(
     model: Model | None = None,
     packet_frames: int = 150,
     sample_format: str = "PCM_16",
-    tags: Iterable[str] = (),
+    tags: Iterable[str] | Mapping[str, str] = (),
     picture: bytes | None = None,
     embed: bool = False,
 ) -> bytes:
     """Compress a recording to the bytes of a .nac file.
 
     Args:
-        pcm: samples [T, C], or [T] for mono, of any float type, full scale +-1; T may be 0.
+        pcm: samples [T, C], or [T] for mono: an array, tensor or list of floats with full scale
+            +-1, or an array of int16, int32, int8 or uint8 by its own full scale; T may be 0.
         sample_rate: in Hz, 8000 to 192000. `decode` returns the same rate and length.
         bitrate: kbps of the whole file, all channels and the container included; by default 6 for
             mono, 10 for stereo.
@@ -69,18 +74,21 @@ def encode(
         model: from `load_model`; the shipped one by default.
         packet_frames: frames of 1/75 s in a packet. Short packets cost bits for their framing.
         sample_format: what the recording was stored as (libsndfile's name), for the header.
-        tags: "NAME=value" each, for the header; at most 1 MiB together.
+        tags: "NAME=value" each, or a dictionary, for the header; at most 1 MiB together.
         picture: the body of a FLAC picture block (type, MIME type, image...); at most 16 MiB.
         embed: store codebooks and entropy tables in the file instead of their digests.
 
     Raises:
-        UnsupportedAudio: a sample rate, channel count or bitrate out of range, or pcm that is not
-            of floats, not of one or two dimensions, or not finite.
+        UnsupportedAudio: a sample rate, channel count or bitrate out of range, or pcm of another
+            kind or shape, not finite, or far over full scale (such as floats in +-32767).
+        TypeError: another argument is of a type that is not named here.
         ValueError: a tag or picture is not what it should be, or too large; quality or effort out
             of range, or a quality beside a bitrate.
         BadCheckpoint: the shipped model cannot be loaded.
     """
     pcm = checked(pcm)
+    check_scale(pcm)
+    sample_rate = integer("sample_rate", sample_rate)
     encoder = Encoder(
         model or load_model(),
         sample_rate,
@@ -101,33 +109,44 @@ def encode(
 
 
 def decode(
-    data: bytes,
+    source: Source,
     *,
     model: Model | None = None,
     start: float | str = 0,
     stop: float | str | None = None,
     on_gap: Callable[[Gap], None] | None = None,
 ) -> tuple[Pcm, int]:
-    """Decompress the bytes of a .nac file to pcm [T, C] float32 in +-1, and its rate in Hz.
+    """Decompress a .nac file to pcm [T, C] float32 in +-1, and its rate in Hz.
 
     Rate, channels and length are exactly those of the recording.
 
     Args:
-        data: a whole .nac file.
+        source: a .nac file: its path ("-" is stdin), its bytes, or a file object in binary mode.
         model: the one that the file was made with; the shipped one by default.
         start, stop: the part that is wanted, in seconds or as text: "1:23.5", "48000smp". It equals
             that part of the whole, sample for sample.
-        on_gap: called for each place where damage was concealed; without it, damage raises.
+        on_gap: called for each place where damage was concealed, or where the file ends too soon;
+            without it, damage raises.
 
     Raises:
-        NotNac, UnknownVersion, DamagedHeader, DamagedPacket: `data` is not a sound .nac file.
+        UnreadableInput: the file cannot be read.
+        NotNac, UnknownVersion, DamagedHeader, DamagedPacket: it is not a sound .nac file.
         OutOfRange: the recording ends before `start`.
         WrongModel: it was made with another model.
         Mismatch: the codes are not those that were encoded.
         BadCheckpoint: the shipped model cannot be loaded.
+        ValueError: `start` or `stop` is no position.
+        TypeError: an argument is of a type that is not named here.
     """
     decoder = Decoder(model or load_model(), start=start, stop=stop, on_gap=on_gap)
-    first = decoder.decode(data)
-    rest = decoder.finish()
-    assert decoder.header is not None, "finish() raises where there is no header"
-    return np.concatenate([first, rest]), decoder.header.stream.sample_rate
+    with naming_source(source):
+        blocks: list[Pcm] = []
+        for data in blocks_from(source):
+            blocks.extend(decoder.blocks(data))
+            if decoder.done:
+                break
+        blocks.extend(decoder.last_blocks())
+    assert decoder.header is not None, "last_blocks() raises where there is no header"
+    stream = decoder.header.stream
+    nothing = np.zeros((0, stream.channels), dtype=np.float32)
+    return np.concatenate([nothing, *blocks]), stream.sample_rate

@@ -28,7 +28,14 @@ from nacli.files import (
     private_mode,
     reading,
 )
-from nacli.format import MAX_PICTURE_BYTES, edit_tags, find_packet, fit_tags, unpack_picture
+from nacli.format import (
+    MAX_PICTURE_BYTES,
+    edit_tags,
+    find_packet,
+    fit_tags,
+    pack_header,
+    unpack_picture,
+)
 from nacli.live import ending_gently
 from nacli.originals import Original
 from nacli.timeline import Gap
@@ -44,15 +51,20 @@ is read packet by packet, so that nothing waits."""
 @dataclass
 class Progress:
     """How far a conversion has come. `expected` is the length in samples where it is known,
-    `dropped` names tags and pictures that the output has no place for."""
+    `dropped` names tags and pictures that the output has no place for, `notes` are sentences about
+    what is not as one would expect. `nac_bytes` are those of the whole .nac file."""
 
     sample_rate: int
     expected: int | None
     samples: int = 0
     nac_bytes: int = 0
     dropped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     gaps: int = 0
-    """Places where damage was concealed."""
+    """Places where damage was concealed, or where the file ends too soon."""
+    kbps: float = 0.0
+    """Of the audio: packets and end record, without header, tags and picture. Set at the end; 0
+    where there is no audio."""
 
     @property
     def seconds(self) -> float:
@@ -63,11 +75,6 @@ class Progress:
     def expected_seconds(self) -> float | None:
         """The length where it is known."""
         return None if self.expected is None else self.expected / self.sample_rate
-
-    @property
-    def kbps(self) -> float:
-        """Of the whole .nac file; 0 where there is no audio."""
-        return self.nac_bytes * 8 / 1000 / self.seconds if self.samples else 0.0
 
 
 Watch = Callable[[Progress], None]
@@ -136,8 +143,17 @@ def encode_file(
             if verifier:
                 with naming(target):
                     verifier.finish()
+    if progress.samples:
+        audio_bytes = progress.nac_bytes - len(pack_header(encoder.header))
+        progress.kbps = audio_bytes * 8 / 1000 / progress.seconds
+    if bitrate is not None and encoder.out_of_reach:
+        progress.notes += (_ceiling(bitrate, progress.kbps),)
     original.settle(lambda: verify_file(target, model, encoder))
     return progress
+
+
+def _ceiling(asked: float, kbps: float) -> str:
+    return f"{asked:g} kbps are more than nacli can use for this sound, which takes {kbps:.2f} kbps"
 
 
 def _write(output: Output, data: bytes, verifier: Verifier | None) -> int:
@@ -200,6 +216,7 @@ def decode_file(
             writer.write(pcm)
             progress.samples += len(pcm)
             watch(progress)
+    progress.kbps = decoder.kbps
     whole = decoder.takes_all and not progress.gaps
     original.settle(lambda: verify_audio(target, writer.info, progress.samples), whole)
     return progress

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.ahead import ahead
+from nacli.arguments import check_model, expect, wrong_type
 from nacli.checkpoint import Model
 from nacli.errors import OutOfRange
 from nacli.format import Header, StreamInfo
@@ -15,7 +16,7 @@ from nacli.playout import Playout
 from nacli.position import START, parse_position
 from nacli.synthesis import Sound, Synthesizer, first_packet, late
 from nacli.timeline import Gap
-from nacli.unpack import Lost, Part, Unpacker
+from nacli.unpack import Coded, Lost, Part, Unpacker
 
 Floats = NDArray[np.float32]
 
@@ -40,11 +41,16 @@ class Decoder:
     ) -> None:
         """`start` and `stop` choose a part of the recording, in seconds or as `parse_position`
         takes them; it equals that part of the whole. With `on_gap`, damage is concealed and told
-        to it; without, damage is a `DamagedPacket`. Raises `ValueError` for no position."""
+        to it; without, damage is a `DamagedPacket`. Raises `ValueError` for no position, and
+        `TypeError` for arguments of other types."""
+        check_model(model)
+        if on_gap is not None and not callable(on_gap):
+            raise wrong_type("on_gap", on_gap, "a function")
         self._model, self._on_gap = model, on_gap
         self._start = parse_position(start)
         self._stop = None if stop is None else parse_position(stop)
         self._unpacker = Unpacker(model, conceal=on_gap is not None)
+        self._coded_bytes, self._coded_samples, self._finished = 0, 0, False
         self.first_packet = 0
         """The packet that decoding begins with, known with the header."""
 
@@ -75,11 +81,21 @@ class Decoder:
             return None
         return self._playout.count(self.header.stream.samples)
 
+    @property
+    def kbps(self) -> float:
+        """Of the sound: packets that have been decoded and the end record, without header, tags and
+        picture, over the time that these packets hold. It is 0 where there are none."""
+        if self.header is None or not self._coded_samples:
+            return 0.0
+        seconds = self._coded_samples / self.header.stream.sample_rate
+        return self._coded_bytes * 8 / 1000 / seconds
+
     def decode(self, data: bytes) -> Floats:
         """Take bytes of the file; return the samples [T, C] that they complete.
 
-        Raises `NotNac`, `UnknownVersion`, `DamagedHeader`, `WrongModel`, `DamagedPacket`, and
-        `OutOfRange` where `stop` is not after `start`.
+        Raises `NotNac`, `UnknownVersion`, `DamagedHeader`, `WrongModel`, `DamagedPacket`,
+        `OutOfRange` where `stop` is not after `start`, `TypeError` for what is no bytes, and
+        `ValueError` after `finish`.
         """
         return self._join(list(self.blocks(data)))
 
@@ -88,6 +104,8 @@ class Decoder:
 
         Take all blocks before the next call.
         """
+        expect("data", data, (bytes, bytearray, memoryview), "the bytes of a .nac file")
+        self._check_open()
         opened = self.header is not None
         parts = self._unpacker.feed(data)
         if self.header is not None and not opened:
@@ -102,23 +120,39 @@ class Decoder:
     def finish(self) -> Floats:
         """The samples that were held back until the end was known: exactly the original length.
 
-        Raises `OutOfRange` where the recording ends before `start`.
+        The Decoder is spent after this: to use it again raises `ValueError`. Raises `OutOfRange`
+        where the recording ends before `start`, and what `decode` raises.
         """
         return self._join(list(self.last_blocks()))
 
     def last_blocks(self) -> Iterator[Floats]:
         """As `finish`, in blocks: much may be missing at the end of a damaged file."""
+        self._check_open()
+        self._finished = True
         yield from self._play(self._unpacker.finish())
         if self.done:
             return
         assert self.header is not None, "the parser raises where there is no header"
         total = self._unpacker.samples
         if self._playout.first and self._playout.first >= total:
-            seconds = total / self.header.stream.sample_rate
-            raise OutOfRange(f"the recording ends at {seconds:.3f} s, before the part asked for")
+            raise OutOfRange(f"{self._end(total)}, before the part asked for")
+        self._coded_samples = min(self._coded_samples, total)
+        self._coded_bytes += self._unpacker.end_bytes
         for sound in self._synthesizer.finish():
             yield self._playout.process(sound)
         yield self._playout.finish(total)
+
+    def _end(self, total: int) -> str:
+        """Where what there is of the recording ends, in words."""
+        assert self.header is not None
+        rate, whole = self.header.stream.sample_rate, self.header.stream.samples
+        if self._unpacker.cut and whole is not None and total < whole:
+            return f"the file was cut at {total / rate:.3f} s of {whole / rate:.3f} s"
+        return f"the recording ends at {total / rate:.3f} s"
+
+    def _check_open(self) -> None:
+        if self._finished:
+            raise ValueError("this Decoder has finished: each file needs one of its own")
 
     def _join(self, parts: list[Floats]) -> Floats:
         columns = self.header.stream.channels if self.header else 1
@@ -151,15 +185,23 @@ class Decoder:
                 return
 
     def _sound(self, part: Part) -> Iterator[Sound]:
-        if not isinstance(part, Lost):
-            return self._synthesizer.play(part)
+        if isinstance(part, Coded):
+            self._coded_bytes += part.size
+            self._coded_samples += part.samples
+            return self._synthesizer.play(part.codes)
         self._tell(part)
-        return self._synthesizer.conceal(part.frames) if part.frames else iter(())
+        gone = 0 if part.at_end else part.frames
+        return self._synthesizer.conceal(gone) if gone else iter(())
 
     def _tell(self, lost: Lost) -> None:
         """Report a gap, as far as it lies in the part that is wanted."""
         assert self.header is not None and self._on_gap is not None, "without it, damage raises"
-        first, last = self._playout.first, self._playout.last
-        ends = (self._unpacker.sample(lost.frame + more) for more in (0, lost.frames))
+        stream, first, last = self.header.stream, self._playout.first, self._playout.last
+        ends = [self._unpacker.sample(lost.frame + more) for more in (0, lost.frames)]
+        if lost.at_end and 0 < first >= ends[0]:
+            return  # the whole part is missing, which is an error
+        if lost.at_end and stream.samples is not None:
+            ends[1] = stream.samples
         start, stop = (max(first, at if last is None else min(at, last)) for at in ends)
-        self._on_gap(Gap(start, stop - start, self.header.stream.sample_rate, lost.reason))
+        rate, reason, unread = stream.sample_rate, lost.reason, lost.unread
+        self._on_gap(Gap(start, stop - start, rate, reason, lost.at_end, unread))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,20 @@ from numpy.typing import NDArray
 
 from nacli import channels as channel_modes
 from nacli.ahead import ahead
-from nacli.allocate import QualityControl, RateControl, check_bitrate, default_bitrate
+from nacli.allocate import (
+    QualityControl,
+    RateControl,
+    check_bitrate,
+    default_bitrate,
+    fullness,
+)
+from nacli.arguments import check_model, expect, integer, number, tag_list
 from nacli.audio import Resampler, check_supported
 from nacli.checkpoint import Model
 from nacli.choice import DEFAULT_EFFORT, Analysis, Chooser, Chosen, Draft
 from nacli.config import ModelConfig
 from nacli.entropy import ChannelCodes
-from nacli.errors import UnsupportedAudio
+from nacli.errors import UnsupportedAudio, counted
 from nacli.format import (
     EndRecord,
     Header,
@@ -36,6 +43,7 @@ from nacli.highband import HighBandMeter, courses
 from nacli.levels import LevelMeter, bark_spectra
 from nacli.payload import codes_high_band
 from nacli.preprocess import PreProcess
+from nacli.samples import checked
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -64,7 +72,7 @@ class Encoder:
         packet_frames: int = 150,
         samples: int | None = None,
         sample_format: str = "PCM_16",
-        tags: Iterable[str] = (),
+        tags: Iterable[str] | Mapping[str, str] = (),
         picture: bytes | None = None,
         embed: bool = False,
     ) -> None:
@@ -75,8 +83,16 @@ class Encoder:
         the body of a FLAC picture block; `embed` puts codebooks and entropy tables into the file.
         Raises `UnsupportedAudio` for a rate, channel count or bitrate out of range, `ValueError`
         for `packet_frames` outside 1 to 4096, an effort or quality out of range, bitrate and
-        quality together, and unsound tags or pictures.
+        quality together, and unsound tags or pictures; `TypeError` for arguments of other types.
         """
+        check_model(model)
+        sample_rate, channels = integer("sample_rate", sample_rate), integer("channels", channels)
+        packet_frames, effort = integer("packet_frames", packet_frames), integer("effort", effort)
+        bitrate = None if bitrate is None else number("bitrate", bitrate)
+        quality = None if quality is None else number("quality", quality)
+        samples = None if samples is None else integer("samples", samples)
+        expect("sample_format", sample_format, str, "a name such as 'PCM_16'")
+        expect("picture", picture, (bytes, type(None)), "bytes or None")
         check_supported(sample_rate, channels)
         if not 1 <= packet_frames <= MAX_PACKET_FRAMES:
             raise ValueError(f"packet_frames {packet_frames} is not within 1..{MAX_PACKET_FRAMES}")
@@ -101,7 +117,7 @@ class Encoder:
                 packet_frames,
                 model.codebooks.stages,
             ),
-            tuple(tags),
+            tag_list(tags),
             picture,
             embed,
         )
@@ -118,7 +134,7 @@ class Encoder:
         self._samples, self._coded_hops = 0, 0
         self._seconds_paid = 0.0
         self._seek, self._check = SeekTable(), hashlib.sha256()
-        self._started = False
+        self._started = self._finished = False
 
     @property
     def header(self) -> Header:
@@ -135,14 +151,24 @@ class Encoder:
         """Digest of the gains and codes of all packets so far; at the end, the end record's."""
         return self._check.digest()[:8]
 
-    def encode(self, pcm: Floats) -> bytes:
-        """Take pcm [T, C] of floats in +-1; return whatever bytes are complete, the header first.
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the packets so far take clearly less than the bitrate that was asked for because
+        stages are used up, or more would change little; not where the sound is silent or simple."""
+        return self._rate is not None and self._rate.out_of_reach
 
-        Raises `UnsupportedAudio` for samples of another shape or kind, infinite, or no number.
+    def encode(self, pcm: Any) -> bytes:
+        """Take pcm [T, C] or, of one channel, [T]: floats in +-1, or integers of 8, 16 or 32 bits
+        by their own full scale. Return whatever bytes are complete, the header first.
+
+        Raises `UnsupportedAudio` for samples of another shape or kind, infinite, or no number, and
+        `ValueError` after `finish`.
         """
+        self._check_open()
         pcm = checked(pcm)
         if pcm.shape[1] != self._header.stream.channels:
-            raise UnsupportedAudio(f"pcm has {pcm.shape[1]} channels, not those of the stream")
+            found, meant = pcm.shape[1], self._header.stream.channels
+            raise UnsupportedAudio(f"pcm has {counted(found, 'channel')}, and the stream {meant}")
         self._samples += len(pcm)
         self._push(self._resampler.process(pcm))
         if self._high:
@@ -150,7 +176,10 @@ class Encoder:
         return b"".join([self._begin(), *self._whole_packets()])
 
     def finish(self) -> bytes:
-        """The last packet and the end record. The Encoder is spent after this."""
+        """The last packet and the end record. The Encoder is spent after this: whatever is asked
+        of it then raises `ValueError`."""
+        self._check_open()
+        self._finished = True
         self._push(self._resampler.flush())
         if self._high:
             self._high.flush()
@@ -163,6 +192,10 @@ class Encoder:
         seek = self._seek
         end = EndRecord(self._samples, seek.packets, self.check, seek.interval, seek.entries)
         return b"".join([*made, pack_end(end)])
+
+    def _check_open(self) -> None:
+        if self._finished:
+            raise ValueError("this Encoder has finished: each recording needs one of its own")
 
     def _begin(self) -> bytes:
         if self._started:
@@ -221,10 +254,15 @@ class Encoder:
         packet = Packet(self._seek.packets & 0xFFFF, frames, chosen.levels, chosen.payload)
         data = pack_packet(packet, self._header.stream.frames_per_packet)
         if self._rate:
-            self._rate.spend(seconds, len(data))
+            self._rate.spend(seconds, len(data), self._fullness(chosen))
         self._seek.add(len(data))
         update_check(self._check, chosen.channels)
         return data
+
+    def _fullness(self, chosen: Chosen) -> float:
+        rows = [(channel.gains, channel.counts) for channel in chosen.channels]
+        gains, counts = (np.stack(row) for row in zip(*rows, strict=True))
+        return fullness(gains, counts, self._model.codebooks.stages)
 
     def _choose(self, draft: Draft, seconds: float, last: bool) -> Chosen:
         if self._rate:
@@ -238,15 +276,6 @@ class Encoder:
         until = total if last else (self._coded_hops - 1) / config.frame_rate
         seconds, self._seconds_paid = until - self._seconds_paid, until
         return seconds
-
-
-def checked(pcm: NDArray[Any]) -> Floats:
-    """`pcm`, floats [T, C] or [T], as [T, C] float32; `UnsupportedAudio` for anything else."""
-    if pcm.ndim not in (1, 2) or not np.issubdtype(pcm.dtype, np.floating):
-        raise UnsupportedAudio(f"pcm is {pcm.dtype} {pcm.shape}, not floats [T, C] or [T]")
-    if not np.isfinite(pcm).all():
-        raise UnsupportedAudio("pcm has samples that are infinite or no number")
-    return pcm.astype(np.float32, copy=False).reshape(len(pcm), *(pcm.shape[1:] or (1,)))
 
 
 def frame_count(samples: int, sample_rate: int, config: ModelConfig) -> int:

@@ -79,7 +79,7 @@ class Mismatch(NacliError):
 
 
 class Concealed(NacliError):
-    """Damage was concealed; some of the sound is not the original's."""
+    """Damage was concealed, or the file was cut: the output has the rest."""
 
     exit_code = 14
 
@@ -94,6 +94,11 @@ class OutOfRange(NacliError):
     """The recording ends before the requested part, or that part is empty."""
 
     exit_code = 16
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things in words, as messages say it: `1 byte`, `2 bytes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 PIPE_CLOSED = 141

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,8 @@ BLOCK_BYTES = 1 << 16
 
 PUBLIC = 0o666
 """The permissions of a new file, before the umask."""
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+"""A .nac file: its path ("-" is stdin), its bytes, or a file object in binary mode."""
 
 AUDIO_EXTENSIONS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
 AUDIO_EXTENSIONS |= {".aifc", ".au", ".bwf", ".caf", ".mp2", ".rf64", ".snd", ".w64", ".wave"}
@@ -40,6 +43,12 @@ def ffmpeg_command(path: str) -> str:
 def input_name(path: str) -> str:
     """The name of an input in messages."""
     return "standard input" if path == "-" else path
+
+
+def utf8_text(text: str) -> str:
+    """A file name, or text that has one in it, as JSON can hold it: every byte that is no UTF-8,
+    which Python keeps as half of a surrogate pair, becomes U+FFFD."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 @contextmanager
@@ -93,6 +102,29 @@ def read_bytes_blocks(path: str) -> Iterator[bytes]:
     """The bytes of a file, or of stdin for "-", as they come. Raises `UnreadableInput`."""
     with open_input(path) as stream:
         yield from blocks_of(stream, input_name(path))
+
+
+def blocks_from(source: Source) -> Iterator[bytes]:
+    """The bytes of a .nac file in blocks; see `Source`. Raises `UnreadableInput`, and `TypeError`
+    for anything else."""
+    if isinstance(source, str | os.PathLike):
+        yield from read_bytes_blocks(os.fspath(source))
+    elif isinstance(source, bytes | bytearray | memoryview):
+        yield bytes(source)
+    elif hasattr(source, "read"):
+        with reading("the file"):
+            while block := source.read(BLOCK_BYTES):
+                if not isinstance(block, bytes):
+                    raise TypeError("the file is open as text: nacli takes files in binary mode")
+                yield block
+    else:
+        accepted = "a path, bytes, or a file in binary mode"
+        raise TypeError(f"source is a {type(source).__name__}, but nacli takes {accepted}")
+
+
+def naming_source(source: Source) -> AbstractContextManager[None]:
+    """As `naming`, where a source has a name."""
+    return naming(os.fspath(source)) if isinstance(source, str | os.PathLike) else nullcontext()
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from nacli.errors import DamagedPacket
-from nacli.files import read_bytes_blocks
+from nacli.errors import DamagedPacket, counted
+from nacli.files import Source, blocks_from, naming_source
 from nacli.format import (
     CODED_RATE,
     VERSION,
@@ -47,6 +47,11 @@ class FileInfo:
     damages: list[Damage] = field(default_factory=list)
     in_order: bool = True
     """Whether every packet is the one after the one before it."""
+    packets_reached: int = 0
+    """Packets up to the last one, by the sequence numbers: those that are missing before it count
+    as well."""
+    frames_reached: int = 0
+    """Frames up to the end of the last packet, likewise."""
 
     @property
     def file_bytes(self) -> int:
@@ -58,22 +63,47 @@ class FileInfo:
         return self.header.model.hex()
 
     @property
+    def audio_bytes(self) -> int:
+        """Bytes of good packets and of the end record: those that the sound takes, without header,
+        tags, picture and embedded tables."""
+        return self.payload_bytes + self.framing_bytes
+
+    @property
     def samples(self) -> int | None:
-        """Exact length at the original rate: of the end record, else of the header."""
+        """Exact length of the whole recording, at the original rate: of the end record, else of the
+        header; None where neither says it."""
         return self.end.samples if self.end else self.header.stream.samples
 
     @property
     def seconds(self) -> float:
-        """Duration: exact where the end record is there, else that of the frames that are."""
+        """Duration of what the file decodes to: of the whole recording, or of a file that was cut
+        up to where it was."""
         stream = self.header.stream
         if self.end:
             return self.end.samples / stream.sample_rate
-        return self.frames * stream.hop / CODED_RATE
+        there = max(0, self.frames_reached - 1) * stream.hop / CODED_RATE
+        return there if stream.samples is None else min(there, stream.samples / stream.sample_rate)
+
+    @property
+    def missing_seconds(self) -> float | None:
+        """How much of the recording is missing at its end, where the file was cut; None where it
+        is not known how long the recording was."""
+        if self.samples is None:
+            return None
+        return max(0.0, self.samples / self.header.stream.sample_rate - self.seconds)
 
     @property
     def missing_packets(self) -> int | None:
-        """Packets that the end record counts and the file lacks; None without an end record."""
-        return max(0, self.end.packets - self.packets) if self.end else None
+        """Packets that the file lacks, by its end record or by the length in its header; without
+        both, those that are missing between others, and None where there are none."""
+        if self.end:
+            return max(0, self.end.packets - self.packets)
+        stream = self.header.stream
+        if stream.samples is None:
+            return max(0, self.packets_reached - self.packets) or None
+        frames = -(-stream.samples * CODED_RATE // (stream.sample_rate * stream.hop)) + 1
+        packets = -(-frames // stream.frames_per_packet) if stream.samples else 0
+        return max(0, packets - self.packets)
 
     @property
     def mean_packet_bytes(self) -> float:
@@ -83,36 +113,39 @@ class FileInfo:
 
     @property
     def kbps(self) -> float | None:
-        """All bytes of the file over its duration; None where that is zero."""
-        return self.file_bytes * 8 / 1000 / self.seconds if self.seconds else None
+        """The audio's bytes over its duration; None where that is zero. The bytes of the whole file
+        are `file_bytes`."""
+        return self.audio_bytes * 8 / 1000 / self.seconds if self.seconds else None
 
 
-def read_info(path: str) -> FileInfo:
-    """Inspect a file ("-" is stdin), checking the CRC of everything in it.
+def read_info(source: Source) -> FileInfo:
+    """Inspect a .nac file, checking the CRC of everything in it.
 
-    Raises `UnreadableInput`, `NotNac`, `UnknownVersion` and `DamagedHeader`; damage after the
-    header is reported in `damages`.
+    `source` is its path ("-" is stdin), its bytes, or a file object in binary mode. Raises
+    `UnreadableInput`, `NotNac`, `UnknownVersion` and `DamagedHeader`, and `TypeError` for a source
+    of another type; damage after the header is reported in `damages`.
     """
-    parser = Parser()
-    events = read_events(parser, path)
-    header = next(events)
-    assert isinstance(header, Header), "nothing comes before the header"
-    info = FileInfo(header, header_bytes=parser.offset)
-    for event in events:
-        _count(info, event, parser.offset - info.file_bytes)
-    return info
+    with naming_source(source):
+        parser = Parser()
+        events = read_events(parser, source)
+        header = next(events)
+        assert isinstance(header, Header), "nothing comes before the header"
+        info = FileInfo(header, header_bytes=parser.offset)
+        for event in events:
+            _count(info, event, parser.offset - info.file_bytes)
+        return info
 
 
-def read_header(path: str) -> Header:
+def read_header(path: Source) -> Header:
     """The header of a file, and nothing behind it. Raises what `read_info` does."""
     header = next(read_events(Parser(), path))
     assert isinstance(header, Header), "nothing comes before the header"
     return header
 
 
-def read_events(parser: Parser, path: str) -> Iterator[Event]:
-    """Everything that a Parser finds in a file ("-" is stdin)."""
-    for block in read_bytes_blocks(path):
+def read_events(parser: Parser, source: Source) -> Iterator[Event]:
+    """Everything that a Parser finds in a file."""
+    for block in blocks_from(source):
         yield from parser.feed(block)
     yield from parser.finish()
 
@@ -122,6 +155,11 @@ def _count(info: FileInfo, event: Event, size: int) -> None:
     match event:
         case Packet():
             info.in_order &= event.sequence == info.packets & 0xFFFF
+            ahead = (event.sequence - info.packets_reached) & 0xFFFF
+            if ahead < 0x8000:
+                start = info.packets_reached + ahead
+                info.packets_reached = start + 1
+                info.frames_reached = start * info.header.stream.frames_per_packet + event.frames
             info.least_packet_bytes = min(info.least_packet_bytes or size, size)
             info.most_packet_bytes = max(info.most_packet_bytes, size)
             info.packets += 1
@@ -141,16 +179,27 @@ def check_info(info: FileInfo) -> None:
     """Raise `DamagedPacket`, with the first thing that is wrong, unless the file is whole."""
     if info.damages:
         first, more = info.damages[0], len(info.damages) - 1
-        others = f" (and {more} more places)" if more else ""
-        raise DamagedPacket(f"damaged at byte {first.offset}: {first.reason}{others}")
+        others = f" (and {counted(more, 'more place')})" if more else ""
+        lack = f"; {_missing(info)}" if info.missing_seconds else ""
+        raise DamagedPacket(f"damaged at byte {first.offset}: {first.reason}{others}{lack}")
     if info.missing_packets:
-        raise DamagedPacket(f"packets are missing: {info.missing_packets}")
+        verb = "is" if info.missing_packets == 1 else "are"
+        raise DamagedPacket(f"{counted(info.missing_packets, 'packet')} {verb} missing")
     if not info.in_order or info.missing_packets is None:
         raise DamagedPacket("packets are out of order")
 
 
+def _missing(info: FileInfo) -> str:
+    assert info.missing_seconds is not None
+    whole = info.seconds + info.missing_seconds
+    return f"{info.missing_seconds:.3f} s of {whole:.3f} s are missing"
+
+
 def to_json(info: FileInfo) -> dict[str, Any]:
-    """`info` as plain data; the names are stable, digests are hex, None is what is not known."""
+    """`info` as plain data; the names are stable, digests are hex, None is what is not known.
+
+    `kbps` is of the audio: packets and end record, without header, tags and picture.
+    """
     stream, picture = info.header.stream, info.header.picture
     return {
         "version": VERSION,
@@ -160,6 +209,7 @@ def to_json(info: FileInfo) -> dict[str, Any]:
         "sample_format": stream.sample_format.name,
         "samples": info.samples,
         "seconds": info.seconds,
+        "missing_seconds": info.missing_seconds,
         "hop": stream.hop,
         "frames_per_packet": stream.frames_per_packet,
         "stages": stream.stages,

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from nacli.arguments import number
+
 _TIME = re.compile(r"(?:(?:(\d{1,6}):)?(\d{1,8}):)?(\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})")
 _SAMPLES = re.compile(r"(\d{1,19})smp")
 
@@ -28,9 +30,10 @@ START = Position(Fraction(0))
 def parse_position(text: str | float) -> Position:
     """Read `83.5` or `1:23.5` or `1:02:03` (time), or `48000smp` (samples); a number is seconds.
 
-    Raises `ValueError` for anything else.
+    Raises `ValueError` for anything else, `TypeError` for other types.
     """
     if not isinstance(text, str):
+        text = number("a position", text)
         if not 0 <= text < 1e12:
             raise ValueError(f"{text} is no position in a recording")
         return Position(Fraction(text))

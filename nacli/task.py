@@ -36,7 +36,8 @@ class Record(TypedDict):
     """What became of one file. `seconds` are of audio; sizes in bytes, of pipes 0. `gaps` are the
     first places where damage was concealed, `gap_count` is the number of all; `dropped` names tags
     and pictures that the output has no place for; `notes` are sentences on what is not as one would
-    expect."""
+    expect. `kbps` is that of the audio, `nac_bytes` are those of the whole .nac file, with header,
+    tags and picture, of pipes as well."""
 
     source: str
     target: str
@@ -46,6 +47,7 @@ class Record(TypedDict):
     seconds: float
     bytes_in: int
     bytes_out: int
+    nac_bytes: int
     kbps: float
     wall_seconds: float
     gap_count: int
@@ -244,6 +246,7 @@ def _record(source: str, target: str) -> Record:
         seconds=0.0,
         bytes_in=0,
         bytes_out=0,
+        nac_bytes=0,
         kbps=0.0,
         wall_seconds=0.0,
         gap_count=0,
@@ -270,10 +273,13 @@ def _convert(options: Options, record: Record, watch: Watch, tell: Tell) -> None
         tell(gap)
 
     done = options.convert(source, target, watch, note)
-    record["status"], record["dropped"] = "done", list(done.dropped)
+    record["status"] = "done"
+    record["dropped"], record["notes"] = list(done.dropped), list(done.notes)
     record["exit_code"] = Concealed.exit_code if record["gap_count"] else 0
     record["seconds"], record["kbps"] = round(done.seconds, 6), round(done.kbps, 3)
     record["bytes_out"] = _size(target)
+    whole = record["bytes_in" if options.COMMAND == "decode" else "bytes_out"]
+    record["nac_bytes"] = whole or done.nac_bytes  # of a part, less of the file has been read
 
 
 @cache

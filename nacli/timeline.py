@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nacli.errors import counted
 from nacli.format import CODED_RATE, Packet, StreamInfo
 
 MAX_GAP_SECONDS = 3600
@@ -14,18 +15,30 @@ days of silence."""
 @dataclass(frozen=True)
 class Gap:
     """Sound that the file no longer holds, in samples at the original rate; none where damage cost
-    none. `reason` is what was wrong with the file there."""
+    none. `reason` is what was wrong with the file there.
+
+    `at_end` says that what was decoded ends there, because the file does, too soon: `samples` are
+    then those that are missing after it, 0 where it is not known how many. `unread` are bytes that
+    are left alone, since they belong to another file.
+    """
 
     start: int
     samples: int
     sample_rate: int
     reason: str
+    at_end: bool = False
+    unread: int = 0
 
     def __str__(self) -> str:
-        at = self.start / self.sample_rate
-        if not self.samples:
-            return f"at {at:.3f} s, nothing lost: {self.reason}"
-        return f"at {at:.3f} s, {self.samples / self.sample_rate:.3f} s concealed: {self.reason}"
+        return f"at {self.start / self.sample_rate:.3f} s, {self._loss()}: {self.reason}"
+
+    def _loss(self) -> str:
+        if self.samples:
+            fate = "missing at the end" if self.at_end else "concealed"
+            return f"{self.samples / self.sample_rate:.3f} s {fate}"
+        if self.at_end:
+            return "the file was cut, and its full length is unknown"
+        return f"{counted(self.unread, 'byte')} not decoded" if self.unread else "nothing lost"
 
 
 class Timeline:

@@ -11,7 +11,19 @@ from nacli.checkpoint import Model
 from nacli.encoder import MAX_PACKET_FRAMES, frame_count, update_check
 from nacli.entropy import ChannelCodes
 from nacli.errors import DamagedHeader, DamagedPacket, Mismatch, UnsupportedAudio, WrongModel
-from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser, StreamInfo, short_digest
+from nacli.format import (
+    JOINED,
+    Damage,
+    EndRecord,
+    Event,
+    Header,
+    Packet,
+    Parser,
+    StreamInfo,
+    pack_end,
+    packet_cost,
+    short_digest,
+)
 from nacli.payload import codes_high_band, read_side_by_side
 from nacli.tables import read_tables
 from nacli.timeline import Timeline
@@ -19,11 +31,27 @@ from nacli.timeline import Timeline
 
 @dataclass(frozen=True)
 class Lost:
-    """Frames that the file no longer holds, from `frame` on; none where damage cost none."""
+    """Frames that the file no longer holds, from `frame` on; none where damage cost none.
+
+    `at_end` says that the file ends there, too soon; `frames` are 0 then where it is not known how
+    much is missing. `unread` are bytes that are left alone, since they belong to another file.
+    """
 
     frame: int
     frames: int
     reason: str
+    at_end: bool = False
+    unread: int = 0
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A packet: its codes by channel, its bytes in the file, and the samples, at the original rate,
+    that it completes."""
+
+    codes: list[ChannelCodes]
+    size: int
+    samples: int
 
 
 SIDE_BY_SIDE = 600
@@ -31,8 +59,8 @@ SIDE_BY_SIDE = 600
 
 Codes = list[ChannelCodes] | ValueError | None
 """Of a packet by channel, or what is wrong with them; None where they have not been read."""
-Part = list[ChannelCodes] | Lost
-"""What a recording consists of, in order: the codes of a packet by channel, or a gap."""
+Part = Coded | Lost
+"""What a recording consists of, in order: a packet, or a gap."""
 
 
 class Unpacker:
@@ -45,6 +73,7 @@ class Unpacker:
         self._check = hashlib.sha256()
         self._intact, self._fault = True, ""
         self._end: EndRecord | None = None
+        self._joined: Damage | None = None
         self._first_frame = 0
         self.header: Header | None = None
         """The file's header, once it has been read."""
@@ -68,10 +97,18 @@ class Unpacker:
     def finish(self) -> Iterator[Part]:
         """The last parts, when all bytes have been taken. Raises `Mismatch` and `DamagedPacket`
         where the end record does not fit the rest, and what `feed` raises."""
-        yield from self._parts(self._parser.finish())
+        try:
+            yield from self._parts(self._parser.finish())
+        except DamagedPacket as error:
+            raise DamagedPacket(f"{error}{self._what_is_missing()}") from error
         if self._end is not None:
             yield from self._complete(self._end)
-        yield from self._bridge(self._timeline.frame)
+            yield from self._bridge(self._timeline.frame)
+        else:
+            yield self._cut()
+        if self._joined is not None:
+            frame, reason = self._timeline.frame, f"{JOINED}, at byte {self._joined.offset}"
+            yield Lost(frame, 0, reason, unread=self._joined.length)
 
     def begin(self, packet: int) -> None:
         """Say that the packets before this one are not wanted: they are passed over, whole or
@@ -99,6 +136,16 @@ class Unpacker:
             return said
         return self.sample(frames)
 
+    @property
+    def cut(self) -> bool:
+        """Whether the end record has not been read, which in the end means that it is missing."""
+        return self._end is None
+
+    @property
+    def end_bytes(self) -> int:
+        """Those of the end record, once it has been read."""
+        return 0 if self._end is None else len(pack_end(self._end))
+
     def sample(self, frame: int) -> int:
         """The sample at the original rate up to which the frames before `frame` reach."""
         config = self._model.config
@@ -124,6 +171,8 @@ class Unpacker:
         for event, codes in self._with_codes(events):
             if isinstance(event, Packet):
                 yield from self._packet(event, codes)
+            elif isinstance(event, Damage) and event.reason == JOINED and self._conceal:
+                self._joined = event
             elif isinstance(event, Damage):
                 self._damage(f"damaged at byte {event.offset}: {event.reason}")
             elif isinstance(event, EndRecord):
@@ -174,7 +223,11 @@ class Unpacker:
             return
         update_check(self._check, codes)
         self._timeline.play(packet.frames)
-        yield codes
+        frames = self._timeline.frame
+        size = packet_cost(
+            len(packet.levels), len(packet.payload), packet.frames, self._stream.frames_per_packet
+        )
+        yield Coded(codes, size, self.sample(frames) - self.sample(start))
 
     def _pass(self, until: int) -> None:
         """Leave out what lies before the first packet that is wanted."""
@@ -198,6 +251,20 @@ class Unpacker:
             yield Lost(frame, until - frame, self._fault)
         self._fault = ""
         self._timeline.skip(until)
+
+    def _cut(self) -> Lost:
+        """What is missing at the end of a file that has no end record."""
+        frame, said = self._timeline.frame, self._stream.samples
+        frames = 0 if said is None else max(0, self._frames(said) - frame)
+        return Lost(frame, frames, self._fault, at_end=said is None or frames > 0)
+
+    def _what_is_missing(self) -> str:
+        """The same in words, for the message of an error."""
+        stream, there = self._stream, self.samples
+        if self._end is not None or stream.samples is None or there >= stream.samples:
+            return ""
+        missing, whole = (n / stream.sample_rate for n in (stream.samples - there, stream.samples))
+        return f"; {missing:.3f} s of {whole:.3f} s are missing"
 
     def _complete(self, end: EndRecord) -> Iterator[Lost]:
         """Bridge up to the end, and check that this is what was encoded."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import soundfile
 
-from nacli import metrics
+from nacli import metrics, read_info
 from nacli.bench.clips import read_clip, resample
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +47,7 @@ def main() -> None:
         pesq = metrics.pesq_wb(original, sound)
         mel = metrics.log_mel_distance(original, sound, metrics.SPEECH_RATE)
         print(
-            f"{bitrate:10g} {size:6} {size * 8 / clip.duration / 1000:10.2f} {encoding:9.2f}"
+            f"{bitrate:10g} {size:6} {read_info(packed).kbps:10.2f} {encoding:9.2f}"
             f" {decoding:9.2f} {pesq:8.2f} {mel:17.2f}"
         )
     print(f"\nThe seconds are those of whole commands, torch's start included. Listen: {OUT}")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nacli.allocate import QualityControl, RateControl, highest_level, stage_counts
+from nacli.allocate import QualityControl, RateControl, fullness, highest_level, stage_counts
 
 gains_lists = st.lists(st.integers(0, 80), min_size=1, max_size=75)
 
@@ -84,3 +84,23 @@ def test_quiet_packets_get_fewer_stages_than_loud_ones_before_them() -> None:
 def test_qualities_out_of_range_are_refused(quality: float) -> None:
     with pytest.raises(ValueError, match="quality"):
         QualityControl(quality)
+
+
+def test_stages_that_are_used_up_are_told_from_silence_and_simple_sound() -> None:
+    gains = np.array([[40, 40, 0, 0]], dtype=np.int32)
+    assert fullness(gains, np.array([[16, 13, 0, 0]], dtype=np.int32), 16) == 0.5
+    assert fullness(gains, np.array([[3, 3, 0, 0]], dtype=np.int32), 16) == 0
+    assert fullness(0 * gains, np.zeros((1, 4), dtype=np.int32), 16) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "full", "expected"),
+    [(1600, 1.0, True), (2800, 1.0, False), (600, 0.0, False), (900, 0.4, False)],
+    ids=["stages used up", "near the bitrate", "simple", "mostly silent"],
+)
+def test_a_bitrate_out_of_reach_is_known(size: int, full: float, expected: bool) -> None:
+    rate = RateControl(24.0, reserve=18)
+    for _ in range(5):
+        assert rate.budget(1.0) > 2900
+        rate.spend(1.0, size, full)
+    assert rate.out_of_reach == expected

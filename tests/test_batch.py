@@ -27,6 +27,7 @@ from nacli.cli.jobs import Job, Naming, plan
 from nacli.entropy import ChannelCodes
 from nacli.files import AUDIO_EXTENSIONS, atomic_output, read_bytes_blocks
 from nacli.format import Header, Packet, pack_header, pack_packet
+from nacli.info import read_info
 from nacli.partials import FOREIGN_SECONDS, remove_stale
 from nacli.signals import exit_on_signals
 from nacli.task import DecodeOptions, EncodeOptions, Record, run_task
@@ -153,7 +154,9 @@ def test_a_record_says_what_became_of_a_file(here: Path) -> None:
     assert outcome(record) == ("done", 0)
     assert (record["source"], record["target"], record["error"]) == (source, target, None)
     assert (record["seconds"], record["bytes_in"]) == (0.5, 44 + RATE)
-    assert (record["bytes_out"], record["kbps"]) == (size, round(size * 8 / 500, 3))
+    audio = read_info(target).audio_bytes
+    assert (record["bytes_out"], record["kbps"]) == (size, round(audio * 8 / 500, 3))
+    assert record["nac_bytes"] == size
     assert record["wall_seconds"] > 0
     assert os.stat(target).st_mtime == OLD
     assert outcome(run_task(EncodeOptions(), source, target)) == ("failed", 10)
@@ -161,6 +164,7 @@ def test_a_record_says_what_became_of_a_file(here: Path) -> None:
     assert outcome(again) == ("skipped", 0)
     back = run_task(DecodeOptions(), target, str(here / "y.flac"))
     assert (outcome(back), back["bytes_in"]) == (("done", 0), size)
+    assert (back["nac_bytes"], back["kbps"]) == (size, record["kbps"])
     assert (back["seconds"], back["bytes_out"]) == (0.5, os.path.getsize(here / "y.flac"))
     assert os.stat(here / "y.flac").st_mtime == OLD
     missing = run_task(DecodeOptions(), "missing.nac", "z.wav")

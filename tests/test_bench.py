@@ -63,6 +63,7 @@ def test_the_table_has_rows_and_means(clips: Path) -> None:
     assert [line.split()[0] for line in lines if line] == ["clip", *["one"] * 2, *["two"] * 2,
                                                            "clip", "mean", "mean"]  # fmt: skip
     assert len({len(line) for line in lines[1:5]}) == 1
+    assert lines[0].split()[:6] == ["clip", "codec", "asked", "file", "kbps", "bytes"]
 
 
 def test_json_csv_and_the_kept_files_agree(clips: Path, tmp_path: Path) -> None:
@@ -80,6 +81,7 @@ def test_json_csv_and_the_kept_files_agree(clips: Path, tmp_path: Path) -> None:
         assert row["quality"]["mel"] == pytest.approx(float(mel), abs=1e-6)
         assert float(line["mel"]) == pytest.approx(row["quality"]["mel"], abs=1e-9)
         assert row["kbps"] == row["size"] * 8 / 1000
+        assert float(line["size"]) == row["size"]
 
 
 def test_clips_that_results_could_not_tell_apart_are_refused(clips: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import soundfile
 
 from nacli.checkpoint import default_path
 from nacli.errors import BadCheckpoint
+from nacli.info import read_info
 from terminal import run_on_terminal
 
 FAKE = [sys.executable, str(Path(__file__).parent / "fake_model.py")]
@@ -94,9 +96,56 @@ def test_a_file_there_and_back(tmp_path: Path, nacli: Run) -> None:
     assert encoded.stderr.startswith(b"x.wav -> x.nac  2.00 s, ")
     assert decoded.stderr.startswith(b"x.nac -> y.flac  2.00 s, ")
     assert encoded.stderr.count(b"\n") == 1
-    kbps = (tmp_path / "x.nac").stat().st_size * 8 / 1000 / 2
-    assert f"{kbps:.2f} kbps".encode() in encoded.stderr
-    assert f"{kbps:.2f} kbps".encode() in decoded.stderr
+    info = read_info(tmp_path / "x.nac")
+    rate = f"{info.audio_bytes * 8 / 1000 / 2:.2f} kbps, {info.file_bytes} bytes, ".encode()
+    assert rate in encoded.stderr and rate in decoded.stderr
+
+
+def test_the_rate_leaves_out_what_is_no_audio_and_stays_that_of_a_part(
+    tmp_path: Path, nacli: Run
+) -> None:
+    write_tone(tmp_path / "x.wav")
+    said = []
+    for tags in ([], ["--tag", "LYRICS=" + "la " * 9999], ["--embed"]):
+        said.append(nacli("encode", "x.wav", "-f", *tags).stderr.decode())
+        size = (tmp_path / "x.nac").stat().st_size
+        said.append(nacli("decode", "x.nac", "-o", "y.wav", "-f", "--end", "0.1").stderr.decode())
+        assert f" {size} bytes, " in said[-1] and f" {size} bytes, " in said[-2]
+        said.append(nacli("info", "x.nac").stdout.decode())
+    rates = [float(re.findall(r"([0-9.]+) kbps", text)[0]) for text in said]
+    assert max(rates[::3]) - min(rates[::3]) < 0.01 and rates[2::3] == rates[::3]
+    assert max(rates) < 1.5 * min(rates)
+
+
+def test_a_bitrate_that_is_out_of_reach_is_noted(tmp_path: Path, nacli: Run) -> None:
+    noise = np.random.default_rng(1).normal(size=3 * RATE // 40).repeat(40) * 0.1
+    soundfile.write(tmp_path / "noise.wav", noise, RATE)
+    soundfile.write(tmp_path / "silence.wav", noise * 0, RATE)
+    done = nacli("encode", "--bitrate", "24", "noise.wav", "silence.wav", "--report", "r.json")
+    lines = done.stderr.decode().splitlines()
+    [note] = [line for line in lines if "more than nacli can use" in line]
+    kbps = read_info(tmp_path / "noise.nac").kbps
+    assert note == (
+        "noise.wav -> noise.nac: 24 kbps are more than nacli can use for this sound, "
+        f"which takes {kbps:.2f} kbps"
+    )
+    results = json.loads((tmp_path / "r.json").read_text())["results"]
+    assert [len(record["notes"]) for record in results] == [1, 0]
+    assert (done.returncode, [record["exit_code"] for record in results]) == (0, [0, 0])
+    low = nacli("encode", "--bitrate", "1.5", "noise.wav", "-o", "low.nac")
+    usual = nacli("encode", "noise.wav", "-o", "usual.nac")  # nobody asked for a rate
+    assert b"more than" not in low.stderr + usual.stderr
+
+
+def test_names_that_are_not_utf8_are_in_json(tmp_path: Path, nacli: Run) -> None:
+    name = os.fsdecode(b"caf\xe9.wav")
+    os.rename(write_tone(tmp_path / "x.wav", 0.5), tmp_path / name)
+    assert nacli("encode", name, "--report", "r.json").returncode == 0
+    done = nacli("info", "--json", os.fsdecode(b"caf\xe9.nac"))
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["file"] == "caf\ufffd.nac"
+    [record] = json.loads((tmp_path / "r.json").read_text())["results"]
+    assert record["source"] == "caf\ufffd.wav"
 
 
 def test_pipes_give_the_same_as_files(tmp_path: Path, nacli: Run) -> None:

@@ -76,7 +76,7 @@ def test_check_tells_whole_files_from_damaged_ones(damaged: Path, nacli: Run) ->
     data = (damaged / "x.nac").read_bytes()
     start, stop = packet_bounds(data)[3]
     (damaged / "lost.nac").write_bytes(data[:start] + data[stop:])
-    assert_failed(nacli("info", "--check", "lost.nac"), 7, "packets are missing: 1")
+    assert_failed(nacli("info", "--check", "lost.nac"), 7, "1 packet is missing")
     (damaged / "order.nac").write_bytes(
         data[:start]
         + data[slice(*packet_bounds(data)[4])]

@@ -208,7 +208,7 @@ def test_noise_at_full_scale_is_held_to_full_scale() -> None:
 @pytest.mark.parametrize(
     "pcm",
     [
-        np.zeros((10, 1), np.int16),
+        np.zeros((10, 1), np.int64),
         np.zeros((2, 2, 2), np.float32),
         np.full((10, 1), np.nan, np.float32),
         np.zeros((10, 9), np.float32),
@@ -398,7 +398,7 @@ def test_stage_counts_follow_from_gains_and_levels() -> None:
 @pytest.mark.parametrize(
     "pcm",
     [
-        np.zeros((10, 1), dtype=np.int16),
+        np.zeros((10, 1), dtype=np.int64),
         np.zeros((10, 2), dtype=np.float32),
         np.full((10, 1), np.nan, dtype=np.float32),
         np.zeros((10, 1, 1), dtype=np.float32),

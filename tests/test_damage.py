@@ -13,6 +13,7 @@ from fake_model import make_model
 from loss import packet_bounds
 from nacli.codec import decode, encode
 from nacli.decoder import Decoder
+from nacli.encoder import Encoder
 from nacli.errors import DamagedPacket, NacliError, OutOfRange
 from nacli.format.wire import seal
 from nacli.postprocess import PostProcess
@@ -90,8 +91,76 @@ def test_every_truncation_decodes_to_its_last_good_packet() -> None:
         kept = max(0, len(pcm) - PostProcess.DELAY * HOP)  # what came next is not there to see
         np.testing.assert_allclose(pcm[:kept], whole[:kept], atol=1e-6)
         np.testing.assert_allclose(pcm[kept:], whole[kept : len(pcm)], atol=0.01)
-        assert len(gaps) == 1 and not gaps[0].samples
-        assert "end" in gaps[0].reason
+        assert len(gaps) == 1 and "end" in gaps[0].reason
+        assert (gaps[0].start, gaps[0].samples) == (len(pcm), len(whole) - len(pcm))
+        assert gaps[0].at_end == (len(pcm) < len(whole))
+
+
+def cut(data: bytes, packets: int) -> bytes:
+    """The file up to the middle of the packet after so many."""
+    start, stop = packet_bounds(data)[packets]
+    return data[: (start + stop) // 2]
+
+
+def test_a_cut_file_is_told_with_what_is_missing() -> None:
+    data = cut(encoded(), 6)
+    pcm, [gap] = concealed(data)
+    lost = f"{(15 * PACKET - len(pcm)) / RATE:.3f} s"
+    assert str(gap).startswith(f"at {len(pcm) / RATE:.3f} s, {lost} missing at the end: damaged")
+    with pytest.raises(DamagedPacket, match=rf"; {lost} of 2\.000 s are missing"):
+        decode(data, model=MODEL)
+    gaps: list[Gap] = []
+    part, _ = decode(data, model=MODEL, start=0.5, stop=1.5, on_gap=gaps.append)
+    assert [(gap.start, gap.samples) for gap in gaps] == [(len(pcm), 1.5 * RATE - len(pcm))]
+    assert len(part) == len(pcm) - RATE // 2
+    with pytest.raises(OutOfRange, match=r"cut at 0\.787 s of 2\.000 s"):
+        decode(data, model=MODEL, start=1, on_gap=gaps.append)
+    assert len(gaps) == 1
+
+
+def test_a_cut_file_of_unknown_length_says_that_it_is_unknown() -> None:
+    encoder = Encoder(MODEL, RATE, 1, packet_frames=FRAMES, bitrate=12)
+    data = encoder.encode(sound(15 * PACKET)) + encoder.finish()
+    pcm, [gap] = concealed(cut(data, 6))
+    assert (gap.start, gap.samples, gap.at_end) == (len(pcm), 0, True)
+    assert "the file was cut, and its full length is unknown: damaged" in str(gap)
+
+
+def test_a_second_file_behind_the_first_is_told_and_not_mixed_in() -> None:
+    data, other = encoded(), encode(sound(20 * PACKET, seed=9), RATE, model=MODEL)
+    whole, _ = decode(data, model=MODEL)
+    pcm, [gap] = concealed(data + other)
+    np.testing.assert_array_equal(pcm, whole)
+    assert gap.unread == len(other)
+    text = f"at 2.000 s, {len(other)} bytes not decoded: another .nac file begins here, at byte"
+    assert str(gap) == f"{text} {len(data)}"
+    first = cut(data, 6)
+    pcm, gaps = concealed(first + other)
+    np.testing.assert_array_equal(pcm, concealed(first)[0])
+    assert [(gap.at_end, gap.unread) for gap in gaps] == [(True, 0), (False, len(other))]
+    with pytest.raises(DamagedPacket, match="another"):
+        decode(data + other, model=MODEL)
+
+
+def rate_of(data: bytes, **part: str) -> float:
+    decoder = Decoder(MODEL, on_gap=lambda gap: None, **part)
+    decoder.decode(data)
+    decoder.finish()
+    return decoder.kbps
+
+
+def test_the_rate_is_of_the_audio_that_was_decoded() -> None:
+    """Tags do not count, and a part has the rate of its packets."""
+    data = encoded()
+    tagged = encode(sound(15 * PACKET), RATE, packet_frames=FRAMES, bitrate=12, model=MODEL,
+                    tags=["LYRICS=" + 9999 * "la "])  # fmt: skip
+    bounds = packet_bounds(data)
+    whole = (len(data) - bounds[0][0]) * 8 / 1000 / 2
+    assert rate_of(data) == rate_of(tagged) == pytest.approx(whole)
+    assert rate_of(data, start="0.5", stop="0.6") == pytest.approx(whole, rel=0.3)
+    there = (bounds[5][1] - bounds[0][0]) * 8 / 1000 / ((6 * FRAMES - 1) * HOP / RATE)
+    assert rate_of(cut(data, 6)) == pytest.approx(there)
+    assert rate_of(encoded(0)) == 0
 
 
 def test_garbage_between_packets_costs_nothing() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from nacli.errors import DamagedHeader, NacliError, NotNac, UnknownVersion
 from nacli.format import (
+    JOINED,
     ChannelMode,
     Damage,
     EndRecord,
@@ -345,9 +346,30 @@ def test_a_run_of_damage_is_one_event() -> None:
 
 
 def test_data_after_the_end_is_one_event() -> None:
-    expected = [HEADER, *PACKETS, END, Damage(len(FILE), len(FILE), "data after the end record")]
-    assert parse(FILE + FILE) == expected
-    assert parse(FILE + FILE, *range(2 * len(FILE))) == expected
+    rest = FILE[1:]
+    expected = [HEADER, *PACKETS, END, Damage(len(FILE), len(rest), "data after the end record")]
+    assert parse(FILE + rest) == expected
+    assert parse(FILE + rest, *range(len(FILE) + len(rest))) == expected
+
+
+def test_a_file_that_was_put_behind_another_is_left_alone() -> None:
+    """Also where the first was cut: none of the second's packets is taken for one of its own."""
+    joined = Damage(len(FILE), len(FILE), JOINED)
+    assert parse(FILE + FILE) == [HEADER, *PACKETS, END, joined]
+    assert parse(FILE + FILE, *range(2 * len(FILE))) == [HEADER, *PACKETS, END, joined]
+    cut = FILE[: STARTS[1] + 5]
+    broken, joined, end = expected = [
+        Damage(STARTS[1], 5, "CRC mismatch"),
+        Damage(len(cut), len(FILE), JOINED),
+        Damage(len(cut) + len(FILE), 0, "the end record is missing"),
+    ]
+    found = parse(cut + FILE)
+    assert [type(event) for event in found[:2]] == [Header, Packet]
+    assert [(d.offset, d.length) for d in found[2:] if isinstance(d, Damage)] == [
+        (d.offset, d.length) for d in expected
+    ]
+    assert found[3:] == [joined, end] and broken.length == 5
+    assert parse(cut + FILE, *range(len(cut) + len(FILE))) == found
 
 
 def test_a_broken_length_does_not_hold_a_live_reader_up() -> None:

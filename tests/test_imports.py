@@ -24,7 +24,8 @@ LAYERS = (
     {"ahead", "errors", "config", "levels", "live", "offset", "streams"},
     {"partials", "position", "postfilter", "prediction", "signals"},
     {"files", "format", "originals", "quantize", "model"},
-    {"info", "audio", "channels", "harmonics", "highband", "preprocess"},
+    {"arguments", "samples"},
+    {"info", "position", "audio", "channels", "harmonics", "highband", "preprocess"},
     {"entropy", "metrics", "timeline"},
     {"allocate", "checkpoint", "refine", "trims"},
     {"localdecoder", "payload", "postprocess"},
@@ -70,7 +71,7 @@ LIGHT = (
         "format",
         "info",
     ),
-    *("originals", "task", "batch", "cli"),
+    *("originals", "arguments", "task", "batch", "cli"),
 )
 """Units that import the standard library, each other and click when they are imported."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nacli.errors import DamagedHeader, NotNac, UnreadableInput
+from nacli.cli.table import table
+from nacli.errors import DamagedHeader, DamagedPacket, NotNac, UnreadableInput
 from nacli.format import (
+    JOINED,
     ChannelMode,
     EndRecord,
     Header,
@@ -23,7 +26,7 @@ from nacli.format import (
     pack_packet,
     pack_picture,
 )
-from nacli.info import FileInfo, read_info, to_json
+from nacli.info import FileInfo, check_info, read_info, to_json
 
 STREAM = StreamInfo(48_000, 2, ChannelMode.MID_SIDE, SampleFormat.PCM_24, 96_000, 320, 75, 16)
 CODEBOOKS, ENTROPY = TableSection(b"codebook", b"inline"), TableSection(b"entropy.")
@@ -52,7 +55,10 @@ def test_a_whole_file(path: Path) -> None:
     assert info.header_bytes == len(pack_header(HEADER))
     assert info.framing_bytes == len(b"".join([*PACKETS, END])) - 200
     assert (info.damages, info.samples, info.seconds) == ([], 96_000, 2.0)
-    assert info.kbps == pytest.approx(path.stat().st_size * 8 / 2000)
+    audio = len(b"".join([*PACKETS, END]))  # neither header nor tags, tables and picture
+    assert info.audio_bytes == audio
+    assert info.kbps == pytest.approx(audio * 8 / 2000)
+    assert (info.missing_seconds, info.missing_packets) == (0, 0)
 
 
 def test_a_file_with_damage_and_no_end(path: Path) -> None:
@@ -62,7 +68,8 @@ def test_a_file_with_damage_and_no_end(path: Path) -> None:
         (len(PACKETS[0]) * 2 + 4, 3),
         (len(PACKETS[0]) * 2 + 7, 0),
     ]
-    assert (info.end, info.damaged_bytes, info.frames, info.seconds) == (None, 7, 150, 2.0)
+    assert (info.end, info.damaged_bytes, info.frames) == (None, 7, 150)
+    assert info.seconds == pytest.approx(149 * 320 / 24_000)  # what a decoder makes of them
 
 
 def test_a_file_without_audio_has_no_bitrate(path: Path) -> None:
@@ -92,11 +99,51 @@ def test_json_has_stable_names(path: Path) -> None:
     assert (values["channel_mode"], values["sample_format"]) == ("mid_side", "PCM_24")
     assert list(values) == [
         "version", "sample_rate", "channels", "channel_mode", "sample_format", "samples",
-        "seconds", "hop", "frames_per_packet", "stages", "model", "codebooks", "entropy", "tags",
-        "picture", "packets", "missing_packets", "frames", "file_bytes", "kbps", "header_bits",
-        "framing_bits", "payload_bits", "damaged_bits", "packet_bits", "damages",
+        "seconds", "missing_seconds", "hop", "frames_per_packet", "stages", "model", "codebooks",
+        "entropy", "tags", "picture", "packets", "missing_packets", "frames", "file_bytes", "kbps",
+        "header_bits", "framing_bits", "payload_bits", "damaged_bits", "packet_bits", "damages",
         "end",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_cut_file_says_what_is_missing(path: Path, known: bool) -> None:
+    samples = 10 * 48_000
+    stream = replace(STREAM, samples=samples if known else None)
+    packets = [pack_packet(Packet(i, 75, (1, 2), bytes(100)), 75) for i in range(6)]
+    start = pack_header(replace(HEADER, stream=stream))
+    info = inspect(path, start, *packets[:2], *packets[3:5], packets[5][:50])
+    there = (5 * 75 - 1) * 320 / 24_000
+    assert info.seconds == pytest.approx(there)
+    text = table("x.nac", info)
+    with pytest.raises(DamagedPacket) as error:
+        check_info(info)
+    if known:
+        assert info.missing_seconds == pytest.approx(10 - there)
+        assert info.missing_packets == 11 - 4  # 751 frames
+        assert "4.987 s of 10.000 s (480000 samples), 5.013 s missing at the end" in text
+        assert "(and 1 more place); 5.013 s of 10.000 s are missing" in str(error.value)
+    else:
+        assert (info.missing_seconds, info.missing_packets) == (None, 1)
+        assert "4.987 s, of an unknown number of samples" in text and ", 1 missing" in text
+    assert to_json(info)["missing_seconds"] == info.missing_seconds
+
+
+def test_one_of_a_kind_is_singular(path: Path) -> None:
+    stream = replace(STREAM, channels=1, channel_mode=ChannelMode.MONO, samples=1)
+    header = pack_header(replace(HEADER, stream=stream, picture=None))
+    packet = pack_packet(Packet(0, 1, (1,), b""), 75)
+    text = table("x", inspect(path, header, packet, b"?", END))
+    for words in ("1 channel (", "1 frame, ", ", 1 byte: "):
+        assert words in text
+    assert not re.search(r"\b1 (channel|frame|byte|sample|place|packet)s", text)
+
+
+def test_a_file_behind_another_is_named(path: Path) -> None:
+    whole = b"".join([pack_header(HEADER), *PACKETS, END])
+    info = inspect(path, whole, whole)
+    assert [damage.reason for damage in info.damages] == [JOINED]
+    assert (info.packets, info.damaged_bytes) == (2, len(whole))
 
 
 def test_files_that_cannot_be_inspected(path: Path) -> None:

@@ -32,7 +32,7 @@ from nacli.audio.pcm import (
     to_integers,
 )
 from nacli.audio.tags import fit_tags_of, tag_bytes, write_tags
-from nacli.errors import UnsupportedAudio, WriteFailed
+from nacli.errors import UnsupportedAudio, WriteFailed, counted
 from nacli.files import PUBLIC, Output, atomic_output
 
 _WRITE_SAMPLES = 4096
@@ -193,7 +193,7 @@ def _create(door: _Door, info: AudioInfo, container: str) -> soundfile.SoundFile
                 door, "w", info.sample_rate, info.channels, info.sample_format, format=container
             )
         except soundfile.LibsndfileError as error:
-            layout = f"{info.channels} channels at {info.sample_rate} Hz"
+            layout = f"{counted(info.channels, 'channel')} at {info.sample_rate} Hz"
             cause = f"{container} cannot hold {layout}: {error.error_string}"
             raise UnsupportedAudio(cause) from error
     if container in ("WAV", "RF64"):

@@ -68,6 +68,7 @@ class Row:
         """Everything that tables, means and gates compare, by name."""
         return {
             "kbps": self.kbps,
+            "size": self.size,
             "encode_speed": self.encode_speed,
             "decode_speed": self.decode_speed,
             "cpu": self.cpu,

@@ -16,6 +16,7 @@ from nacli.bench.quality import METRICS, Metric
 from nacli.bench.subject import NAME
 from nacli.bench.table import figure_names, heading, show
 from nacli.checkpoint import Model
+from nacli.errors import counted
 from nacli.files import atomic_output
 
 MAX_CLIPS = 8
@@ -70,15 +71,15 @@ def _page(
     clips = _count_clips(rows)
     players = Players()
     yield head
-    yield f"<p>{_counted(clips)}. Bitrates are real ones, container included. Every version is "
-    yield "aligned with its original; its level is as the codec left it.</p>"
+    yield f"<p>{counted(clips, 'clip')}. Bitrates are real ones, container included. "
+    yield "Every version is aligned with its original; its level is as the codec left it.</p>"
     yield "<h2>Means</h2><p>Under the mean of a metric stands its 95% confidence interval, by a "
     yield "bootstrap over the clips. Plots show the same intervals as bars.</p>"
     groups = list(dict.fromkeys(row.group for row in rows))
     colours = _colours(rows)
     for group in groups:
         part = [row for row in rows if row.group == group]
-        title = f"{group or 'clips'}, {_counted(_count_clips(part))}"
+        title = f"{group or 'clips'}, {counted(_count_clips(part), 'clip')}"
         found = _distinct(means(part))
         yield f"<h3>{escape(title)}</h3>{_means_table(found, figure_names(part))}"
         yield "<div class=grid>" + "".join(_curves(found, group, colours)) + "</div>"
@@ -91,10 +92,6 @@ def _page(
 
 def _count_clips(rows: Sequence[Row]) -> int:
     return len({(row.group, row.clip) for row in rows})
-
-
-def _counted(clips: int) -> str:
-    return f"{clips} clip{'s' if clips > 1 else ''}"
 
 
 def _distinct(found: Sequence[Mean]) -> Means:

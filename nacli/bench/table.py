@@ -13,7 +13,8 @@ from nacli.bench.measure import Mean, Row, means
 from nacli.bench.quality import METRICS
 
 FORMATS = {
-    "kbps": ("kbps", "{:.2f}"),
+    "kbps": ("file kbps", "{:.2f}"),
+    "size": ("bytes", "{:.0f}"),
     "encode_speed": ("enc x", "{:.1f}"),
     "decode_speed": ("dec x", "{:.1f}"),
     "cpu": ("cpu s/s", "{:.3f}"),

@@ -12,7 +12,7 @@ from nacli.cli.commands import INPUTS
 from nacli.cli.group import one_line, report
 from nacli.cli.help import examples
 from nacli.errors import NacliError
-from nacli.files import input_name, naming
+from nacli.files import input_name, naming, utf8_text
 
 
 @click.command(epilog=examples("nacli info talk.nac", "nacli info --check archive/*.nac"))
@@ -57,7 +57,9 @@ def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) 
         except NacliError as error:
             codes.append(report(error))
     if as_json:
-        values = [{"file": path, **to_json(file), **counts} for path, file, counts in found]
+        values = [
+            {"file": utf8_text(path), **to_json(file), **counts} for path, file, counts in found
+        ]
         for value in [values] if len(inputs) > 1 else values:
             click.echo(json.dumps(value, indent=2))
     elif found and not check:

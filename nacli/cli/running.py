@@ -18,8 +18,8 @@ from nacli.cli.group import complain, one_line, report, say
 from nacli.cli.jobs import Job, unrecognised_line
 from nacli.cli.progress import Course, duration, lengths_of
 from nacli.cli.tags import dropped_line
-from nacli.errors import NacliError
-from nacli.files import atomic_output, check_output, input_name
+from nacli.errors import NacliError, counted
+from nacli.files import atomic_output, check_output, input_name, utf8_text
 from nacli.streams import captured_libraries, library_notes
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bo
         "interrupted": interrupted,
         **tally.sums(),
         "unrecognised": dict(manner.unrecognised),
-        "results": [tally.records[number] for number in sorted(tally.records)],
+        "results": [_readable(tally.records[number]) for number in sorted(tally.records)],
     }
     try:
         with atomic_output(manner.report, manner.force) as output:
@@ -195,6 +195,17 @@ def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bo
     except NacliError as error:
         return report(error)
     return 0
+
+
+def _readable(record: Record) -> Record:
+    """A record whose names JSON can hold."""
+    return {
+        **record,
+        "source": utf8_text(record["source"]),
+        "target": utf8_text(record["target"]),
+        "error": record["error"] and utf8_text(record["error"]),
+        "gaps": [utf8_text(gap) for gap in record["gaps"]],
+    }
 
 
 def _say(job: Job, record: Record, manner: Manner) -> None:
@@ -212,14 +223,15 @@ def _line(job: Job, record: Record) -> str:
     if record["status"] == "skipped":
         return f"{job}  exists, skipped"
     seconds, speed = record["seconds"], record["seconds"] / max(record["wall_seconds"], 1e-3)
-    line = f"{job}  {duration(seconds, 2)}, {record['kbps']:.2f} kbps, {speed:.1f}x"
+    size = counted(record["nac_bytes"], "byte")
+    line = f"{job}  {duration(seconds, 2)}, {record['kbps']:.2f} kbps, {size}, {speed:.1f}x"
     if count := record["gap_count"]:
-        line += f", damaged in {count} place{'s' if count > 1 else ''}"
+        line += f", damaged in {counted(count, 'place')}"
     return line
 
 
 def _summary(sums: dict[str, Any]) -> str:
     counts = f"{sums['done']} done, {sums['skipped']} skipped, {sums['failed']} failed"
     audio = f"{duration(sums['seconds'])} of audio"
-    sizes = f"{sums['bytes_in']} to {sums['bytes_out']} bytes"
+    sizes = f"{sums['bytes_in']} to {counted(sums['bytes_out'], 'byte')}"
     return f"{counts}: {audio}, {sizes}, {sums['speed']:.1f}x real time"

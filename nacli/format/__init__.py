@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from nacli.format.header import VERSION, pack_header
 from nacli.format.packets import SeekTable, fixed_bytes, pack_end, pack_packet, packet_cost
-from nacli.format.parser import Event, Parser
+from nacli.format.parser import JOINED, Event, Parser
 from nacli.format.picture import (
     FRONT_COVER,
     MAX_PICTURE_BYTES,
@@ -22,6 +22,7 @@ from nacli.format.picture import (
 from nacli.format.records import (
     CODED_RATE,
     DIGEST_BYTES,
+    MAX_CHANNELS,
     ChannelMode,
     Damage,
     EndRecord,
@@ -40,6 +41,8 @@ __all__ = [
     "CODED_RATE",
     "DIGEST_BYTES",
     "FRONT_COVER",
+    "JOINED",
+    "MAX_CHANNELS",
     "MAX_PICTURE_BYTES",
     "MAX_TAGS_BYTES",
     "VERSION",

@@ -21,7 +21,13 @@ from nacli.format.wire import CRC_BYTES, Short
 
 Event = Header | Packet | EndRecord | Damage
 
-_POSSIBLE_SYNC = re.compile(rb"\xac(?:[\xe0\xe1\xf0]|\Z)")
+JOINED = "another .nac file begins here"
+"""The reason of damage that is a second file, put behind this one: it is left alone."""
+_FRONT = MAGIC + bytes([VERSION])
+_POSSIBLE_START = re.compile(
+    rb"\xac(?:[\xe0\xe1\xf0]|\Z)|\x8f(?:n|na|nac)?\Z|" + re.escape(_FRONT), re.DOTALL
+)
+"""Of a record, or of another file."""
 _FREE_CHECKS = 4 << 20
 _CHECKS_PER_BYTE = 32
 """Bytes put through the CRC, for free and for every byte of the file: so much only a crafted file
@@ -34,7 +40,8 @@ class Parser:
     It holds back at most the header or one packet. What is no good record becomes one `Damage` for
     each run of such bytes, and reading goes on at the next record whose CRC holds. Without a header
     nothing can be read, so there the first fault raises: `NotNac`, `UnknownVersion` or
-    `DamagedHeader`.
+    `DamagedHeader`. Where another file begins, reading ends: its bytes are one `Damage`, whose
+    reason is `JOINED`.
     """
 
     def __init__(self) -> None:
@@ -43,6 +50,7 @@ class Parser:
         self._section = FRONT_BYTES
         self._header: Header | None = None
         self._ended = False
+        self._after = ""
         self._damage: Damage | None = None
         self._checked = 0
 
@@ -114,8 +122,15 @@ class Parser:
     # Packets and the end record.
 
     def _records(self, stream: StreamInfo, final: bool) -> Iterator[Event]:
-        while self._buffer and not self._ended:
+        while self._buffer and not self._after:
             try:
+                if self._is_joined(final):
+                    yield from self._close_damage()
+                    self._after = JOINED
+                    break
+                if self._ended:
+                    self._after = "data after the end record"
+                    break
                 record, size = self._read_record(stream)
             except Short:
                 if not final:
@@ -129,7 +144,14 @@ class Parser:
                 self._ended = isinstance(record, EndRecord)
                 yield record
         if self._buffer:
-            self._lose(len(self._buffer), "data after the end record")
+            self._lose(len(self._buffer), self._after)
+
+    def _is_joined(self, final: bool) -> bool:
+        """Whether the next bytes are the start of a file; `Short` while that cannot be told."""
+        start = bytes(self._buffer[: len(_FRONT)])
+        if len(start) < len(_FRONT) and _FRONT.startswith(start) and not final:
+            raise Short
+        return start == _FRONT
 
     def _read_record(self, stream: StreamInfo) -> tuple[Packet | EndRecord, int]:
         size = record_size(self._buffer, stream)
@@ -140,8 +162,8 @@ class Parser:
         return unpack_record(self._peek(size), stream), size
 
     def _skip(self, reason: str) -> None:
-        """Give up on what starts the buffer, up to where the next record may start."""
-        start = _POSSIBLE_SYNC.search(self._buffer, 1)
+        """Give up on what starts the buffer, up to where the next record or file may start."""
+        start = _POSSIBLE_START.search(self._buffer, 1)
         self._lose(start.start() if start else len(self._buffer), reason)
 
     def _lose(self, count: int, reason: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from nacli.errors import counted
 from nacli.format.wire import Reader
 
 MAX_PICTURE_BYTES = 16 << 20
@@ -32,7 +33,7 @@ class Picture:
     data: bytes
 
     def __str__(self) -> str:
-        return f"picture ({self.mime or 'unknown kind'}, {len(self.data)} bytes)"
+        return f"picture ({self.mime or 'unknown kind'}, {counted(len(self.data), 'byte')})"
 
 
 def pack_picture(picture: Picture) -> bytes:

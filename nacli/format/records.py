@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 
+from nacli.errors import counted
 from nacli.format.picture import unpack_picture
 from nacli.format.tags import check_tag
 
@@ -78,7 +79,7 @@ def _require(name: str, value: int, low: int, high: int) -> None:
 
 def _require_length(name: str, data: bytes, length: int) -> None:
     if len(data) != length:
-        raise ValueError(f"{name} has {len(data)} bytes, not {length}")
+        raise ValueError(f"{name} has {counted(len(data), 'byte')}, not {length}")
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ class StreamInfo:
         _require("stage count", self.stages, 1, MAX_STAGES)
         modes = {ChannelMode.MONO: 1, ChannelMode.MID_SIDE: 2}
         if self.channels != modes.get(self.channel_mode, self.channels):
-            raise ValueError(f"channel mode {self.channel_mode} with {self.channels} channels")
+            channels = counted(self.channels, "channel")
+            raise ValueError(f"channel mode {self.channel_mode} with {channels}")
 
     def payload_limit(self, frames: int) -> int:
         """Most payload bytes of a packet of `frames` frames: four for every gain and code, and 64.

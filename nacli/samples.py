@@ -1,0 +1,81 @@
+"""Samples that come from Python: arrays, tensors and lists to floats [T, C], full scale +-1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.errors import UnsupportedAudio
+from nacli.format import MAX_CHANNELS
+
+Floats = NDArray[np.float32]
+
+FULL_SCALES = {"i1": 1 << 7, "u1": 1 << 7, "i2": 1 << 15, "i4": 1 << 31}
+"""Of integers, by NumPy's names; 128 is the zero of bytes without a sign, as in WAV files."""
+ACCEPTED = (
+    "an array, tensor or list [T] or [T, C] of floats with full scale +-1, or an array of int16, "
+    "int32, int8 or uint8"
+)
+ABSURD = 16.0
+"""Samples above this, 24 dB over full scale, are not those of floats with full scale +-1."""
+ABSURD_SHARE = 0.01
+"""Of the samples: fewer are outliers, which harm only what is near them."""
+
+
+def checked(pcm: Any) -> Floats:
+    """Samples [T, C] or [T] as [T, C] float32.
+
+    Integers are divided by their own full scale. Raises `UnsupportedAudio` for what is no array of
+    samples or cannot be made one, has another shape, or is not finite.
+    """
+    pcm = _array(pcm)
+    name = pcm.dtype.str[1:]
+    if name not in FULL_SCALES and not np.issubdtype(pcm.dtype, np.floating):
+        raise UnsupportedAudio(f"pcm is of {pcm.dtype}, but nacli takes {ACCEPTED}")
+    if pcm.ndim not in (1, 2):
+        raise UnsupportedAudio(f"pcm has the shape {pcm.shape}, but nacli takes [T] or [T, C]")
+    pcm = pcm.reshape(len(pcm), *(pcm.shape[1:] or (1,)))
+    if pcm.shape[1] > MAX_CHANNELS:
+        raise UnsupportedAudio(
+            f"pcm has the shape {pcm.shape}, which are {pcm.shape[1]} channels: nacli takes 1 to "
+            f"{MAX_CHANNELS}, the samples of one time in a row (pcm.T exchanges rows and columns)"
+        )
+    if name in FULL_SCALES:
+        return _scaled(pcm, 128 if name == "u1" else 0, FULL_SCALES[name])
+    with np.errstate(over="ignore"):
+        pcm = pcm.astype(np.float32, copy=False)
+    if not np.isfinite(pcm).all():
+        raise UnsupportedAudio("pcm has samples that are infinite or no number")
+    return pcm
+
+
+def check_scale(pcm: Floats) -> None:
+    """Raise `UnsupportedAudio` for the samples of a whole recording which are not of full scale
+    +-1, such as 16-bit integers that were made floats."""
+    size = np.abs(pcm)
+    if pcm.size and (size > ABSURD).mean() > ABSURD_SHARE:
+        raise UnsupportedAudio(
+            f"pcm reaches {size.max():g}, but full scale is 1: divide it by its own full scale "
+            "(32768 for samples of 16 bits), or give integers as they are"
+        )
+
+
+def _array(pcm: Any) -> NDArray[Any]:
+    try:
+        if hasattr(pcm, "detach"):  # a tensor, which may have a gradient or be on another device
+            pcm = pcm.detach().cpu().numpy()
+        array: NDArray[Any] = np.asarray(pcm)
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = type(pcm).__name__
+        message = f"pcm is a {kind} that cannot be made an array, but nacli takes {ACCEPTED}"
+        raise UnsupportedAudio(message) from error
+    if array.dtype.kind not in "fiu":
+        raise UnsupportedAudio(f"pcm is a {type(pcm).__name__}, but nacli takes {ACCEPTED}")
+    return array
+
+
+def _scaled(pcm: NDArray[Any], zero: int, full_scale: int) -> Floats:
+    """In double precision, which 32 bits need."""
+    return ((pcm.astype(np.float64) - zero) / full_scale).astype(np.float32)
