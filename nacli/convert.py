@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.audio import AudioInfo, AudioReader, AudioWriter
+from nacli.audio import AudioInfo, AudioReader, AudioWriter, is_mask
 from nacli.checkpoint import Model
 from nacli.choice import DEFAULT_EFFORT
 from nacli.decoder import Decoder
@@ -237,7 +237,9 @@ def _audio_info(decoder: Decoder, keep_tags: bool) -> AudioInfo:
         header.stream.sample_format.name,
         decoder.samples,
     )
-    return replace(info, tags=header.tags, picture=header.picture) if keep_tags else info
+    if not keep_tags:
+        return replace(info, tags=tuple(filter(is_mask, header.tags)))
+    return replace(info, tags=header.tags, picture=header.picture)
 
 
 def _with_tags(info: AudioInfo, edits: Iterable[str]) -> AudioInfo:

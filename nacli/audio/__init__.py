@@ -1,5 +1,6 @@
 """Audio files and pipes to pcm and back, and sample rates: the one door to libsndfile and soxr."""
 
+from nacli.audio.layout import is_mask
 from nacli.audio.pcm import SHORT_NAMES, AudioInfo
 from nacli.audio.reader import AudioReader, check_supported
 from nacli.audio.resampler import Resampler
@@ -14,4 +15,5 @@ __all__ = [
     "Resampler",
     "SeekableResampler",
     "check_supported",
+    "is_mask",
 ]

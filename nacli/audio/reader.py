@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 
 from nacli.audio import wavstream
+from nacli.audio.layout import is_mask
 from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pcm, PcmStream, Pushback, sample_size
 from nacli.audio.tags import read_tags
 from nacli.errors import UnreadableInput, UnsupportedAudio
@@ -33,8 +34,8 @@ class AudioReader:
     WAV with plain samples from a pipe is read as a stream, as it comes; there `info.samples` is
     what the header promises, and a pipe that ends early just ends. Anything else from a pipe is
     first copied to a temporary file. `raw` reads headerless PCM with that rate, channels and
-    sample format. Without `tags` neither tags nor pictures are looked for. Damaged ones are no
-    error: `info.dropped` names what could not be kept.
+    sample format. Without `tags` neither tags nor pictures are kept, but for a channel mask.
+    Damaged ones are no error: `info.dropped` names what could not be kept.
 
     Raises:
         UnreadableInput: no such file, no audio that libsndfile knows, damaged (also in `blocks`).
@@ -77,16 +78,16 @@ class AudioReader:
             self._open_file(spool, stack)
         else:
             self.live = True
-            self.info = info if self._tags else replace(info, tags=(), dropped=())
+            self.info = info if self._tags else _without_tags(info)
             self._read = PcmStream(source, info).read
 
     def _open_file(self, stream: BinaryIO, stack: ExitStack) -> None:
         self.live = False
         file = _SequentialFile(stream.fileno(), closefd=False)
         stack.callback(file.close)
-        self.info = _file_info(file)
-        if self._tags:
-            self.info = _with_tags(self.info, file, stream.fileno())
+        self.info = _with_tags(_file_info(file), file, stream.fileno())
+        if not self._tags:
+            self.info = _without_tags(self.info)
         self._read = lambda samples: file.read(samples, dtype="float32", always_2d=True)
 
     def blocks(self, samples: int) -> Iterator[Pcm]:
@@ -152,9 +153,13 @@ def _file_info(file: soundfile.SoundFile) -> AudioInfo:
 
 def _with_tags(info: AudioInfo, file: soundfile.SoundFile, descriptor: int) -> AudioInfo:
     found = read_tags(descriptor)
-    if not found.tags:
+    if all(map(is_mask, found.tags)):
         metadata = file.copy_metadata()
         values = ((name, metadata.get(name.lower())) for name in _STRINGS)
         found.tags += [f"{name}={value}" for name, value in values if value]
     picture = found.picture()
     return replace(info, tags=tuple(found.tags), picture=picture, dropped=tuple(found.dropped))
+
+
+def _without_tags(info: AudioInfo) -> AudioInfo:
+    return replace(info, tags=tuple(filter(is_mask, info.tags)), picture=None, dropped=())
