@@ -27,7 +27,7 @@ from nacli.files import (
     open_input,
     reading,
 )
-from nacli.format import MAX_PICTURE_BYTES, edit_tags, find_packet, fit_tags, unpack_picture
+from nacli.format import FRONT_COVER, MAX_PICTURE_BYTES, edit_tags, find_packet, fit_tags, unpack_picture
 from nacli.live import ending_gently
 from nacli.originals import Original
 from nacli.timeline import Gap
@@ -80,6 +80,7 @@ def encode_file(
     packet_frames: int = 150,
     embed: bool = False,
     tags: Iterable[str] = (),
+    picture: bytes | None = None,
     keep_tags: bool = True,
     force: bool = False,
     verify: bool = False,
@@ -88,8 +89,8 @@ def encode_file(
 ) -> Progress:
     """Compress an audio file to a .nac file, one packet at a time; the file keeps its time.
 
-    `tags` are added, in place of those of their names (see `edit_tags`); `keep_tags` false leaves
-    out the file's own, and its picture. `raw` says what the input is where it is samples without a
+    `tags` are added, in place of those of their names (see `edit_tags`), and `picture`, the body of
+    a picture block, is in place of the file's; `keep_tags` false leaves out the file's own. `raw` says what the input is where it is samples without a
     header. `verify` reads every packet back as it is written; `delete_input` deletes the input when
     the output is on the disk and has been read back from there.
 
@@ -99,7 +100,7 @@ def encode_file(
     _check_target(source, target, force)
     original = Original(source, target, delete_input)
     with AudioReader(source, raw, keep_tags) as reader:
-        info = _with_tags(reader.info, tags)
+        info = _with_tags(reader.info, tags, picture)
         with naming(source):
             encoder = Encoder(
                 model,
@@ -242,13 +243,17 @@ def _audio_info(decoder: Decoder, keep_tags: bool) -> AudioInfo:
     return replace(info, tags=header.tags, picture=header.picture)
 
 
-def _with_tags(info: AudioInfo, edits: Iterable[str]) -> AudioInfo:
-    """`info` with edited tags, and without what a .nac file has no room for."""
+def _with_tags(info: AudioInfo, edits: Iterable[str], cover: bytes | None) -> AudioInfo:
+    """`info` with edited tags and, where there is one, another cover, and without what a .nac file
+    has no room for."""
     tags, dropped = fit_tags(edit_tags(info.tags, edits))
     picture = info.picture
-    if picture and len(picture) > MAX_PICTURE_BYTES:
-        dropped += (str(unpack_picture(picture)),)
-        picture = None
+    if picture:
+        own = unpack_picture(picture)
+        if len(picture) > MAX_PICTURE_BYTES or (cover and own.kind != FRONT_COVER):
+            dropped += (str(own),)
+            picture = None
+    picture = cover or picture
     return replace(info, tags=tags, picture=picture, dropped=info.dropped + dropped)
 
 

@@ -11,7 +11,7 @@ import click
 
 from nacli.cli.jobs import plan, refuse_report
 from nacli.cli.running import Manner, run_jobs
-from nacli.cli.tags import check_tags
+from nacli.cli.tags import tagging
 from nacli.files import AUDIO_EXTENSIONS
 
 if TYPE_CHECKING:
@@ -128,14 +128,7 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--rate", type=int, metavar="HZ", help="Sample rate of --raw.")
 @click.option("--channels", type=int, metavar="N", help="Channels of --raw.  [default: 1]")
 @click.option("--format", "raw_format", type=RAW_FORMAT, help="Of --raw.  [default: s16]")
-@click.option(
-    "--tag",
-    "tags",
-    multiple=True,
-    callback=check_tags,
-    metavar="NAME=VALUE",
-    help="Set a tag in place of the input's; repeat it for more. NAME= removes one.",
-)
+@tagging
 @click.option("--no-tags", is_flag=True, help="Leave out the input's tags and picture.")
 def encode(
     shared: Conversion,
@@ -150,6 +143,7 @@ def encode(
     channels: int | None,
     raw_format: str | None,
     tags: tuple[str, ...],
+    picture: str | None,
     no_tags: bool,
 ) -> None:
     """Compress audio: x.wav (FLAC, OGG, AIFF, MP3...) becomes x.nac."""
@@ -166,6 +160,7 @@ def encode(
         packet_ms=packet_ms,
         embed=embed,
         tags=tags,
+        picture=picture,
         keep_tags=not no_tags,
         verify=verify,
         raw_rate=rate,
