@@ -50,6 +50,8 @@ class Progress:
     samples: int = 0
     nac_bytes: int = 0
     dropped: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What was not as it should be with the input, one line each; known at the end."""
     gaps: int = 0
     """Places where damage was concealed."""
 
@@ -130,8 +132,16 @@ def encode_file(
             if verifier:
                 with naming(target):
                     verifier.finish()
+        progress.warnings = _warnings(reader, encoder)
     original.settle(lambda: verify_file(target, model, encoder))
     return progress
+
+
+def _warnings(reader: AudioReader, encoder: Encoder) -> tuple[str, ...]:
+    """What was changed in the samples before they were encoded."""
+    bad = reader.not_finite
+    zeroed = f"{bad} samples were infinite or no number and became 0"
+    return (*([zeroed] if bad else []), *encoder.warnings)
 
 
 def _write(output: Output, data: bytes, verifier: Verifier | None) -> int:

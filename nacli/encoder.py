@@ -35,7 +35,7 @@ from nacli.highband import RATE as HIGH_BAND_RATE
 from nacli.highband import HighBandMeter, courses
 from nacli.levels import LevelMeter, bark_spectra
 from nacli.payload import codes_high_band
-from nacli.preprocess import PreProcess
+from nacli.preprocess import LIMIT, PreProcess, limited
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -44,6 +44,10 @@ TAIL_RESERVE = 18
 """Bytes held back for a short last packet: its framing, and a frame or two."""
 MAX_PACKET_FRAMES = 4096
 """Longest packet, 54 s: what one packet can make a reader allocate is bounded."""
+
+
+_RARE = 0.01
+"""Share of samples beyond the limit that damage may explain."""
 
 
 class Encoder:
@@ -115,7 +119,7 @@ class Encoder:
         spectra = bark_spectra(model.config.hop, model.config.sample_rate)
         self._levels = LevelMeter(channels, spectra)
         self._pending: Floats = np.zeros((0, channels), dtype=np.float32)
-        self._samples, self._coded_hops = 0, 0
+        self._samples, self._coded_hops, self._clipped = 0, 0, 0
         self._seconds_paid = 0.0
         self._seek, self._check = SeekTable(), hashlib.sha256()
         self._started = False
@@ -135,14 +139,27 @@ class Encoder:
         """Digest of the gains and codes of all packets so far; at the end, the end record's."""
         return self._check.digest()[:8]
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was changed in the samples so far, in one clear line for each kind of change."""
+        made = []
+        if self._clipped:
+            made.append(_clipping(self._clipped, self._samples * self._header.stream.channels))
+        if self._pre.offset:
+            made.append(f"a constant offset (DC) of {self._pre.offset:.2f} was removed")
+        return tuple(made)
+
     def encode(self, pcm: Floats) -> bytes:
         """Take pcm [T, C] of floats in +-1; return whatever bytes are complete, the header first.
+        Samples beyond +-4 are clipped, and `warnings` says so.
 
         Raises `UnsupportedAudio` for samples of another shape or kind, infinite, or no number.
         """
         pcm = checked(pcm)
         if pcm.shape[1] != self._header.stream.channels:
             raise UnsupportedAudio(f"pcm has {pcm.shape[1]} channels, not those of the stream")
+        pcm, clipped = limited(pcm)
+        self._clipped += clipped
         self._samples += len(pcm)
         self._push(self._resampler.process(pcm))
         if self._high:
@@ -246,7 +263,20 @@ def checked(pcm: NDArray[Any]) -> Floats:
         raise UnsupportedAudio(f"pcm is {pcm.dtype} {pcm.shape}, not floats [T, C] or [T]")
     if not np.isfinite(pcm).all():
         raise UnsupportedAudio("pcm has samples that are infinite or no number")
-    return pcm.astype(np.float32, copy=False).reshape(len(pcm), *(pcm.shape[1:] or (1,)))
+    if pcm.dtype != np.float32:
+        with np.errstate(over="ignore"):
+            pcm = np.nan_to_num(pcm.astype(np.float32), copy=False)
+    return pcm.reshape(len(pcm), *(pcm.shape[1:] or (1,)))
+
+
+def _clipping(clipped: int, samples: int) -> str:
+    """What is said of so many samples beyond the limit. Where they are not rare, their scale is
+    wrong."""
+    scale = f"beyond +-{LIMIT:g} (full scale is +-1)"
+    line = f"{clipped} of {samples} samples lie {scale} and were clipped"
+    if clipped < _RARE * samples:
+        return line
+    return f"{line}; floats on the scale of integers have to be divided first, 16 bits by 32768"
 
 
 def frame_count(samples: int, sample_rate: int, config: ModelConfig) -> int:

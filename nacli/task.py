@@ -34,7 +34,7 @@ Tell = Callable[[str], None]
 class Record(TypedDict):
     """What became of one file. `seconds` are of audio; sizes in bytes, of pipes 0. `gaps` are the
     first places where damage was concealed, `gap_count` is the number of all; `dropped` names tags
-    and pictures that the output has no place for."""
+    and pictures that the output has no place for; `warnings` are lines about the input's samples."""
 
     source: str
     target: str
@@ -49,6 +49,7 @@ class Record(TypedDict):
     gap_count: int
     gaps: list[str]
     dropped: list[str]
+    warnings: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +228,7 @@ def _record(source: str, target: str) -> Record:
         gap_count=0,
         gaps=[],
         dropped=[],
+        warnings=[],
     )
 
 
@@ -247,7 +249,8 @@ def _convert(options: Options, record: Record, watch: Watch, tell: Tell) -> None
         tell(gap)
 
     done = options.convert(source, target, watch, note)
-    record["status"], record["dropped"] = "done", list(done.dropped)
+    record["status"] = "done"
+    record["dropped"], record["warnings"] = list(done.dropped), list(done.warnings)
     record["exit_code"] = Concealed.exit_code if record["gap_count"] else 0
     record["seconds"], record["kbps"] = round(done.seconds, 6), round(done.kbps, 3)
     record["bytes_out"] = _size(target)

@@ -45,9 +45,11 @@ class AudioReader:
     info: AudioInfo
     live: bool
     """Whether samples are read as they come, so that reading ahead would wait for them."""
+    not_finite: int
+    """Samples read so far that were infinite or no number."""
 
     def __init__(self, path: str, raw: AudioInfo | None = None, tags: bool = True) -> None:
-        self._name, self._tags = input_name(path), tags
+        self._name, self._tags, self.not_finite = input_name(path), tags, 0
         with ExitStack() as stack:
             stream = stack.enter_context(open_input(path))
             with _decoding(self._name):
@@ -97,6 +99,7 @@ class AudioReader:
             with _decoding(self._name):
                 pcm = self._read(samples)
             if len(pcm):
+                self.not_finite += pcm.size - int(np.count_nonzero(np.isfinite(pcm)))
                 yield np.nan_to_num(pcm, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
             if len(pcm) < samples:
                 return

@@ -170,6 +170,8 @@ def _say(job: Job, record: Record, manner: Manner) -> None:
         complain(record["error"] or "", record["exit_code"])
     elif not manner.silent:
         click.echo(_line(job, record), err=True)
+        for line in record["warnings"]:
+            click.echo(f"{job}  warning: {line}", err=True)
         if record["dropped"]:
             click.echo(dropped_line(str(job), record["dropped"]), err=True)
 
