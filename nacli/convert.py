@@ -27,7 +27,14 @@ from nacli.files import (
     open_input,
     reading,
 )
-from nacli.format import FRONT_COVER, MAX_PICTURE_BYTES, edit_tags, find_packet, fit_tags, unpack_picture
+from nacli.format import (
+    FRONT_COVER,
+    MAX_PICTURE_BYTES,
+    edit_tags,
+    find_packet,
+    fit_tags,
+    unpack_picture,
+)
 from nacli.live import ending_gently
 from nacli.originals import Original
 from nacli.timeline import Gap
@@ -91,10 +98,11 @@ def encode_file(
 ) -> Progress:
     """Compress an audio file to a .nac file, one packet at a time; the file keeps its time.
 
-    `tags` are added, in place of those of their names (see `edit_tags`), and `picture`, the body of
-    a picture block, is in place of the file's; `keep_tags` false leaves out the file's own. `raw` says what the input is where it is samples without a
-    header. `verify` reads every packet back as it is written; `delete_input` deletes the input when
-    the output is on the disk and has been read back from there.
+    `tags` are added, in place of those of their names (see `edit_tags`); `picture`, the body of a
+    picture block, takes the place of the file's own; `keep_tags` false leaves out the file's own
+    tags and picture, but for a channel mask. `raw` says what the input is where it is samples
+    without a header. `verify` reads every packet back as it is written; `delete_input` deletes the
+    input when the output is on the disk and has been read back from there.
 
     Raises the errors of `AudioReader`, `Encoder` and `atomic_output`; `Mismatch` where what is read
     back is not what was encoded, and then there is no output.

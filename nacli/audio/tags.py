@@ -81,7 +81,7 @@ class Front:
         self._budget -= size + self.READ_COST
         if self._budget < 0:
             raise ValueError("the tags are longer than any that are kept")
-        data = os.pread(self._descriptor, size, self._at)
+        data = os.pread(self._descriptor, size, self._at) if size else b""
         self._at += len(data)
         return data
 
