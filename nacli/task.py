@@ -34,8 +34,8 @@ Tell = Callable[[str], None]
 class Record(TypedDict):
     """What became of one file. `seconds` are of audio; sizes in bytes, of pipes 0. `gaps` are the
     first places where damage was concealed, `gap_count` is the number of all; `dropped` names tags
-    and pictures that the output has no place for; `warnings` are lines about what was changed in the
-    input's samples."""
+    and pictures that the output has no place for; `warnings` say what was changed in the samples of
+    the input."""
 
     source: str
     target: str

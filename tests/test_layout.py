@@ -145,9 +145,9 @@ def test_chunks_of_wav_that_are_lost_are_named(tmp_path: Path) -> None:
     behind = chunk(b"smpl", bytes(36)) + labels + chunk(b"PAD ", bytes(16))
     data = wav(0x60F, before=before, behind=behind)
     (tmp_path / "x.wav").write_bytes(data)
-    said = run(FAKE, "encode", "x.wav", cwd=tmp_path).stderr.decode().splitlines()
+    lines = run(FAKE, "encode", "x.wav", cwd=tmp_path).stderr.decode().splitlines()
     named = "WAV bext, WAV cue, WAV smpl, WAV LIST adtl"
-    assert said[1:] == [f"x.wav -> x.nac  dropped: {named}"]
+    assert lines[1:] == [f"x.wav -> x.nac  dropped: {named}"]
     said = run(FAKE, "encode", "-", "-o", "y.nac", cwd=tmp_path, stdin=data).stderr.decode()
     assert "dropped: WAV bext, WAV cue" in said
     assert "JUNK" not in said
