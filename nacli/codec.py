@@ -12,6 +12,7 @@ For what does not fit into memory, or is still being recorded, there are `nacli.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -66,6 +67,7 @@ def encode(
     Args:
         pcm: samples [T, C], or [T] for mono: an array, tensor or list of floats with full scale
             +-1, or an array of int16, int32, int8 or uint8 by its own full scale; T may be 0.
+            Samples beyond +-4 are clipped, with a `UserWarning`; so is a constant offset removed.
         sample_rate: in Hz, 8000 to 192000. `decode` returns the same rate and length.
         bitrate: kbps of the whole file, all channels and the container included; by default 6 for
             mono, 10 for stereo.
@@ -105,7 +107,10 @@ def encode(
     )
     starts = range(0, len(pcm), sample_rate)  # by the second: the resampler's copies stay small
     made = [encoder.encode(pcm[start : start + sample_rate]) for start in starts]
-    return b"".join([*made, encoder.finish()])
+    made.append(encoder.finish())
+    for line in encoder.warnings:
+        warnings.warn(line, stacklevel=2)
+    return b"".join(made)
 
 
 def decode(

@@ -11,12 +11,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.audio import AudioInfo, AudioReader, AudioWriter, check_depth
+from nacli.audio import AudioInfo, AudioReader, AudioWriter, check_depth, is_mask
 from nacli.checkpoint import Model
 from nacli.choice import DEFAULT_EFFORT
 from nacli.decoder import Decoder
 from nacli.encoder import Encoder
-from nacli.errors import OutputExists
+from nacli.errors import OutputExists, counted
 from nacli.files import (
     Output,
     atomic_output,
@@ -29,6 +29,7 @@ from nacli.files import (
     reading,
 )
 from nacli.format import (
+    FRONT_COVER,
     MAX_PICTURE_BYTES,
     edit_tags,
     find_packet,
@@ -93,6 +94,7 @@ def encode_file(
     packet_frames: int = 150,
     embed: bool = False,
     tags: Iterable[str] = (),
+    picture: bytes | None = None,
     keep_tags: bool = True,
     force: bool = False,
     verify: bool = False,
@@ -101,10 +103,11 @@ def encode_file(
 ) -> Progress:
     """Compress an audio file to a .nac file, one packet at a time; the file keeps its time.
 
-    `tags` are added, in place of those of their names (see `edit_tags`); `keep_tags` false leaves
-    out the file's own, and its picture. `raw` says what the input is where it is samples without a
-    header. `verify` reads every packet back as it is written; `delete_input` deletes the input when
-    the output is on the disk and has been read back from there.
+    `tags` are added, in place of those of their names (see `edit_tags`); `picture`, the body of a
+    picture block, takes the place of the file's own; `keep_tags` false leaves out the file's own
+    tags and picture, but for a channel mask. `raw` says what the input is where it is samples
+    without a header. `verify` reads every packet back as it is written; `delete_input` deletes the
+    input when the output is on the disk and has been read back from there.
 
     Raises the errors of `AudioReader`, `Encoder` and `atomic_output`; `Mismatch` where what is read
     back is not what was encoded, and then there is no output.
@@ -112,7 +115,7 @@ def encode_file(
     _check_target(source, target, force)
     original = Original(source, target, delete_input)
     with AudioReader(source, raw, keep_tags) as reader:
-        info = _with_tags(reader.info, tags)
+        info = _with_tags(reader.info, tags, picture)
         with naming(source):
             encoder = Encoder(
                 model,
@@ -148,12 +151,21 @@ def encode_file(
         progress.kbps = audio_bytes * 8 / 1000 / progress.seconds
     if bitrate is not None and encoder.out_of_reach:
         progress.notes += (_ceiling(bitrate, progress.kbps),)
+    progress.notes += _changes(reader, encoder)
     original.settle(lambda: verify_file(target, model, encoder))
     return progress
 
 
 def _ceiling(asked: float, kbps: float) -> str:
     return f"{asked:g} kbps are more than nacli can use for this sound, which takes {kbps:.2f} kbps"
+
+
+def _changes(reader: AudioReader, encoder: Encoder) -> tuple[str, ...]:
+    """What was changed in the samples before they were encoded."""
+    bad = reader.not_finite
+    samples = f"{counted(bad, 'sample')} {'was' if bad == 1 else 'were'}"
+    zeroed = f"{samples} infinite or no number and became 0"
+    return (*([zeroed] if bad else []), *encoder.warnings)
 
 
 def _write(output: Output, data: bytes, verifier: Verifier | None) -> int:
@@ -265,16 +277,22 @@ def _audio_info(decoder: Decoder, keep_tags: bool) -> AudioInfo:
         header.stream.sample_format.name,
         decoder.samples,
     )
-    return replace(info, tags=header.tags, picture=header.picture) if keep_tags else info
+    if not keep_tags:
+        return replace(info, tags=tuple(filter(is_mask, header.tags)))
+    return replace(info, tags=header.tags, picture=header.picture)
 
 
-def _with_tags(info: AudioInfo, edits: Iterable[str]) -> AudioInfo:
-    """`info` with edited tags, and without what a .nac file has no room for."""
+def _with_tags(info: AudioInfo, edits: Iterable[str], cover: bytes | None) -> AudioInfo:
+    """`info` with edited tags and, where there is one, another cover, and without what a .nac file
+    has no room for."""
     tags, dropped = fit_tags(edit_tags(info.tags, edits))
     picture = info.picture
-    if picture and len(picture) > MAX_PICTURE_BYTES:
-        dropped += (str(unpack_picture(picture)),)
-        picture = None
+    if picture:
+        own = unpack_picture(picture)
+        if len(picture) > MAX_PICTURE_BYTES or (cover and own.kind != FRONT_COVER):
+            dropped += (str(own),)
+            picture = None
+    picture = cover or picture
     return replace(info, tags=tags, picture=picture, dropped=info.dropped + dropped)
 
 

@@ -42,7 +42,7 @@ from nacli.highband import RATE as HIGH_BAND_RATE
 from nacli.highband import HighBandMeter, courses
 from nacli.levels import LevelMeter, bark_spectra
 from nacli.payload import codes_high_band
-from nacli.preprocess import PreProcess
+from nacli.preprocess import LIMIT, PreProcess, limited
 from nacli.samples import checked
 
 Floats = NDArray[np.float32]
@@ -52,6 +52,10 @@ TAIL_RESERVE = 18
 """Bytes held back for a short last packet: its framing, and a frame or two."""
 MAX_PACKET_FRAMES = 4096
 """Longest packet, 54 s: what one packet can make a reader allocate is bounded."""
+
+
+_RARE = 0.01
+"""Share of samples beyond the limit that damage may explain."""
 
 
 class Encoder:
@@ -131,7 +135,7 @@ class Encoder:
         spectra = bark_spectra(model.config.hop, model.config.sample_rate)
         self._levels = LevelMeter(channels, spectra)
         self._pending: Floats = np.zeros((0, channels), dtype=np.float32)
-        self._samples, self._coded_hops = 0, 0
+        self._samples, self._coded_hops, self._clipped = 0, 0, 0
         self._seconds_paid = 0.0
         self._seek, self._check = SeekTable(), hashlib.sha256()
         self._started = self._finished = False
@@ -157,9 +161,20 @@ class Encoder:
         stages are used up, or more would change little; not where the sound is silent or simple."""
         return self._rate is not None and self._rate.out_of_reach
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was changed in the samples so far, in one clear line for each kind of change."""
+        made = []
+        if self._clipped:
+            made.append(_clipping(self._clipped, self._samples * self._header.stream.channels))
+        if self._pre.offset:
+            made.append(f"a constant offset (DC) of {self._pre.offset:.2f} was removed")
+        return tuple(made)
+
     def encode(self, pcm: Any) -> bytes:
         """Take pcm [T, C] or, of one channel, [T]: floats in +-1, or integers of 8, 16 or 32 bits
-        by their own full scale. Return whatever bytes are complete, the header first.
+        by their own full scale. Return whatever bytes are complete, the header first. Samples
+        beyond +-4 are clipped, and `warnings` says so.
 
         Raises `UnsupportedAudio` for samples of another shape or kind, infinite, or no number, and
         `ValueError` after `finish`.
@@ -169,6 +184,8 @@ class Encoder:
         if pcm.shape[1] != self._header.stream.channels:
             found, meant = pcm.shape[1], self._header.stream.channels
             raise UnsupportedAudio(f"pcm has {counted(found, 'channel')}, and the stream {meant}")
+        pcm, clipped = limited(pcm)
+        self._clipped += clipped
         self._samples += len(pcm)
         self._push(self._resampler.process(pcm))
         if self._high:
@@ -310,3 +327,14 @@ def update_check(check: hashlib._Hash, coded: list[ChannelCodes]) -> None:
             check.update(codes[used].astype("<u2").tobytes())
         if channel.high is not None:
             check.update(channel.high.astype(np.uint8).tobytes())
+
+
+def _clipping(clipped: int, samples: int) -> str:
+    """What is said of so many samples beyond the limit. Where they are not rare, their scale is
+    wrong."""
+    scale = f"beyond +-{LIMIT:g} (full scale is +-1)"
+    line = f"{counted(clipped, 'sample')} of {samples} {'lies' if clipped == 1 else 'lie'} {scale}"
+    line += f" and {'was' if clipped == 1 else 'were'} clipped"
+    if clipped < _RARE * samples:
+        return line
+    return f"{line}; floats on the scale of integers have to be divided first, 16 bits by 32768"

@@ -1,14 +1,26 @@
-"""What happens to samples before the network, and to its gains: no DC, and silence is silence."""
+"""What happens to samples before the network, and to its gains: nothing absurd, no DC, and silence
+is silence."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.offset import OffsetFilter
+from nacli.offset import OffsetFilter, first_offset
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
+
+
+LIMIT = 4.0
+"""Samples beyond this, 12 dB over full scale, are clipped. Peaks of loud recordings and of decoded
+MP3 stay below; what is above is damage, or floats on the scale of integers."""
+
+
+def limited(pcm: Floats) -> tuple[Floats, int]:
+    """Samples within +-`LIMIT`, and how many were beyond it."""
+    beyond = int(np.count_nonzero(np.abs(pcm) > LIMIT))
+    return (np.clip(pcm, -LIMIT, LIMIT) if beyond else pcm), beyond
 
 
 class PreProcess:
@@ -19,8 +31,10 @@ class PreProcess:
     bits, which would take as many bits as speech."""
 
     def __init__(self, channels: int, hop: int) -> None:
-        self._hop = hop
-        self._offset = OffsetFilter(channels)
+        self._hop, self._channels = hop, channels
+        self._filter: OffsetFilter | None = None
+        self.offset = 0.0
+        """The largest constant offset (DC) of a channel at the start, known after `process`."""
         self._silent_before = np.ones((channels, 1), dtype=bool)
 
     def process(self, pcm: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -30,4 +44,8 @@ class PreProcess:
         silent = np.abs(hops).max(2) <= self.SILENCE
         before = np.concatenate([self._silent_before, silent[:, :-1]], axis=1)
         self._silent_before = silent[:, -1:]
-        return self._offset.process(pcm), silent & before
+        if self._filter is None:
+            offset = first_offset(pcm)
+            self.offset = float(np.abs(offset).max())
+            self._filter = OffsetFilter(self._channels, offset)
+        return self._filter.process(pcm), silent & before

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict
 
-from nacli.errors import Concealed, NacliError, exit_code
-from nacli.files import input_name, make_folders
+from nacli.errors import Concealed, NacliError, UnreadableInput, exit_code
+from nacli.files import input_name, make_folders, reading
+from nacli.format import MAX_PICTURE_BYTES, image_picture, pack_picture
 from nacli.partials import remove_stale
 from nacli.position import parse_position
 
@@ -90,7 +91,7 @@ class Options(ABC):
 @dataclass(frozen=True, kw_only=True)
 class EncodeOptions(Options):
     """Audio to .nac. `raw_rate` (Hz) makes the input samples without a header, with `raw_channels`
-    in `raw_format` (one of `audio.SHORT_NAMES`)."""
+    in `raw_format` (one of `audio.SHORT_NAMES`). `picture` is the path of an image file."""
 
     COMMAND = "encode"
 
@@ -100,6 +101,7 @@ class EncodeOptions(Options):
     packet_ms: int = 2000
     embed: bool = False
     tags: tuple[str, ...] = ()
+    picture: str | None = None
     keep_tags: bool = True
     verify: bool = False
     raw_rate: int | None = None
@@ -121,6 +123,7 @@ class EncodeOptions(Options):
             packet_frames=int(self.packet_ms * model.config.frame_rate / 1000),
             embed=self.embed,
             tags=self.tags,
+            picture=load_picture(self.picture) if self.picture else None,
             keep_tags=self.keep_tags,
             force=self.force,
             verify=self.verify,
@@ -201,6 +204,21 @@ def load_model(path: str | None) -> Model:
     from nacli import codec
 
     return codec.load_model(path)
+
+
+@cache
+def load_picture(path: str) -> bytes:
+    """An image file as the front cover: the body of a picture block. Raises `UnreadableInput`."""
+    with reading(path), open(path, "rb") as file:
+        image = file.read(MAX_PICTURE_BYTES + 1)
+    try:
+        body = pack_picture(image_picture(image))
+    except ValueError as error:
+        raise UnreadableInput(f"{path}: {error}") from error
+    if len(body) > MAX_PICTURE_BYTES:
+        limit = f"{MAX_PICTURE_BYTES >> 20} MiB"
+        raise UnreadableInput(f"{path}: a .nac file holds no picture of more than {limit}")
+    return body
 
 
 def run_task(

@@ -80,7 +80,7 @@ def _check(data: bytes, model: Model) -> bytes:
     parser = Parser()
     events = [*parser.feed(data), *parser.finish()]
     payloads = [event.payload for event in events if isinstance(event, Packet)]
-    packed = [model.entropy.compress(part) for part in parts if not isinstance(part, Lost)]
+    packed = [model.entropy.compress(part.codes) for part in parts if not isinstance(part, Lost)]
     if packed != payloads:
         raise SystemExit("the codes of a golden file are packed to other bytes")
     return b"".join(payloads)

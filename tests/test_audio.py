@@ -281,7 +281,8 @@ def test_odd_chunks_before_and_after_the_samples() -> None:
     data = plain[:12] + chunk(b"JUNK", b"odd") + plain[12:36] + chunk(b"bext", bytes(200_001))
     data += chunk(b"LIST", b"adtl" + b"odd") + plain[36:] + b"\0" + chunk(b"LIST", b"INFOlate")
     info, result = read_pipe(data)
-    assert info == AudioInfo(48_000, 1, "PCM_24", 101)
+    dropped = ("WAV bext", "WAV LIST adtl")
+    assert info == AudioInfo(48_000, 1, "PCM_24", 101, dropped=dropped)
     assert np.abs(result - pcm).max() <= STEP["PCM_24"] / 2
 
 
@@ -290,7 +291,8 @@ def test_extensible_and_rf64_pipes(tmp_path: Path) -> None:
     for container in ("WAVEX", "RF64"):
         soundfile.write(tmp_path / container, pcm, 96_000, "PCM_24", format=container)
         info, result = read_pipe((tmp_path / container).read_bytes())
-        assert info == AudioInfo(96_000, 6, "PCM_24", 1000)
+        mask = ("WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x003F",)  # which libsndfile takes for granted
+        assert info == AudioInfo(96_000, 6, "PCM_24", 1000, mask)
         assert np.abs(result - pcm).max() <= STEP["PCM_24"]
 
 

@@ -1,6 +1,7 @@
 """Audio files and pipes to pcm and back, and sample rates: the one door to libsndfile and soxr."""
 
 from nacli.audio.containers import check_depth
+from nacli.audio.layout import is_mask
 from nacli.audio.length import header_seconds
 from nacli.audio.pcm import BIT_DEPTHS, SHORT_NAMES, AudioInfo
 from nacli.audio.reader import AudioReader, check_supported
@@ -19,4 +20,5 @@ __all__ = [
     "check_depth",
     "check_supported",
     "header_seconds",
+    "is_mask",
 ]

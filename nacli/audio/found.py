@@ -43,3 +43,11 @@ class Found:
                     pass
             self.dropped.append(str(picture))
         return chosen
+
+
+def legacy_text(data: bytes) -> str:
+    """Text of a format that does not name its encoding: UTF-8 where it is that, else Latin-1."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

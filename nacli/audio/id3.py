@@ -130,7 +130,7 @@ def _add(found: Found, name: str, content: bytes, version: int) -> bool:
         return False
     if name in _TEXTS:
         values = _texts(rest, encoding)
-        found.add(_TEXTS[name], _genres(values) if name == "TCON" else values)
+        found.add(_TEXTS[name], genres(values) if name == "TCON" else values)
         return True
     if name in ("TXXX", "COMM", "USLT"):
         label, *values = _texts(rest if name == "TXXX" else rest[3:], encoding, least=1)
@@ -158,7 +158,8 @@ def _decode(data: bytes, encoding: int) -> str:
     return data.decode(_CODECS[encoding], "replace")
 
 
-def _genres(values: list[str]) -> list[str]:
+def genres(values: list[str]) -> list[str]:
+    """Genres in words; ID3 may have numbers for them."""
     if len(values) > _MAX_GENRES or not any(map(_CODED_GENRE.fullmatch, values)):
         return values
     from mutagen.id3 import TCON

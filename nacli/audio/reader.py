@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 
 from nacli.audio import wavstream
+from nacli.audio.layout import is_mask
 from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pcm, PcmStream, Pushback, sample_size
 from nacli.audio.tags import read_tags
 from nacli.errors import UnreadableInput, UnsupportedAudio
@@ -44,8 +45,8 @@ class AudioReader:
     WAV with plain samples from a pipe is read as a stream, as it comes; there `info.samples` is
     what the header promises, and a pipe that ends early just ends. Anything else from a pipe is
     first copied to a temporary file. `raw` reads headerless PCM with that rate, channels and
-    sample format. Without `tags` neither tags nor pictures are looked for. Damaged ones are no
-    error: `info.dropped` names what could not be kept.
+    sample format. Without `tags` neither tags nor pictures are kept, but for a channel mask.
+    Damaged ones are no error: `info.dropped` names what could not be kept.
 
     Raises:
         UnreadableInput: no such file, no audio that libsndfile knows, damaged (also in `blocks`).
@@ -55,9 +56,11 @@ class AudioReader:
     info: AudioInfo
     live: bool
     """Whether samples are read as they come, so that reading ahead would wait for them."""
+    not_finite: int
+    """Samples read so far that were infinite or no number."""
 
     def __init__(self, path: str, raw: AudioInfo | None = None, tags: bool = True) -> None:
-        self._name, self._tags = input_name(path), tags
+        self._name, self._tags, self.not_finite = input_name(path), tags, 0
         with ExitStack() as stack:
             stream = stack.enter_context(open_input(path))
             with _decoding(self._name):
@@ -92,7 +95,7 @@ class AudioReader:
             self._open_file(spool, stack)
         else:
             self.live = True
-            self.info = info if self._tags else replace(info, tags=(), dropped=())
+            self.info = info if self._tags else _without_tags(info)
             self._read = PcmStream(source, info).read
 
     def _open_file(self, stream: BinaryIO, stack: ExitStack) -> None:
@@ -101,9 +104,9 @@ class AudioReader:
             raise UnreadableInput(f"{self._name}: the file is empty")
         file = _SequentialFile(stream.fileno(), closefd=False)
         stack.callback(file.close)
-        self.info = _file_info(file)
-        if self._tags:
-            self.info = _with_tags(self.info, file, stream.fileno())
+        self.info = _with_tags(_file_info(file), file, stream.fileno())
+        if not self._tags:
+            self.info = _without_tags(self.info)
         self._read = lambda samples: file.read(samples, dtype="float32", always_2d=True)
 
     def blocks(self, samples: int) -> Iterator[Pcm]:
@@ -113,6 +116,7 @@ class AudioReader:
             with _decoding(self._name):
                 pcm = self._read(samples)
             if len(pcm):
+                self.not_finite += pcm.size - int(np.count_nonzero(np.isfinite(pcm)))
                 yield np.nan_to_num(pcm, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
             if len(pcm) < samples:
                 return
@@ -182,9 +186,13 @@ def _file_info(file: soundfile.SoundFile) -> AudioInfo:
 
 def _with_tags(info: AudioInfo, file: soundfile.SoundFile, descriptor: int) -> AudioInfo:
     found = read_tags(descriptor)
-    if not found.tags:
+    if all(map(is_mask, found.tags)):
         metadata = file.copy_metadata()
         values = ((name, metadata.get(name.lower())) for name in _STRINGS)
         found.tags += [f"{name}={value}" for name, value in values if value]
     picture = found.picture()
     return replace(info, tags=tuple(found.tags), picture=picture, dropped=tuple(found.dropped))
+
+
+def _without_tags(info: AudioInfo) -> AudioInfo:
+    return replace(info, tags=tuple(filter(is_mask, info.tags)), picture=None, dropped=())

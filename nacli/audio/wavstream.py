@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import struct
 
+from nacli.audio.found import legacy_text
+from nacli.audio.layout import channel_mask, mask_tags
 from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pushback, sample_size
 
 WAV_FORMATS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
@@ -38,12 +40,13 @@ _FORMATS = {
     (_IEEE_FLOAT, 4): "FLOAT",
     (_IEEE_FLOAT, 8): "DOUBLE",
 }
+_NEEDLESS = {b"fmt ", b"data", b"fact", b"ds64", b"PEAK", b"JUNK", b"junk", b"FLLR", b"PAD "}
+"""Chunks that say nothing, or nothing that the samples do not."""
 _GUID_TAIL = bytes.fromhex("0000000010008000 00aa00389b71")
 _UNKNOWN = 0xFFFFFFFF
 _MAX_KEPT = 1 << 20
 MAX_INFO_BYTES = 1 << 16
-"""Bytes of tags that are read or written; the text of a damaged one may be three times as long in
-UTF-8."""
+"""Bytes of tags that are read or written; Latin-1 text may be twice as long in UTF-8."""
 _SKIP = 1 << 16
 
 
@@ -55,6 +58,11 @@ def write_header(info: AudioInfo) -> bytes:
     tag = _PCM if info.sample_format.startswith("PCM") else _IEEE_FLOAT
     width, align, rate = SAMPLE_BYTES[info.sample_format], sample_size(info), info.sample_rate
     format_body = struct.pack("<HHIIHH", tag, info.channels, rate, rate * align, align, 8 * width)
+    mask = channel_mask(info.tags)
+    if mask is not None:
+        kind = struct.pack("<H", tag) + _GUID_TAIL
+        format_body = struct.pack("<H", _EXTENSIBLE) + format_body[2:]
+        format_body += struct.pack("<HHI", 22, 8 * width, mask) + kind
     chunks = _chunk(b"fmt ", format_body)
     if tag == _IEEE_FLOAT:
         samples = _UNKNOWN if info.samples is None else min(info.samples, _UNKNOWN)
@@ -77,11 +85,13 @@ def read_header(source: Pushback) -> AudioInfo | None:
     """
     taken = bytearray()
     body, long_size = _find_format(source, taken)
+    dropped = _unkept_before(bytes(taken))
     layout = _parse_format(body)
     if layout is None:
         source.unread(bytes(taken))
         return None
-    size, tags, dropped = _find_data(source)
+    size, tags, more = _find_data(source)
+    tags = (*mask_tags(format_mask(body)), *tags)
     if size == _UNKNOWN and long_size is not None:
         size = long_size
     first = source.read(1)
@@ -91,7 +101,7 @@ def read_header(source: Pushback) -> AudioInfo | None:
         samples = 0
     elif _is_placeholder(size):
         samples = None
-    return AudioInfo(*layout, samples, tags, dropped=dropped)
+    return AudioInfo(*layout, samples, tags, dropped=dropped + more)
 
 
 def _find_format(source: Pushback, taken: bytearray) -> tuple[bytes, int | None]:
@@ -115,6 +125,24 @@ def _find_format(source: Pushback, taken: bytearray) -> tuple[bytes, int | None]
         if name == b"ds64":
             long_size = int.from_bytes(body[8:16], "little")
     return b"", None
+
+
+def _unkept_before(taken: bytes) -> tuple[str, ...]:
+    """What `unkept` says of the chunks of a WAV file's first bytes."""
+    at, dropped = 12, []
+    while at < len(taken):
+        name, size = _chunk_head(taken[at : at + 8])
+        dropped += unkept(name, taken[at + 8 : at + 12])
+        at += 8 + size + size % 2
+    return tuple(dropped)
+
+
+def unkept(name: bytes, body: bytes) -> list[str]:
+    """What to call a chunk, of which `body` are the first bytes, that is not kept; nothing where
+    nothing is lost."""
+    if name == b"LIST":
+        name += b" " + body[:4]
+    return [] if name in _NEEDLESS else [f"WAV {name.decode('latin-1').strip()}"]
 
 
 def _is_placeholder(size: int) -> bool:
@@ -142,6 +170,12 @@ def _parse_format(body: bytes) -> tuple[int, int, str] | None:
     return (rate, channels, sample_format) if sample_format else None
 
 
+def format_mask(body: bytes) -> int:
+    """The channel mask of a fmt chunk; 0 if it has none."""
+    extensible = int.from_bytes(body[:2], "little") == _EXTENSIBLE
+    return int.from_bytes(body[20:24], "little") if extensible else 0
+
+
 def _find_data(source: Pushback) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
     """Skip to the samples: the data length, and what `parse_info` finds on the way."""
     tags: tuple[str, ...] = ()
@@ -153,7 +187,11 @@ def _find_data(source: Pushback) -> tuple[int, tuple[str, ...], tuple[str, ...]]
         if name == b"data":
             return size, tags, dropped
         body = source.read(min(size, MAX_INFO_BYTES)) if name == b"LIST" else b""
-        tags, dropped = parse_info(body, size) or (tags, dropped)
+        found = parse_info(body, size)
+        if found is None:
+            dropped += tuple(unkept(name, body))
+        else:
+            tags, dropped = found[0], dropped + found[1]
         _skip(source, size + size % 2 - len(body))
 
 
@@ -204,9 +242,9 @@ def parse_info(body: bytes, size: int) -> tuple[tuple[str, ...], tuple[str, ...]
     at = 4
     while at < len(body):
         name, size = _chunk_head(body[at : at + 8])
-        text = body[at + 8 : at + 8 + size].split(b"\0")[0].decode("utf-8", "replace")
+        text = body[at + 8 : at + 8 + size].split(b"\0")[0]
         if text:
-            values[name] = text
+            values[name] = legacy_text(text)
         at += 8 + size + size % 2
     tags = tuple(f"{tag}={values.pop(name)}" for tag, name in INFO_TAGS.items() if name in values)
     values.pop(_SOFTWARE, None)

@@ -23,6 +23,7 @@ from nacli.audio.containers import (
     empty_flac,
     nearest_format,
 )
+from nacli.audio.layout import channel_mask, is_mask
 from nacli.audio.pcm import (
     SAMPLE_BYTES,
     AudioInfo,
@@ -37,6 +38,11 @@ from nacli.files import PUBLIC, Output, atomic_output
 
 _WRITE_SAMPLES = 4096
 """Written at once; libvorbis keeps what it is given on its stack."""
+
+
+_WAV_HEAD_BYTES = 256
+_MASK_OFFSET = 8 + 20
+"""Of the channel mask in a fmt chunk, from the chunk's name on."""
 
 
 class AudioWriter:
@@ -146,6 +152,7 @@ def _file_sink(output: Output, info: AudioInfo, container: str) -> Iterator[Call
     if container == "FLAC" and not samples:
         output.write(empty_flac(info))
     if output.editable:  # a device named like a file is not
+        _set_channel_mask(output, info, container)
         write_tags(output, container, info)
 
 
@@ -186,11 +193,24 @@ class _Door:
             raise self._error
 
 
+def _set_channel_mask(output: Output, info: AudioInfo, container: str) -> None:
+    """Put the mask of the channels into a finished WAV file, in place of libsndfile's choice."""
+    mask = channel_mask(info.tags)
+    if mask is None or container not in ("WAV", "RF64"):
+        return
+    output.seek(0)
+    at = output.read(_WAV_HEAD_BYTES).index(b"fmt ") + _MASK_OFFSET
+    output.seek(at)
+    output.write(mask.to_bytes(4, "little"))
+
+
 def _create(door: _Door, info: AudioInfo, container: str) -> soundfile.SoundFile:
+    masked = container == "WAV" and channel_mask(info.tags) is not None
+    kind = "WAVEX" if masked else container
     with door.guarded():
         try:
             file = soundfile.SoundFile(
-                door, "w", info.sample_rate, info.channels, info.sample_format, format=container
+                door, "w", info.sample_rate, info.channels, info.sample_format, format=kind
             )
         except soundfile.LibsndfileError as error:
             layout = f"{counted(info.channels, 'channel')} at {info.sample_rate} Hz"
@@ -198,6 +218,8 @@ def _create(door: _Door, info: AudioInfo, container: str) -> soundfile.SoundFile
             raise UnsupportedAudio(cause) from error
     if container in ("WAV", "RF64"):
         for tag in info.tags:
+            if is_mask(tag):
+                continue
             name, _, value = tag.partition("=")
             setattr(file, name.lower(), value)
     return file

@@ -15,7 +15,7 @@ from nacli.cli.jobs import Naming, is_folder, names_folder, plan, refuse_report
 from nacli.cli.kinds import FiniteRange, PacketLength, take_bitrate
 from nacli.cli.paths import PATH, complete_folders
 from nacli.cli.running import Manner, run_jobs
-from nacli.cli.tags import check_tags
+from nacli.cli.tags import tagging
 from nacli.files import AUDIO_EXTENSIONS
 
 if TYPE_CHECKING:
@@ -215,15 +215,7 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     type=RAW_FORMAT,
     help="The --raw input has this sample format, little-endian.  [default: s16]",
 )
-@click.option(
-    "--tag",
-    "tags",
-    multiple=True,
-    callback=check_tags,
-    metavar="NAME=VALUE",
-    help="This tag replaces the input's tag of that name; NAME= removes it. "
-    "The option may be repeated.",
-)
+@tagging
 @click.option("--no-tags", is_flag=True, help="The input's tags and picture are left out.")
 def encode(
     shared: Conversion,
@@ -241,6 +233,7 @@ def encode(
     channels: int | None,
     raw_format: str | None,
     tags: tuple[str, ...],
+    picture: str | None,
     no_tags: bool,
 ) -> None:
     """This command encodes audio as .nac files.
@@ -261,6 +254,7 @@ def encode(
         packet_ms=packet_ms,
         embed=embed,
         tags=tags,
+        picture=picture,
         keep_tags=not no_tags,
         verify=verify,
         raw_rate=rate,

@@ -1,6 +1,7 @@
 """The .nac format, version 2, as a stream of bytes; FORMAT.md describes it in the same order.
 
-`records` holds the values and their limits, `tags` and `picture` what goes along with the sound,
+`records` holds the values and their limits, `tags` and `picture` what goes along with the sound
+(`image` makes pictures of image files),
 `wire` the primitives, `header` and `packets` turn the values to bytes and back, `parser` reads
 whole files and finds its way after damage, `seek` finds a packet by its number. What a value cannot
 hold is a `ValueError`. Payloads and digests are opaque here, and the standard library is all that
@@ -10,6 +11,7 @@ is needed.
 from __future__ import annotations
 
 from nacli.format.header import VERSION, pack_header
+from nacli.format.image import image_picture
 from nacli.format.packets import SeekTable, fixed_bytes, pack_end, pack_packet, packet_cost
 from nacli.format.parser import JOINED, Event, Parser
 from nacli.format.picture import (
@@ -64,6 +66,7 @@ __all__ = [
     "find_packet",
     "fit_tags",
     "fixed_bytes",
+    "image_picture",
     "pack_end",
     "pack_header",
     "pack_packet",
