@@ -52,6 +52,10 @@ class Progress:
     dropped: tuple[str, ...] = ()
     gaps: int = 0
     """Places where damage was concealed."""
+    warnings: tuple[str, ...] = ()
+    """Why the output may not hold all the sound of the input."""
+    damaged: bool = False
+    """Whether the audio that was encoded is damaged, and ends there or lacks some."""
 
     @property
     def seconds(self) -> float:
@@ -91,7 +95,7 @@ def encode_file(
     `tags` are added, in place of those of their names (see `edit_tags`); `keep_tags` false leaves
     out the file's own, and its picture. `raw` says what the input is where it is samples without a
     header. `verify` reads every packet back as it is written; `delete_input` deletes the input when
-    the output is on the disk and has been read back from there.
+    the output is on the disk and has been read back from there, and there is nothing in `warnings`.
 
     Raises the errors of `AudioReader`, `Encoder` and `atomic_output`; `Mismatch` where what is read
     back is not what was encoded, and then there is no output.
@@ -129,7 +133,12 @@ def encode_file(
             if verifier:
                 with naming(target):
                     verifier.finish()
-    original.settle(lambda: verify_file(target, model, encoder))
+            warning = reader.warning()
+        progress.damaged = reader.intake.damaged
+    if warning:
+        kept = "; the input is kept" if delete_input else ""
+        progress.warnings = (f"{input_name(source)}: {warning}{kept}",)
+    original.settle(lambda: verify_file(target, model, encoder), not warning)
     return progress
 
 

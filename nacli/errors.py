@@ -14,7 +14,7 @@
 | 11   | WriteFailed      | the output cannot be written: disk full, no permission               |
 | 12   | BadCheckpoint    | the model's files are missing, damaged or contradictory              |
 | 13   | Mismatch         | the decoded codes differ from the end record's check value           |
-| 14   | Concealed        | damage was concealed: the output is whole in length, not in sound    |
+| 14   | Concealed        | damage: the output is as whole as the damaged input allows           |
 | 15   | GateFailed       | `nacli bench` found a figure that is worse than the baseline's       |
 | 16   | OutOfRange       | the recording ends before the part that was asked for                |
 
@@ -97,7 +97,8 @@ class Mismatch(NacliError):
 
 
 class Concealed(NacliError):
-    """Damage was concealed: the output is whole in length, but not in sound."""
+    """The input is damaged. A decoded output is whole in length, but not in sound; an encoded one
+    holds what could be read."""
 
     exit_code = 14
 

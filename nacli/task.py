@@ -33,7 +33,8 @@ Tell = Callable[[str], None]
 class Record(TypedDict):
     """What became of one file. `seconds` are of audio; sizes in bytes, of pipes 0. `gaps` are the
     first places where damage was concealed, `gap_count` is the number of all; `dropped` names tags
-    and pictures that the output has no place for."""
+    and pictures that the output has no place for; `warnings` say why it may lack some sound of the
+    input, which is then not deleted."""
 
     source: str
     target: str
@@ -48,6 +49,7 @@ class Record(TypedDict):
     gap_count: int
     gaps: list[str]
     dropped: list[str]
+    warnings: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,8 +172,8 @@ def run_task(
 ) -> Record:
     """Convert one file, whatever happens to it: failures are in the record and raise nothing.
 
-    `watch` is told how far it has come, `tell` of each gap at once. Also deletes what killed
-    processes have left in the target's folder.
+    `watch` is told how far it has come, `tell` of each gap at once, and of warnings. Also deletes
+    what killed processes have left in the target's folder.
     """
     began = time.monotonic()
     record = _record(source, target)
@@ -209,6 +211,7 @@ def _record(source: str, target: str) -> Record:
         gap_count=0,
         gaps=[],
         dropped=[],
+        warnings=[],
     )
 
 
@@ -230,7 +233,10 @@ def _convert(options: Options, record: Record, watch: Watch, tell: Tell) -> None
 
     done = options.convert(source, target, watch, note)
     record["status"], record["dropped"] = "done", list(done.dropped)
-    record["exit_code"] = Concealed.exit_code if record["gap_count"] else 0
+    record["warnings"] = list(done.warnings)
+    for warning in done.warnings:
+        tell(warning)
+    record["exit_code"] = Concealed.exit_code if record["gap_count"] or done.damaged else 0
     record["seconds"], record["kbps"] = round(done.seconds, 6), round(done.kbps, 3)
     record["bytes_out"] = _size(target)
 

@@ -136,8 +136,8 @@ def _records(
         with Pool(options, workers) as pool, Bar("files", manner.shows_bars, "file") as bar:
             for count, (index, record) in enumerate(pool.run(tasks), 1):
                 bar.move(count, len(able))
-                for gap in record["gaps"]:
-                    tell(gap)
+                for line in record["gaps"] + record["warnings"]:
+                    tell(line)
                 yield numbers[index], record
         return
     for number, job in able.items():
