@@ -23,7 +23,10 @@ class Intake:
         reasons = list(self.faults)
         if self.promised is not None and self.given != self.promised:
             promised, given = (count / self.sample_rate for count in (self.promised, self.given))
-            reasons.append(f"the header promises {promised:.3f} s, the input holds {given:.3f} s")
+            found = f"{given:.3f} s could be read" if self.damaged else f"it holds {given:.3f} s"
+            reasons.append(f"the header promises {promised:.3f} s, {found}")
         elif not self.given:
             reasons.append("there is no sound in it")
-        return "; ".join([*reasons, "encoded what is there"]) if reasons else None
+        if reasons and self.given:
+            reasons.append("encoded what is there")
+        return "; ".join(reasons) or None

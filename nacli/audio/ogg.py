@@ -82,12 +82,12 @@ def _link(descriptor: int, pages: list[_Page]) -> Link:
     own = [page for page in pages if page.serial == serial]
     link = Link([range(pages[0].start, pages[-1].body.stop)])
     if len({page.serial for page in pages if page.flags & _FIRST}) > 1:
-        link.faults.append("it holds several streams at once, of which one was read")
+        link.faults.append("of several Ogg streams at once, one was read")
     if any(after.sequence != before.sequence + 1 for before, after in pairwise(own)):
         link.damaged = True
-        link.faults.append("pages are missing or damaged")
+        link.faults.append("pages of the Ogg stream are missing or damaged")
     if not own[-1].flags & _LAST:
-        link.faults.append("its last page is missing")
+        link.faults.append("the last page of the Ogg stream is missing")
     first = os.pread(descriptor, len(own[0].body), own[0].body.start)
     if first.startswith(_FLAC):
         link.pieces = [first[9:], *(page.body for page in own[1:])]

@@ -18,14 +18,15 @@ FROM_FRAMES = -1
 class Part:
     """One recording, as a file of these `pieces`.
 
-    Its header promises so many samples (None: it does not say), and `cut_bytes` more than there
-    are; `samples` is its length, None if that is unknown.
+    Its header promises so many samples (None: it does not say), and those of `cut_bytes` beyond the
+    `held_bytes` that are there; `samples` is its length, None if that is unknown.
     """
 
     pieces: list[Piece]
     promised: int | None = FROM_FRAMES
     samples: int | None = FROM_FRAMES
     cut_bytes: int = 0
+    held_bytes: int = 0
     faults: list[str] = field(default_factory=list)
     damaged: bool = False
 
@@ -47,7 +48,8 @@ def find_parts(descriptor: int, size: int, layout: Layout | None) -> list[Part]:
 def _chunked(size: int, layout: Layout) -> Part:
     cut_bytes = 0 if layout.promised is None else layout.promised - layout.held
     faults = [layout.fault] if layout.fault else []
-    return Part(patched(size, layout.patches), cut_bytes=cut_bytes, faults=faults)
+    pieces = patched(size, layout.patches)
+    return Part(pieces, cut_bytes=cut_bytes, held_bytes=layout.held, faults=faults)
 
 
 def _flac(descriptor: int, pieces: list[Piece]) -> Part:
@@ -73,4 +75,4 @@ def _mpeg(recording: mpeg.Recording) -> Part:
     """libsndfile's length may be an estimate."""
     faults = ["bytes that are no MPEG audio were passed over"] if recording.damaged else []
     promised = FROM_FRAMES if recording.short else None
-    return Part(recording.pieces, promised, None, 0, faults, recording.damaged)
+    return Part(recording.pieces, promised, None, faults=faults, damaged=recording.damaged)

@@ -97,7 +97,7 @@ class SoundFiles:
         except soundfile.LibsndfileError as error:
             if not self._left:
                 raise
-            self._damage(f"one of its recordings cannot be read ({error.error_string})")
+            self._damage(f"one of its recordings cannot be read ({_cause(error)})")
         self.intake.faults += part.faults
         self.intake.damaged |= part.damaged
 
@@ -119,7 +119,7 @@ class SoundFiles:
                 raise error
             if error:
                 at = self._given / self.info.sample_rate
-                self._damage(f"damaged at {at:.3f} s ({error.error_string})")
+                self._damage(f"damaged at {at:.3f} s ({_cause(error)})")
             if error or samples:
                 self._end()
         return np.concatenate(made)
@@ -138,13 +138,18 @@ class SoundFiles:
             self._file = None
 
 
+def _cause(error: soundfile.LibsndfileError) -> str:
+    return error.error_string.removeprefix("Error : ").removesuffix(".")
+
+
 def _recording(file: _SequentialFile, part: Part) -> _Recording:
     found = file.frames if file.frames < _MANY else None
     samples = found if part.samples == FROM_FRAMES else part.samples
     promised = found if part.promised == FROM_FRAMES else part.promised
     if promised is not None and part.cut_bytes:
         width = _SAMPLE_BYTES.get(file.subtype)
-        promised += part.cut_bytes // (width * file.channels) if width else 1
+        least = part.cut_bytes * promised // (part.held_bytes or 1)  # of compressed samples
+        promised += part.cut_bytes // (width * file.channels) if width else max(1, least)
     info = AudioInfo(file.samplerate, file.channels, file.subtype, samples)
     return _Recording(part.pieces, info, promised)
 
