@@ -55,13 +55,14 @@ _W64 = _Kind(40, "little", name_bytes=16, size_bytes=8, align=8, counted=24)
 @dataclass(frozen=True)
 class Layout:
     """Where the samples start; the bytes of them that the header promises (None: unknown), and that
-    the file holds; what is wrong behind them; the fmt chunk of WAV; and what has to stand in the
-    header, by position, for libsndfile to read all samples."""
+    the file holds; what is wrong behind them, and where, or the size of the file; what has to stand
+    in the header, by position, for libsndfile to read all samples; and the fmt chunk of WAV."""
 
     start: int
     promised: int | None
     held: int
     fault: str | None
+    end: int
     patches: dict[int, bytes]
     format_body: bytes = b""
 
@@ -124,10 +125,10 @@ def _layout(descriptor: int, size: int, kind: _Kind, long_at: int | None = None)
         patches = {long_at or 0: held.to_bytes(8, "little")}
     else:
         patches = {chunk.at + kind.name_bytes: true.to_bytes(kind.size_bytes, kind.order)}
-    fault = None
+    fault, end = None, size
     if promised is not None and promised <= room:
-        fault = _behind(descriptor, size, kind, start + promised)
-    return Layout(start, promised, held, fault, patches)
+        fault, end = _behind(descriptor, size, kind, start + promised)
+    return Layout(start, promised, held, fault, end, patches)
 
 
 def _promised(descriptor: int, size: int, start: int, written: int) -> int | None:
@@ -141,21 +142,22 @@ def _promised(descriptor: int, size: int, start: int, written: int) -> int | Non
 
 def behind_wav(descriptor: int, size: int, at: int) -> str | None:
     """As `Layout.fault`, for the samples of a WAV file that end at byte `at`."""
-    return _behind(descriptor, size, _RIFF, at)
+    return _behind(descriptor, size, _RIFF, at)[0]
 
 
-def _behind(descriptor: int, size: int, kind: _Kind, at: int) -> str | None:
-    """What is behind the samples and may be sound: another chunk of them, or what is no chunk."""
+def _behind(descriptor: int, size: int, kind: _Kind, at: int) -> tuple[str | None, int]:
+    """What is behind the samples and may be sound, another chunk of them or what is no chunk, and
+    where it begins; None and the size of the file if there is nothing."""
     if at % 2 and kind.align == 2 and os.pread(descriptor, 1, at) != b"\0":
         kind = replace(kind, align=1)  # the byte that makes chunks even was forgotten
     for chunk in _chunks(descriptor, size, kind, at):
         if chunk.name == kind.data and chunk.size:
-            return ANOTHER_DATA
+            return ANOTHER_DATA, chunk.at
         end = chunk.body + chunk.size
         if not is_name(chunk.name) or (end > size and not begins_chunk(chunk.name)):
             break
         at = end
-    return unclaimed(size - at) if _holds_more(descriptor, size, at) else None
+    return (unclaimed(size - at), at) if _holds_more(descriptor, size, at) else (None, size)
 
 
 def _holds_more(descriptor: int, size: int, at: int) -> bool:
@@ -185,4 +187,4 @@ def _au_layout(descriptor: int, size: int, head: bytes) -> Layout:
     held = room if promised is None else min(promised, room)
     end = start + held
     fault = unclaimed(size - end) if _holds_more(descriptor, size, end) else None
-    return Layout(start, promised, held, fault, {8: held.to_bytes(4, order)})
+    return Layout(start, promised, held, fault, end, {8: held.to_bytes(4, order)})

@@ -34,21 +34,22 @@ class Part:
 def find_parts(descriptor: int, size: int, layout: Layout | None) -> list[Part]:
     """The recordings in a file of `size` bytes, and of this layout, if it is one of chunks."""
     if layout:
-        return [_chunked(size, layout)]
+        return [_chunked(layout)]
     start = tag_size(os.pread(descriptor, HEAD_BYTES, 0))
     head = os.pread(descriptor, flac.HEAD_BYTES, start)
     if head.startswith(flac.MAGIC) and len(head) == flac.HEAD_BYTES:
         return [_flac(descriptor, [head, range(start + len(head), size)])]
     if head.startswith(ogg.MAGIC):
-        return [_ogg(descriptor, link) for link in ogg.find_links(descriptor, size)]
-    found = mpeg.find_recordings(descriptor, size)
-    return [_mpeg(recording) for recording in found] or [Part([range(size)])]
+        parts = [_ogg(descriptor, link) for link in ogg.find_links(descriptor, size)]
+    else:
+        parts = [_mpeg(recording) for recording in mpeg.find_recordings(descriptor, size)]
+    return parts or [Part([range(size)])]
 
 
-def _chunked(size: int, layout: Layout) -> Part:
+def _chunked(layout: Layout) -> Part:
     cut_bytes = 0 if layout.promised is None else layout.promised - layout.held
     faults = [layout.fault] if layout.fault else []
-    pieces = patched(size, layout.patches)
+    pieces = patched(layout.end, layout.patches)
     return Part(pieces, cut_bytes=cut_bytes, held_bytes=layout.held, faults=faults)
 
 
