@@ -66,6 +66,10 @@ class Progress:
     kbps: float = 0.0
     """Of the audio: packets and end record, without header, tags and picture. Set at the end; 0
     where there is no audio."""
+    warnings: tuple[str, ...] = ()
+    """Why the output may not hold all the sound of the input."""
+    damaged: bool = False
+    """Whether the audio that was encoded is damaged, and ends there or lacks some."""
 
     @property
     def seconds(self) -> float:
@@ -107,7 +111,8 @@ def encode_file(
     picture block, takes the place of the file's own; `keep_tags` false leaves out the file's own
     tags and picture, but for a channel mask. `raw` says what the input is where it is samples
     without a header. `verify` reads every packet back as it is written; `delete_input` deletes the
-    input when the output is on the disk and has been read back from there.
+    input when the output is on the disk and has been read back from there, and there is nothing in
+    `warnings`.
 
     Raises the errors of `AudioReader`, `Encoder` and `atomic_output`; `Mismatch` where what is read
     back is not what was encoded, and then there is no output.
@@ -146,13 +151,18 @@ def encode_file(
             if verifier:
                 with naming(target):
                     verifier.finish()
+            warning = reader.warning()
+        progress.damaged = reader.intake.damaged
     if progress.samples:
         audio_bytes = progress.nac_bytes - len(pack_header(encoder.header))
         progress.kbps = audio_bytes * 8 / 1000 / progress.seconds
     if bitrate is not None and encoder.out_of_reach:
         progress.notes += (_ceiling(bitrate, progress.kbps),)
     progress.notes += _changes(reader, encoder)
-    original.settle(lambda: verify_file(target, model, encoder))
+    if warning:
+        kept = "; the input is kept" if delete_input else ""
+        progress.warnings = (f"{input_name(source)}: {warning}{kept}",)
+    original.settle(lambda: verify_file(target, model, encoder), not warning)
     return progress
 
 

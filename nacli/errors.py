@@ -79,7 +79,7 @@ class Mismatch(NacliError):
 
 
 class Concealed(NacliError):
-    """Damage was concealed, or the file was cut: the output has the rest."""
+    """The input was damaged or cut; the output has what could be read."""
 
     exit_code = 14
 

@@ -102,7 +102,7 @@ def batch(
 
 
 def _say(_: int, record: Record) -> None:
-    for line in filter(None, [*record["gaps"], record["error"]]):
+    for line in filter(None, [*record["gaps"], *record["warnings"], record["error"]]):
         complain(line)
 
 

@@ -34,11 +34,14 @@ Tell = Callable[[str], None]
 
 
 class Record(TypedDict):
-    """What became of one file. `seconds` are of audio; sizes in bytes, of pipes 0. `gaps` are the
-    first places where damage was concealed, `gap_count` is the number of all; `dropped` names tags
-    and pictures that the output has no place for; `notes` are sentences on what is not as one would
-    expect. `kbps` is that of the audio, `nac_bytes` are those of the whole .nac file, with header,
-    tags and picture, of pipes as well."""
+    """What became of one file.
+
+    `seconds` are of audio; sizes are in bytes, those of pipes 0. `kbps` is the rate of the audio;
+    `nac_bytes` counts the whole .nac file, with header, tags and picture, of pipes as well. `gaps`
+    are the first places where damage was concealed, `gap_count` counts all of them. `dropped` names
+    tags and pictures that the output has no place for. `warnings` say why the output may lack some
+    sound of the input, which is then not deleted; `notes` are other sentences.
+    """
 
     source: str
     target: str
@@ -55,6 +58,7 @@ class Record(TypedDict):
     gaps: list[str]
     dropped: list[str]
     notes: list[str]
+    warnings: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,8 +234,8 @@ def run_task(
 ) -> Record:
     """Convert one file, whatever happens to it: failures are in the record and raise nothing.
 
-    `watch` is told how far it has come, `tell` of each gap at once. Also deletes what killed
-    processes have left in the target's folder.
+    `watch` is told how far it has come, `tell` of each gap at once, and of warnings. Also deletes
+    what killed processes have left in the target's folder.
     """
     began = time.monotonic()
     record = _record(source, target)
@@ -271,6 +275,7 @@ def _record(source: str, target: str) -> Record:
         gaps=[],
         dropped=[],
         notes=[],
+        warnings=[],
     )
 
 
@@ -293,7 +298,10 @@ def _convert(options: Options, record: Record, watch: Watch, tell: Tell) -> None
     done = options.convert(source, target, watch, note)
     record["status"] = "done"
     record["dropped"], record["notes"] = list(done.dropped), list(done.notes)
-    record["exit_code"] = Concealed.exit_code if record["gap_count"] else 0
+    record["warnings"] = list(done.warnings)
+    for warning in done.warnings:
+        tell(warning)
+    record["exit_code"] = Concealed.exit_code if record["gap_count"] or done.damaged else 0
     record["seconds"], record["kbps"] = round(done.seconds, 6), round(done.kbps, 3)
     record["bytes_out"] = _size(target)
     whole = record["bytes_in" if options.COMMAND == "decode" else "bytes_out"]

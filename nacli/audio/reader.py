@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import BinaryIO
@@ -14,8 +14,12 @@ import numpy as np
 import soundfile
 
 from nacli.audio import wavstream
+from nacli.audio.chunked import Layout, behind_wav, find_layout
+from nacli.audio.intake import Intake
 from nacli.audio.layout import is_mask
+from nacli.audio.parts import find_parts
 from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pcm, PcmStream, Pushback, sample_size
+from nacli.audio.soundfiles import SoundFiles
 from nacli.audio.tags import read_tags
 from nacli.errors import UnreadableInput, UnsupportedAudio
 from nacli.files import (
@@ -48,19 +52,27 @@ class AudioReader:
     sample format. Without `tags` neither tags nor pictures are kept, but for a channel mask.
     Damaged ones are no error: `info.dropped` names what could not be kept.
 
+    Lengths of 0 or -1 in a header mean "to the end". Of joined recordings (a chained Ogg stream,
+    joined MP3) all are read, one after another. Damage ends a file, where some of it was read;
+    `warning` tells of that, and of all else that is or may be in the input and was not read.
+
     Raises:
         UnreadableInput: no such file, no audio that libsndfile knows, damaged (also in `blocks`).
-        UnsupportedAudio: over 8 channels, or a sample rate outside 8 to 192 kHz.
+        UnsupportedAudio: over 8 channels, or a sample rate outside 8 to 192 kHz; joined recordings
+            of several rates or channel counts.
     """
 
     info: AudioInfo
     live: bool
     """Whether samples are read as they come, so that reading ahead would wait for them."""
+    intake: Intake
+    """What the header promises, and what was given so far."""
     not_finite: int
     """Samples read so far that were infinite or no number."""
 
     def __init__(self, path: str, raw: AudioInfo | None = None, tags: bool = True) -> None:
         self._name, self._tags, self.not_finite = input_name(path), tags, 0
+        self._look_behind: Callable[[], str | None] = lambda: None
         with ExitStack() as stack:
             stream = stack.enter_context(open_input(path))
             with _decoding(self._name):
@@ -80,6 +92,7 @@ class AudioReader:
         self.live = not is_file
         size = os.fstat(stream.fileno()).st_size if is_file else None
         self.info = info if size is None else replace(info, samples=size // sample_size(info))
+        self.intake = Intake(info.sample_rate, self.info.samples)
         self._read: Callable[[int], Pcm] = PcmStream(Pushback(LiveStream(stream)), self.info).read
 
     def _open_pipe(self, stream: BinaryIO, stack: ExitStack) -> None:
@@ -88,26 +101,57 @@ class AudioReader:
         if not first:
             raise UnreadableInput(f"{self._name}: the input is empty")
         source.unread(first)
-        info = wavstream.read_header(source)
-        if info is None:
+        header = wavstream.read_header(source)
+        if header is None:
             spool = stack.enter_context(tempfile.TemporaryFile())
             _copy(source, Output(spool, "temporary file"))
             self._open_file(spool, stack)
-        else:
-            self.live = True
-            self.info = info if self._tags else _without_tags(info)
-            self._read = PcmStream(source, info).read
+            return
+        self.live = True
+        info, size = header
+        self.info = info if self._tags else _without_tags(info)
+        self.intake = Intake(info.sample_rate, info.samples)
+        self._read = PcmStream(source, info).read
+        if info.samples is not None:
+            self._look_behind = lambda: _fault_behind(source, info, size)
 
     def _open_file(self, stream: BinaryIO, stack: ExitStack) -> None:
         self.live = False
-        if os.fstat(stream.fileno()).st_size == 0:
+        descriptor = stream.fileno()
+        size = os.fstat(descriptor).st_size
+        if size == 0:
             raise UnreadableInput(f"{self._name}: the file is empty")
-        file = _SequentialFile(stream.fileno(), closefd=False)
-        stack.callback(file.close)
-        self.info = _with_tags(_file_info(file), file, stream.fileno())
+        layout = find_layout(descriptor, size)
+        plain = layout and wavstream.parse_format(layout.format_body)
+        strings: dict[str, str] = {}
+        if layout and plain:
+            self._open_plain(stream, layout, AudioInfo(*plain, None))
+        else:
+            files = SoundFiles(descriptor, find_parts(descriptor, size, layout), self._name)
+            stack.callback(files.close)
+            self.info, self.intake, self._read = files.info, files.intake, files.read
+            strings = files.strings
+        self.info = _with_tags(self.info, strings, descriptor)
         if not self._tags:
             self.info = _without_tags(self.info)
-        self._read = lambda samples: file.read(samples, dtype="float32", always_2d=True)
+
+    def _open_plain(self, stream: BinaryIO, layout: Layout, info: AudioInfo) -> None:
+        """A WAV file as a stream, but of known length."""
+        align = sample_size(info)
+        self.info = replace(info, samples=layout.held // align)
+        promised = None if layout.promised is None else layout.promised // align
+        self.intake = Intake(info.sample_rate, promised)
+        self.intake.faults += [layout.fault] if layout.fault else []
+        stream.seek(layout.start)
+        self._read = PcmStream(Pushback(stream), self.info).read
+
+    def warning(self) -> str | None:
+        """After the last block: why they may not be all of the input's sound, in one line; None
+        where they are. What comes behind the sound in a pipe is read to its end for that."""
+        with _decoding(self._name):
+            fault = self._look_behind()
+        self.intake.faults += [fault] if fault else []
+        return self.intake.warning()
 
     def blocks(self, samples: int) -> Iterator[Pcm]:
         """Yield pcm [T, C], T == `samples` except in the last block; none is empty. NaN and
@@ -115,6 +159,7 @@ class AudioReader:
         while True:
             with _decoding(self._name):
                 pcm = self._read(samples)
+            self.intake.given += len(pcm)
             if len(pcm):
                 self.not_finite += pcm.size - int(np.count_nonzero(np.isfinite(pcm)))
                 yield np.nan_to_num(pcm, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
@@ -129,14 +174,6 @@ class AudioReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
-    """A SoundFile that never seeks. The plain one seeks after every block, and then Opus decodes to
-    other samples for other block sizes."""
-
-    def seekable(self) -> bool:
-        return False
 
 
 @contextmanager
@@ -177,18 +214,26 @@ def _copy(source: Pushback, output: Output) -> None:
     output.seek(0)
 
 
-def _file_info(file: soundfile.SoundFile) -> AudioInfo:
-    # MP3 lengths may be estimates; for FLAC of unknown length libsndfile says 2^63 - 1.
-    unknown = file.format == "MP3" or file.frames >= 2**62
-    samples = None if unknown else file.frames
-    return AudioInfo(file.samplerate, file.channels, file.subtype, samples)
+def _fault_behind(source: Pushback, info: AudioInfo, size: int) -> str | None:
+    """What is wrong in a pipe behind `size` bytes of samples, of which the whole ones were read."""
+    source.read(size % sample_size(info))
+    first = source.read(1)
+    if not first:
+        return None
+    source.unread(first)
+    with tempfile.TemporaryFile() as spool:
+        output = Output(spool, "temporary file")
+        odd = size % 2
+        output.write(bytes(odd))
+        _copy(source, output)
+        return behind_wav(spool.fileno(), os.fstat(spool.fileno()).st_size, odd)
 
 
-def _with_tags(info: AudioInfo, file: soundfile.SoundFile, descriptor: int) -> AudioInfo:
+def _with_tags(info: AudioInfo, strings: Mapping[str, str], descriptor: int) -> AudioInfo:
+    """`info` with tags and picture; `strings` stand in where there are no other tags."""
     found = read_tags(descriptor)
     if all(map(is_mask, found.tags)):
-        metadata = file.copy_metadata()
-        values = ((name, metadata.get(name.lower())) for name in _STRINGS)
+        values = ((name, strings.get(name.lower())) for name in _STRINGS)
         found.tags += [f"{name}={value}" for name, value in values if value]
     picture = found.picture()
     return replace(info, tags=tuple(found.tags), picture=picture, dropped=tuple(found.dropped))

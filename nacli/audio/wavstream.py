@@ -1,17 +1,20 @@
 """WAV headers of a stream: read and written in one pass, with lengths that may be unknown.
 
 Layout: RIFF WAVE as in Microsoft's "Multiple Channel Audio Data and WAVE Files"; RF64 as in
-EBU Tech 3306.
+EBU Tech 3306, BW64 as in Rec. ITU-R BS.2088.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from nacli.audio.found import legacy_text
 from nacli.audio.layout import channel_mask, mask_tags
+from nacli.audio.lengths import UNKNOWN, begins_chunk, is_placeholder
 from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pushback, sample_size
 
+RIFF_MAGICS = (b"RIFF", b"RF64", b"BW64")
 WAV_FORMATS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 
 INFO_TAGS = {
@@ -43,7 +46,6 @@ _FORMATS = {
 _NEEDLESS = {b"fmt ", b"data", b"fact", b"ds64", b"PEAK", b"JUNK", b"junk", b"FLLR", b"PAD "}
 """Chunks that say nothing, or nothing that the samples do not."""
 _GUID_TAIL = bytes.fromhex("0000000010008000 00aa00389b71")
-_UNKNOWN = 0xFFFFFFFF
 _MAX_KEPT = 1 << 20
 MAX_INFO_BYTES = 1 << 16
 """Bytes of tags that are read or written; Latin-1 text may be twice as long in UTF-8."""
@@ -65,43 +67,44 @@ def write_header(info: AudioInfo) -> bytes:
         format_body += struct.pack("<HHI", 22, 8 * width, mask) + kind
     chunks = _chunk(b"fmt ", format_body)
     if tag == _IEEE_FLOAT:
-        samples = _UNKNOWN if info.samples is None else min(info.samples, _UNKNOWN)
+        samples = UNKNOWN if info.samples is None else min(info.samples, UNKNOWN)
         chunks += _chunk(b"fact", struct.pack("<I", samples))
     chunks += _pack_tags(info.tags)
-    size = _UNKNOWN if info.samples is None else info.samples * align
+    size = UNKNOWN if info.samples is None else info.samples * align
     whole = 4 + len(chunks) + 8 + size + size % 2
-    if whole > _UNKNOWN:
-        size = whole = _UNKNOWN
+    if whole > UNKNOWN:
+        size = whole = UNKNOWN
     riff = struct.pack("<4sI4s", b"RIFF", whole, b"WAVE")
     return riff + chunks + struct.pack("<4sI", b"data", size)
 
 
-def read_header(source: Pushback) -> AudioInfo | None:
-    """Read up to the first sample of a WAV stream; None, with nothing read, if it is no WAV whose
-    samples `PcmStream` reads.
+def read_header(source: Pushback) -> tuple[AudioInfo, int] | None:
+    """Read up to the first sample of a WAV stream: what it is, and the bytes of its samples. None,
+    with nothing read, if it is no WAV whose samples `PcmStream` reads.
 
-    A data length that writers use for "unknown" (0, about 2 GiB, about 4 GiB) gives samples None.
-    Raises EOFError if the stream ends inside the header.
+    A data length that writers use for "unknown" (see `is_placeholder`) gives samples None, unless
+    the stream ends there or goes on with another chunk. Raises EOFError if the stream ends inside
+    the header.
     """
     taken = bytearray()
     body, long_size = _find_format(source, taken)
-    dropped = _unkept_before(bytes(taken))
-    layout = _parse_format(body)
+    layout = parse_format(body)
     if layout is None:
         source.unread(bytes(taken))
         return None
-    size, tags, more = _find_data(source)
-    tags = (*mask_tags(format_mask(body)), *tags)
-    if size == _UNKNOWN and long_size is not None:
+    before = _unkept_before(bytes(taken))
+    size, tags, dropped = _find_data(source)
+    if size == UNKNOWN and long_size is not None:
         size = long_size
-    first = source.read(1)
-    source.unread(first)
-    samples: int | None = size // (layout[1] * SAMPLE_BYTES[layout[2]])
-    if not first:
-        samples = 0
-    elif _is_placeholder(size):
-        samples = None
-    return AudioInfo(*layout, samples, tags, dropped=dropped + more)
+    tags = (*mask_tags(format_mask(body)), *tags)
+    info = AudioInfo(*layout, None, tags, dropped=before + dropped)
+    if is_placeholder(size):
+        first = source.read(4)
+        source.unread(first)
+        if first and not begins_chunk(first):
+            return info, size
+        size = 0
+    return replace(info, samples=size // sample_size(info)), size
 
 
 def _find_format(source: Pushback, taken: bytearray) -> tuple[bytes, int | None]:
@@ -114,7 +117,7 @@ def _find_format(source: Pushback, taken: bytearray) -> tuple[bytes, int | None]
         return data
 
     riff, long_size = take(12), None
-    is_wav = riff[:4] in (b"RIFF", b"RF64") and riff[8:] == b"WAVE"
+    is_wav = riff[:4] in RIFF_MAGICS and riff[8:] == b"WAVE"
     while is_wav:
         name, size = _chunk_head(take(8))
         if not name or size + len(taken) > _MAX_KEPT:
@@ -145,28 +148,23 @@ def unkept(name: bytes, body: bytes) -> list[str]:
     return [] if name in _NEEDLESS else [f"WAV {name.decode('latin-1').strip()}"]
 
 
-def _is_placeholder(size: int) -> bool:
-    """Whether writers use this data length for "unknown": ffmpeg -1, sox 0x7ffff000, arecord 2^31,
-    gstreamer 0, some of them less the header."""
-    near_2_gib = 0x7FFFEF00 <= size <= 0x80000000
-    near_4_gib = 0xFFFFEF00 <= size <= _UNKNOWN
-    return size in (0, 2**64 - 1) or near_2_gib or near_4_gib
-
-
 def _chunk_head(head: bytes) -> tuple[bytes, int]:
     return (head[:4], int.from_bytes(head[4:], "little")) if len(head) == 8 else (b"", 0)
 
 
-def _parse_format(body: bytes) -> tuple[int, int, str] | None:
+def parse_format(body: bytes) -> tuple[int, int, str] | None:
     """Sample rate, channels and sample format of a fmt chunk; None if it is not for us."""
     if len(body) < 16:
         return None
-    tag, channels, rate, _, align, _ = struct.unpack_from("<HHIIHH", body)
+    tag, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", body)
     if tag == _EXTENSIBLE and body[26:40] == _GUID_TAIL:
         tag = int.from_bytes(body[24:26], "little")
-    if not channels or align % channels:
+    if not channels:
         return None
-    sample_format = _FORMATS.get((tag, align // channels))
+    width = -(-bits // 8)  # not from `align`, which some writers get wrong
+    if not bits or (width == 3 and align == 4 * channels):  # 24 bits in the high ones of 32
+        width = align // channels
+    sample_format = _FORMATS.get((tag, width))
     return (rate, channels, sample_format) if sample_format else None
 
 

@@ -163,8 +163,8 @@ def _run(
         if workers > 1:
             with Pool(options, workers, watch if manner.shows_bars else None) as pool, bar:
                 for index, record in pool.run(tasks):
-                    for gap in record["gaps"]:
-                        tell(gap)
+                    for line in record["gaps"] + record["warnings"]:
+                        tell(line)
                     yield index, record
             return
         for index, (source, target) in enumerate(tasks):
@@ -205,6 +205,7 @@ def _readable(record: Record) -> Record:
         "target": utf8_text(record["target"]),
         "error": record["error"] and utf8_text(record["error"]),
         "gaps": [utf8_text(gap) for gap in record["gaps"]],
+        "warnings": [utf8_text(line) for line in record["warnings"]],
     }
 
 
