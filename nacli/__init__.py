@@ -9,11 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nacli.codec import decode, encode, load_model
-    from nacli.decoder import Decoder
-    from nacli.encoder import Encoder
+    from nacli.api import decode, encode, load_model
+    from nacli.decoder.stream import Decoder
+    from nacli.encoder.stream import Encoder
     from nacli.errors import NacliError
-    from nacli.info import read_info
+    from nacli.inspection.info import read_info
 
 __version__ = "0.1.0"
 
@@ -29,13 +29,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Decoder": "decoder",
-    "Encoder": "encoder",
+    "Decoder": "decoder.stream",
+    "Encoder": "encoder.stream",
     "NacliError": "errors",
-    "decode": "codec",
-    "encode": "codec",
-    "load_model": "codec",
-    "read_info": "info",
+    "decode": "api",
+    "encode": "api",
+    "load_model": "api",
+    "read_info": "inspection.info",
 }
 
 

@@ -72,10 +72,10 @@ def check_golden_files() -> None:
 
 def _check(data: bytes, model: Model) -> bytes:
     """The payloads of a file, after a check of its codes and of what they are packed to."""
+    from nacli.decoder.depacketizer import Depacketizer, Lost
     from nacli.format import Packet, Parser
-    from nacli.unpack import Lost, Unpacker
 
-    unpacker = Unpacker(model, conceal=False)
+    unpacker = Depacketizer(model, conceal=False)
     parts = [*unpacker.feed(data), *unpacker.finish()]  # raises Mismatch for other codes
     parser = Parser()
     events = [*parser.feed(data), *parser.finish()]
@@ -94,7 +94,7 @@ def main() -> None:
     oldest_numpy = requirement("numpy").replace(">=", "==") + ".*"
     for python, numpy in (((others or [newest])[-1], oldest_numpy), (newest, "numpy")):
         inside = make_environment(python, numpy)
-        command = [inside, Path(__file__), "--here"]
+        command = [str(inside), __file__, "--here"]
         subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT)})
 
 

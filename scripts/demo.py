@@ -13,7 +13,7 @@ from pathlib import Path
 
 import soundfile
 
-from nacli import metrics
+from nacli.bench import metrics
 from nacli.bench.clips import read_clip, resample
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.bench.clips import find_clips, read_clip, resample
+from nacli.dsp.high_band import RATE as HIGH_RATE
+from nacli.dsp.high_band import RATIO
 from nacli.format import CODED_RATE as RATE
-from nacli.highband import RATE as HIGH_RATE
-from nacli.highband import RATIO
 
 Pcm = NDArray[np.float32]
 Signal = NDArray[np.float64]

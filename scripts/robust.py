@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hard_cases import Case, Pcm, cases, recordings
-from nacli import metrics
+from nacli.api import decode, encode, load_model
+from nacli.bench import metrics
 from nacli.bench.clips import write_pcm
-from nacli.codec import decode, encode, load_model
 from nacli.config import ModelConfig
 from nacli.format import CODED_RATE, Header, Parser, fixed_bytes
 

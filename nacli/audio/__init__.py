@@ -3,7 +3,7 @@
 from nacli.audio.pcm import SHORT_NAMES, AudioInfo
 from nacli.audio.reader import AudioReader, check_supported
 from nacli.audio.resampler import Resampler
-from nacli.audio.seekable import SeekableResampler
+from nacli.audio.seekable_resampler import SeekableResampler
 from nacli.audio.writer import AudioWriter
 
 __all__ = [

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from nacli.audio import wavstream
+from nacli.audio import wav_stream as wavstream
 from nacli.audio.containers import (
     INTEGER_BITS,
     MAX_BYTES,
@@ -23,6 +23,7 @@ from nacli.audio.containers import (
     empty_flac,
     nearest_format,
 )
+from nacli.audio.metadata.tags import fit_tags_of, tag_bytes, write_tags
 from nacli.audio.pcm import (
     SAMPLE_BYTES,
     AudioInfo,
@@ -31,9 +32,8 @@ from nacli.audio.pcm import (
     sample_size,
     to_integers,
 )
-from nacli.audio.tags import fit_tags_of, tag_bytes, write_tags
 from nacli.errors import UnsupportedAudio, WriteFailed
-from nacli.files import Output, atomic_output
+from nacli.files.streams import Output, atomic_output
 
 _WRITE_SAMPLES = 4096
 """Written at once; libvorbis keeps what it is given on its stack."""

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from nacli.bench.subject import events
 from nacli.checkpoint import Model
+from nacli.decoder.payload_reader import read_codes
 from nacli.format import Header, Packet, StreamInfo
-from nacli.payload import read_codes
 
 
 def allocation(data: bytes, model: Model) -> NDArray[np.float64]:

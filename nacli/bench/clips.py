@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nacli.audio import AudioInfo, AudioReader, AudioWriter, Resampler
 from nacli.errors import UnreadableInput
-from nacli.files import AUDIO_EXTENSIONS
+from nacli.files.streams import AUDIO_EXTENSIONS
 
 Pcm = NDArray[np.float32]
 

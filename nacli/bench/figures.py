@@ -13,7 +13,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from nacli import metrics
+from nacli.bench import metrics
 
 Points = list[tuple[float, float]]
 COLOURS = ("#0b6e4f", "#c8553d", "#3d5a98", "#b58900", "#7b4b94", "#4a4a4a", "#2aa198")

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli import metrics
+from nacli.bench import metrics
 from nacli.bench.clips import Pcm, resample
 
 Samples = NDArray[np.float32]

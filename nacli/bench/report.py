@@ -16,7 +16,7 @@ from nacli.bench.quality import METRICS, Metric
 from nacli.bench.subject import NAME
 from nacli.bench.table import cells, figure_names, heading, label, show
 from nacli.checkpoint import Model
-from nacli.files import atomic_output
+from nacli.files.streams import atomic_output
 
 MAX_CLIPS = 8
 """Clips that are shown; the tables and curves hold all."""

@@ -13,12 +13,12 @@ from typing import Protocol
 
 import numpy as np
 
+from nacli.api import load_model
 from nacli.bench.clips import Clip, Pcm
 from nacli.bench.cost import Cost, calibrate, costing
 from nacli.checkpoint import Model
-from nacli.codec import load_model
-from nacli.decoder import Decoder
-from nacli.encoder import Encoder
+from nacli.decoder.stream import Decoder
+from nacli.encoder.stream import Encoder
 from nacli.errors import NacliError
 from nacli.format import EndRecord, Event, Parser
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nacli.convert import Progress
+    from nacli.jobs.convert import Progress
 
 
 class Bar:

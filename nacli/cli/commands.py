@@ -12,10 +12,10 @@ import click
 from nacli.cli.jobs import plan, refuse_report
 from nacli.cli.running import Manner, run_jobs
 from nacli.cli.tags import check_tags
-from nacli.files import AUDIO_EXTENSIONS
+from nacli.files.streams import AUDIO_EXTENSIONS
 
 if TYPE_CHECKING:
-    from nacli.task import Options
+    from nacli.jobs.task import Options
 
 INPUTS = click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 CONVERSION = (
@@ -157,7 +157,7 @@ def encode(
         raise click.UsageError("--raw needs --rate, and may have --channels and --format")
     if bitrate is not None and quality is not None:
         raise click.UsageError("--bitrate or --quality, not both")
-    from nacli.task import EncodeOptions
+    from nacli.jobs.task import EncodeOptions
 
     options = EncodeOptions(
         bitrate=bitrate,
@@ -201,7 +201,7 @@ def decode(
         raise click.UsageError("--format is for --raw")
     if shared.delete_input and (raw or (start, stop) != ("0", None)):
         raise click.UsageError("--delete-input is for whole files, with their header")
-    from nacli.task import DecodeOptions
+    from nacli.jobs.task import DecodeOptions
 
     options = DecodeOptions(
         start=start,
@@ -217,7 +217,7 @@ def decode(
 
 def check_part(start: str, stop: str | None) -> None:
     """A usage error for positions that are none."""
-    from nacli.position import parse_position
+    from nacli.decoder.position import parse_position
 
     for option, text in (("--start", start), ("--end", stop or "0")):
         try:

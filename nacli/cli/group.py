@@ -12,7 +12,7 @@ import click
 
 from nacli import __version__
 from nacli.errors import PIPE_CLOSED, NacliError, WriteFailed, exit_code
-from nacli.signals import end_on_signals, exit_on_signals
+from nacli.files.signals import end_on_signals, exit_on_signals
 
 INTERRUPTED = 128 + signal.SIGINT
 

@@ -11,7 +11,7 @@ import click
 from nacli.cli.commands import INPUTS
 from nacli.cli.group import one_line, report
 from nacli.errors import NacliError
-from nacli.files import input_name, naming
+from nacli.files.streams import input_name, naming
 
 
 @click.command()
@@ -22,7 +22,7 @@ from nacli.files import input_name, naming
 def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) -> None:
     """Show what .nac files hold; damage is reported, not repaired."""
     from nacli.cli.table import code_table, table
-    from nacli.info import check_info, read_info, to_json
+    from nacli.inspection.info import check_info, read_info, to_json
 
     if check and as_json:
         raise click.UsageError("--check or --json, not both")
@@ -54,7 +54,7 @@ def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) 
 
 def _code_counts(path: str) -> dict[str, Any]:
     """What `info --codes` adds; it needs the model, which plain `info` does not."""
-    from nacli.breakdown import count_codes
-    from nacli.codec import load_model
+    from nacli.api import load_model
+    from nacli.inspection.bit_budget import count_codes
 
     return count_codes(path, load_model()).to_json()

@@ -15,7 +15,7 @@ import click
 
 from nacli.cli.group import one_line
 from nacli.errors import NacliError, UnreadableInput
-from nacli.files import input_name
+from nacli.files.streams import input_name
 
 
 @dataclass(frozen=True)

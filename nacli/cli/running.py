@@ -19,10 +19,10 @@ from nacli.cli.group import complain, report
 from nacli.cli.jobs import Job
 from nacli.cli.tags import dropped_line
 from nacli.errors import NacliError
-from nacli.files import atomic_output, check_output
+from nacli.files.streams import atomic_output, check_output
 
 if TYPE_CHECKING:
-    from nacli.task import Options, Record
+    from nacli.jobs.task import Options, Record
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Tally:
 
 def run_jobs(jobs: list[Job], options: Options, manner: Manner) -> None:
     """Run every job, also after one has failed; exit with the code of the first failure."""
-    from nacli.task import load_model
+    from nacli.jobs.task import load_model
 
     if manner.report is not None:
         check_output(manner.report, manner.force)
@@ -116,8 +116,8 @@ def _records(
     jobs: list[Job], options: Options, manner: Manner
 ) -> Generator[tuple[int, Record], None, None]:
     """What becomes of each job, with its number, as it becomes known."""
-    from nacli.batch import Pool, cores
-    from nacli.task import failed, run_task
+    from nacli.jobs.batch import Pool, cores
+    from nacli.jobs.task import failed, run_task
 
     def tell(line: str) -> None:
         with above_bars(manner.shows_bars):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.config import GAIN_LEVELS
-from nacli.entropy.network import LIMIT
+from nacli.entropy.integer_network import LIMIT
 
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float32]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.entropy.context import Context, Frames, Order, quantize_sums
-from nacli.entropy.network import LIMIT, Network
+from nacli.entropy.integer_network import LIMIT, Network
 
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float32]

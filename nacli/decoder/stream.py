@@ -1,0 +1,169 @@
+"""The Decoder of a stream: the bytes of a .nac file in blocks of any size to pcm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.checkpoint import Model
+from nacli.decoder.depacketizer import Depacketizer, Lost, Part
+from nacli.decoder.output import PcmOutput
+from nacli.decoder.position import START, parse_position
+from nacli.decoder.synthesis import Sound, Synthesizer, first_packet, late
+from nacli.decoder.timeline import Gap
+from nacli.errors import OutOfRange
+from nacli.format import Header, StreamInfo
+from nacli.prefetch import ahead
+
+Floats = NDArray[np.float32]
+
+
+PARTS_AHEAD = 8
+"""Parts that are read before they are played: about as many as are read together."""
+
+
+class Decoder:
+    """Turns a .nac stream into pcm [T, C], packet by packet, in bounded memory.
+
+    Any way of cutting the input into calls gives the same samples.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        start: float | str = 0,
+        stop: float | str | None = None,
+        on_gap: Callable[[Gap], None] | None = None,
+    ) -> None:
+        """`start` and `stop` choose a part of the recording, in seconds or as `parse_position`
+        takes them; it equals that part of the whole. With `on_gap`, damage is concealed and told
+        to it; without, damage is a `DamagedPacket`. Raises `ValueError` for no position."""
+        self._model, self._on_gap = model, on_gap
+        self._start = parse_position(start)
+        self._stop = None if stop is None else parse_position(stop)
+        self._depacketizer = Depacketizer(model, conceal=on_gap is not None)
+        self.first_packet = 0
+        """The packet that decoding begins with, known with the header."""
+
+    @property
+    def header(self) -> Header | None:
+        """The file's header, once it has been read."""
+        return self._depacketizer.header
+
+    @property
+    def packets_at(self) -> int:
+        """The offset of packet 0 in the file, known with the header."""
+        return self._depacketizer.packets_at
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether the whole recording is wanted."""
+        return self._start == START and self._stop is None
+
+    @property
+    def done(self) -> bool:
+        """Whether all that was asked for has been given, so that the rest need not be read."""
+        return self.header is not None and self._output.done
+
+    @property
+    def samples(self) -> int | None:
+        """How many samples the header promises of the part that is wanted; None if it does not."""
+        if self.header is None or self.header.stream.samples is None:
+            return None
+        return self._output.count(self.header.stream.samples)
+
+    def decode(self, data: bytes) -> Floats:
+        """Take bytes of the file; return the samples [T, C] that they complete.
+
+        Raises `NotNac`, `UnknownVersion`, `DamagedHeader`, `WrongModel`, `DamagedPacket`, and
+        `OutOfRange` where `stop` is not after `start`.
+        """
+        return self._join(list(self.blocks(data)))
+
+    def blocks(self, data: bytes) -> Iterator[Floats]:
+        """As `decode`, in blocks of about a second: a few bytes of silence can be hours of sound.
+
+        Take all blocks before the next call.
+        """
+        opened = self.header is not None
+        parts = self._depacketizer.feed(data)
+        if self.header is not None and not opened:
+            self._open(self.header.stream)
+        yield from self._play(parts)
+
+    def jump(self, packet: int) -> None:
+        """Say that the bytes that come next start with this packet; what is between is left out.
+        Only up to `first_packet`."""
+        self._depacketizer.jump(packet)
+
+    def finish(self) -> Floats:
+        """The samples that were held back until the end was known: exactly the original length.
+
+        Raises `OutOfRange` where the recording ends before `start`.
+        """
+        return self._join(list(self.last_blocks()))
+
+    def last_blocks(self) -> Iterator[Floats]:
+        """As `finish`, in blocks: much may be missing at the end of a damaged file."""
+        yield from self._play(self._depacketizer.finish())
+        if self.done:
+            return
+        assert self.header is not None, "the parser raises where there is no header"
+        total = self._depacketizer.samples
+        if self._output.first and self._output.first >= total:
+            seconds = total / self.header.stream.sample_rate
+            raise OutOfRange(f"the recording ends at {seconds:.3f} s, before the part asked for")
+        for sound in self._synthesizer.finish():
+            yield self._output.process(sound)
+        yield self._output.finish(total)
+
+    def _join(self, parts: list[Floats]) -> Floats:
+        columns = self.header.stream.channels if self.header else 1
+        return np.concatenate([np.zeros((0, columns), dtype=np.float32), *parts])
+
+    def _open(self, stream: StreamInfo) -> None:
+        """Find the packet from which everything must be decoded for the part that is wanted."""
+        config, rate, high = (
+            self._model.config,
+            stream.sample_rate,
+            self._depacketizer.has_high_band,
+        )
+        last = None if self._stop is None else self._stop.sample(rate)
+        self._output = PcmOutput(stream, self._start.sample(rate), last, high)
+        if last is not None and last <= self._output.first:
+            raise OutOfRange("the part asked for ends before it starts")
+        hop = self._output.position // config.hop - high  # which follows the hop before as well
+        self.first_packet = first_packet(hop, stream.frames_per_packet, config)
+        self._depacketizer.begin(self.first_packet)
+        first_hop = self.first_packet * stream.frames_per_packet - late(config)
+        self._output.begin(first_hop * config.hop)
+        self._synthesizer = Synthesizer(
+            self._model, self._depacketizer.codebooks, stream.channels, first_hop, high
+        )
+
+    def _play(self, parts: Iterator[Part]) -> Iterator[Floats]:
+        """Samples at the original rate; the next codes are read while those of one part sound."""
+        if self.done:
+            return
+        for part in ahead(parts, PARTS_AHEAD):
+            for sound in self._sound(part):
+                yield self._output.process(sound)
+            if self.done:
+                return
+
+    def _sound(self, part: Part) -> Iterator[Sound]:
+        if not isinstance(part, Lost):
+            return self._synthesizer.play(part)
+        self._tell(part)
+        return self._synthesizer.conceal(part.frames) if part.frames else iter(())
+
+    def _tell(self, lost: Lost) -> None:
+        """Report a gap, as far as it lies in the part that is wanted."""
+        assert self.header is not None and self._on_gap is not None, "without it, damage raises"
+        first, last = self._output.first, self._output.last
+        ends = (self._depacketizer.sample(lost.frame + more) for more in (0, lost.frames))
+        start, stop = (max(first, at if last is None else min(at, last)) for at in ends)
+        self._on_gap(Gap(start, stop - start, self.header.stream.sample_rate, lost.reason))

@@ -1,0 +1,181 @@
+"""Corrections of a packet's spans, by how much decoded bands are corrected: to codes, and back.
+
+What the correction of a span is can be expected in part, so its codes stand for the rest: none where that
+is little, more where levels would be wrong without. Nothing is known of corrections before a packet:
+packets stay decodable on their own.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nacli.config import ModelConfig
+from nacli.dsp.filterbank import BANDS, target_corrections
+from nacli.dsp.pitch_filter import PitchFilter
+from nacli.entropy import ChannelCodes, CorrectionTables
+from nacli.envelope.predictor import LIMIT, CorrectionPredictor, Expect, RecentLevels
+from nacli.quantizer.rvq import Codebooks, Codes, Floats, dequantize
+
+PRICE, HALVING = 0.35, 0.8
+"""Squared error of a span's correction that one bit has to save, where frames have no stages; and the
+stages a frame that halve it."""
+
+
+class CorrectionTargets(NamedTuple):
+    """The corrections of a packet's spans [S, BANDS] that would be right, the squared errors that a bit
+    of each has to save [S], and what is expected of them."""
+
+    corrections: Floats
+    prices: Floats
+    expect: Expect
+
+
+def corrections_delay(config: ModelConfig) -> int:
+    """Frames by which a frame's corrections come after those that they are for."""
+    return config.lookahead + PitchFilter.DELAY
+
+
+def span_frames(counts: Codes, config: ModelConfig) -> int:
+    """Frames of the spans of a packet whose frames have stage counts [F]: where there are many
+    bits, levels get more of them at a time."""
+    return 1 if counts.max(initial=0) >= config.correction_fine else config.correction_frames
+
+
+def span_count(counts: Codes, config: ModelConfig) -> int:
+    """Spans of such a packet."""
+    return -(-len(counts) // span_frames(counts, config))
+
+
+def span_stages(counts: Codes, span: int, late: int) -> Codes:
+    """The most stages of what the corrections of spans [S] of so many frames are for, in a packet with
+    stage counts [F].
+
+    What a frame's corrections are for is `late` frames older, and has the stages of those; but the frames
+    before a packet may be lost, so its first ones have their own."""
+    shifted = np.concatenate([counts[:late], counts])[: len(counts)]
+    return np.maximum.reduceat(shifted, np.arange(0, len(counts), span))
+
+
+def span_ends(frames: int, span: int) -> Codes:
+    """The last frames [S] of spans of so many frames; the last span may be shorter."""
+    return np.minimum(np.arange(span, frames + span, span), frames) - 1
+
+
+def prices(stages: Codes) -> Floats:
+    """What a bit is worth in squared errors of corrections, in spans with so many stages [S]: what is
+    loud has more bits for its codes, and should have for its corrections."""
+    made: Floats = (PRICE * 0.5 ** (stages / HALVING)).astype(np.float32)
+    return made
+
+
+def want(
+    original: Floats,
+    decoded: Floats,
+    levels: Floats,
+    counts: Codes,
+    late: int,
+    prediction: CorrectionPredictor,
+    config: ModelConfig,
+) -> CorrectionTargets:
+    """What is wanted of a packet's corrections, for frames with stage counts [F] and hops with energies
+    [F, BANDS] of both sounds, and the `RecentLevels` of what was decoded."""
+    span = span_frames(counts, config)
+    stages = span_stages(counts, span, late)
+    expect = prediction.of(levels[span_ends(len(counts), span)], stages, span)
+    return CorrectionTargets(target_corrections(original, decoded, span), prices(stages), expect)
+
+
+def quantize_corrections(
+    wanted: CorrectionTargets, codebooks: Codebooks, tables: CorrectionTables, worth: float = 1.0
+) -> tuple[Codes, Codes]:
+    """Codes [S, N] that bring the corrections of spans near to what is wanted, and how many each span has
+    [S], 0 after them: as many as leave the least sum of the squared error and of what they take,
+    bits being worth so many times as much as usual."""
+    codes = np.zeros((len(wanted.corrections), codebooks.stages), dtype=np.int32)
+    counts = np.zeros(len(wanted.corrections), dtype=np.int32)
+    correction, before = np.zeros(wanted.corrections.shape[1], dtype=np.float32), (0, 0)
+    bits = (worth * wanted.prices).tolist()
+    for span, (row, bit) in enumerate(zip(wanted.corrections, bits, strict=True)):
+        nearest, left = _nearest(row - wanted.expect(span, correction), codebooks)
+        takes = tables.choices(nearest, before)
+        costs = [float(rest @ rest) + bit * more for rest, more in zip(left, takes, strict=True)]
+        count = costs.index(min(costs))
+        codes[span, :count], counts[span] = nearest[:count], count
+        correction, before = row - left[count], (count, before[0])
+    return codes, counts
+
+
+def _nearest(new: Floats, codebooks: Codebooks) -> tuple[list[int], list[Floats]]:
+    """The nearest code of every stage to what those before it leave of what is new [bands], and
+    what 0 to N of them leave. Sums of several paths, as for latents, are worth nothing here."""
+    codes, left = [], [new]
+    for stage, vectors in enumerate(codebooks.vectors):
+        distances = left[-1] @ codebooks.doubled[stage] + codebooks.energies[stage]
+        codes.append(int(distances.argmin()))
+        left.append(left[-1] - vectors[codes[-1]])
+    return codes, left
+
+
+def dequantize_corrections(
+    codes: Codes, counts: Codes, codebooks: Codebooks, expect: Expect, before: Floats | None = None
+) -> Floats:
+    """Corrections [S, bands] of the codes [S, N] of spans, so many for each [S]; `before` is the correction of
+    the span before them in their packet."""
+    corrections = dequantize(codes, counts, codebooks)
+    correction = np.zeros(corrections.shape[1], dtype=np.float32) if before is None else before
+    for span in range(len(corrections)):
+        corrections[span] = correction = (expect(span, correction) + corrections[span]).clip(
+            -LIMIT, LIMIT
+        )
+    return corrections
+
+
+class CorrectionDecoder:
+    """The corrections of one stream's channels, from the codes of its packets and the sound that comes
+    with them."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        codebooks: Codebooks | None,
+        prediction: CorrectionPredictor,
+        channels: int,
+    ) -> None:
+        """`codebooks` are those of corrections; None where there are no corrections."""
+        self._config, self._codebooks, self._prediction = config, codebooks, prediction
+        self._recent = RecentLevels(channels)
+        self._coded: list[ChannelCodes] = []
+        self._frame = 0
+        self._before: Floats = np.zeros((channels, BANDS), dtype=np.float32)
+
+    def start(self, coded: list[ChannelCodes]) -> None:
+        """A packet with these codes begins."""
+        self._coded, self._frame = (coded, 0) if self._codebooks else ([], 0)
+
+    def take(self, energies: Floats) -> Floats:
+        """Corrections [C, F, BANDS] of the packet's next frames, whole spans of them, with which come
+        hops of sound with these energies [C, F, BANDS]. After the last the corrections stay."""
+        levels, frames = self._recent.of(energies), energies.shape[1]
+        corrections = self._before[:, None].repeat(frames, axis=1)
+        for row, channel in enumerate(self._coded):
+            if self._frame < len(channel.gains):
+                corrections[row] = self._decoded(channel, levels[row], self._before[row])
+        self._frame += frames
+        self._before = corrections[:, -1]
+        return corrections
+
+    def _decoded(self, channel: ChannelCodes, levels: Floats, before: Floats) -> Floats:
+        """Those of a channel's frames [F, BANDS], whose hops have these levels [F, ...]."""
+        frames, counts = len(levels), channel.counts
+        span = span_frames(counts, self._config)
+        assert self._frame % span == 0, "spans come whole"
+        part = slice(self._frame // span, -(-(self._frame + frames) // span))
+        stages = span_stages(counts, span, corrections_delay(self._config))[part]
+        expect = self._prediction.of(levels[span_ends(frames, span)], stages, span)
+        assert self._codebooks is not None, "codes are not there without"
+        first = None if self._frame == 0 else before
+        codes = (channel.corrections[part], channel.correction_counts[part])
+        corrections = dequantize_corrections(*codes, self._codebooks, expect, first)
+        return corrections.repeat(span, axis=0)[:frames]

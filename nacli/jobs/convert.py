@@ -1,0 +1,259 @@
+"""Files: audio to .nac and back, block by block, in bounded memory. "-" is stdin or stdout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.audio import AudioInfo, AudioReader, AudioWriter
+from nacli.checkpoint import Model
+from nacli.decoder.stream import Decoder
+from nacli.decoder.timeline import Gap
+from nacli.encoder.packet_encoder import DEFAULT_EFFORT
+from nacli.encoder.stream import Encoder
+from nacli.errors import OutputExists
+from nacli.files.live import ending_gently
+from nacli.files.streams import (
+    Output,
+    atomic_output,
+    blocks_of,
+    check_output,
+    input_name,
+    naming,
+    open_input,
+    reading,
+)
+from nacli.format import MAX_PICTURE_BYTES, edit_tags, find_packet, fit_tags, unpack_picture
+from nacli.jobs.source_file import Original
+from nacli.jobs.verify import Verifier, verify_audio, verify_file
+
+Pcm = NDArray[np.float32]
+
+FILE_FRAMES = 600
+"""Of a file, read at a time: with several packets at hand the Encoder uses two cores. A live pipe
+is read packet by packet, so that nothing waits."""
+
+
+@dataclass
+class Progress:
+    """How far a conversion has come. `expected` is the length in samples where it is known,
+    `dropped` names tags and pictures that the output has no place for."""
+
+    sample_rate: int
+    expected: int | None
+    samples: int = 0
+    nac_bytes: int = 0
+    dropped: tuple[str, ...] = ()
+    gaps: int = 0
+    """Places where damage was concealed."""
+
+    @property
+    def seconds(self) -> float:
+        """Audio converted so far."""
+        return self.samples / self.sample_rate
+
+    @property
+    def kbps(self) -> float:
+        """Of the whole .nac file; 0 where there is no audio."""
+        return self.nac_bytes * 8 / 1000 / self.seconds if self.samples else 0.0
+
+
+Watch = Callable[[Progress], None]
+"""Called after every block."""
+
+
+def encode_file(
+    source: str,
+    target: str,
+    model: Model,
+    *,
+    watch: Watch,
+    bitrate: float | None = None,
+    quality: float | None = None,
+    effort: int = DEFAULT_EFFORT,
+    packet_frames: int = 150,
+    embed: bool = False,
+    tags: Iterable[str] = (),
+    keep_tags: bool = True,
+    force: bool = False,
+    verify: bool = False,
+    delete_input: bool = False,
+    raw: AudioInfo | None = None,
+) -> Progress:
+    """Compress an audio file to a .nac file, one packet at a time; the file keeps its time.
+
+    `tags` are added, in place of those of their names (see `edit_tags`); `keep_tags` false leaves
+    out the file's own, and its picture. `raw` says what the input is where it is samples without a
+    header. `verify` reads every packet back as it is written; `delete_input` deletes the input when
+    the output is on the disk and has been read back from there.
+
+    Raises the errors of `AudioReader`, `Encoder` and `atomic_output`; `Mismatch` where what is read
+    back is not what was encoded, and then there is no output.
+    """
+    _check_target(source, target, force)
+    original = Original(source, target, delete_input)
+    with AudioReader(source, raw, keep_tags) as reader:
+        info = _with_tags(reader.info, tags)
+        with naming(source):
+            encoder = Encoder(
+                model,
+                info.sample_rate,
+                info.channels,
+                bitrate=bitrate,
+                quality=quality,
+                effort=effort,
+                packet_frames=packet_frames,
+                samples=info.samples,
+                sample_format=info.sample_format,
+                tags=info.tags,
+                picture=info.picture,
+                embed=embed,
+            )
+        progress = Progress(info.sample_rate, info.samples, dropped=info.dropped)
+        packets = 1 if reader.live else max(1, FILE_FRAMES // packet_frames)
+        block = round(packets * packet_frames / model.config.frame_rate * info.sample_rate)
+        verifier = Verifier(model, encoder) if verify else None
+        with ending_gently(source), atomic_output(target, force) as output:
+            for pcm in reader.blocks(block):
+                progress.nac_bytes += _write(output, encoder.encode(pcm), verifier)
+                output.flush()
+                progress.samples += len(pcm)
+                watch(progress)
+            progress.nac_bytes += _write(output, encoder.finish(), verifier)
+            if verifier:
+                with naming(target):
+                    verifier.finish()
+    original.settle(lambda: verify_file(target, model, encoder))
+    return progress
+
+
+def _write(output: Output, data: bytes, verifier: Verifier | None) -> int:
+    if verifier:
+        with naming(output.name):
+            verifier.feed(data)
+            verifier.compare()
+    return output.write(data)
+
+
+def decode_file(
+    source: str,
+    target: str,
+    model: Model,
+    *,
+    watch: Watch,
+    keep_tags: bool = True,
+    force: bool = False,
+    delete_input: bool = False,
+    start: float | str = 0,
+    stop: float | str | None = None,
+    on_gap: Callable[[Gap], None] | None = None,
+    raw: bool = False,
+    sample_format: str | None = None,
+) -> Progress:
+    """Decompress a .nac file to an audio file, whose container follows its extension; the file
+    keeps its time, and tags and picture go along where `keep_tags` is true. `delete_input` deletes
+    the input when all of it was decoded, and the output is on the disk and has been read back from
+    there.
+
+    `start`, `stop` and `on_gap` are those of `Decoder`. With `raw` the output is samples without a
+    header, in `sample_format` or in that of the original. Raises the errors of `Decoder`, naming
+    the file, and those of `AudioWriter`.
+    """
+    _check_target(source, target, force)
+    original = Original(source, target, delete_input)
+    progress = Progress(1, None)
+
+    def count(gap: Gap) -> None:
+        progress.gaps += 1
+        assert on_gap is not None
+        on_gap(gap)
+
+    decoder = Decoder(model, start=start, stop=stop, on_gap=count if on_gap else None)
+    blocks = _decoded(source, decoder, progress)
+    first = next(blocks)
+    assert decoder.header is not None, "there are no samples before the header"
+    progress.sample_rate = decoder.header.stream.sample_rate
+    progress.expected = decoder.samples
+    info = _audio_info(decoder, keep_tags and not raw)
+    if sample_format:
+        info = replace(info, sample_format=sample_format)
+    with ending_gently(source), AudioWriter(target, info, force, raw) as writer:
+        progress.dropped = writer.dropped
+        for pcm in chain([first], blocks):
+            writer.write(pcm)
+            progress.samples += len(pcm)
+            watch(progress)
+    whole = decoder.takes_all and not progress.gaps
+    original.settle(lambda: verify_audio(target, writer.info, progress.samples), whole)
+    return progress
+
+
+def _decoded(source: str, decoder: Decoder, progress: Progress) -> Iterator[Pcm]:
+    """Samples as the bytes of `source` complete them; the last come when it has ended well."""
+    with naming(source):
+        for data in _bytes(source, decoder):
+            progress.nac_bytes += len(data)
+            yield from decoder.blocks(data)
+        yield from decoder.last_blocks()
+
+
+def _bytes(source: str, decoder: Decoder) -> Iterator[bytes]:
+    """The bytes of a .nac file, as far as the Decoder needs them."""
+    with open_input(source) as stream:
+        for data in blocks_of(stream, input_name(source)):
+            opened = decoder.header is not None
+            yield data
+            if decoder.done:
+                return
+            if not opened and decoder.first_packet and source != "-" and stream.seekable():
+                with reading(input_name(source)):
+                    _jump(stream, decoder)
+
+
+def _jump(stream: BinaryIO, decoder: Decoder) -> None:
+    """Move on to where decoding begins, if that is further than what has been read."""
+    assert decoder.header is not None
+    here = stream.tell()
+    packet, there = find_packet(
+        stream, decoder.header.stream, decoder.packets_at, decoder.first_packet
+    )
+    stream.seek(max(here, there))
+    if there > here:
+        decoder.jump(packet)
+
+
+def _audio_info(decoder: Decoder, keep_tags: bool) -> AudioInfo:
+    header = decoder.header
+    assert header is not None
+    info = AudioInfo(
+        header.stream.sample_rate,
+        header.stream.channels,
+        header.stream.sample_format.name,
+        decoder.samples,
+    )
+    return replace(info, tags=header.tags, picture=header.picture) if keep_tags else info
+
+
+def _with_tags(info: AudioInfo, edits: Iterable[str]) -> AudioInfo:
+    """`info` with edited tags, and without what a .nac file has no room for."""
+    tags, dropped = fit_tags(edit_tags(info.tags, edits))
+    picture = info.picture
+    if picture and len(picture) > MAX_PICTURE_BYTES:
+        dropped += (str(unpack_picture(picture)),)
+        picture = None
+    return replace(info, tags=tags, picture=picture, dropped=info.dropped + dropped)
+
+
+def _check_target(source: str, target: str, force: bool) -> None:
+    """Refuse what can be refused before the work; never replace the input by its own output."""
+    check_output(target, force)
+    if "-" in (source, target):
+        return
+    if os.path.isfile(source) and os.path.exists(target) and os.path.samefile(source, target):
+        raise OutputExists(f"{target}: input and output are the same file")
