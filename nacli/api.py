@@ -25,8 +25,7 @@ from nacli.decoder.stream import Decoder
 from nacli.decoder.timeline import Gap
 from nacli.encoder.packet_encoder import DEFAULT_EFFORT
 from nacli.encoder.stream import Encoder, checked
-
-Pcm = NDArray[np.float32]
+from nacli.types import Pcm
 
 
 def load_model(path: str | Path | None = None) -> Model:

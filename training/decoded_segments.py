@@ -14,10 +14,10 @@ from tqdm import tqdm
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
 from nacli.dsp.pitch_filter import PitchFilter
 from nacli.envelope.predictor import RecentLevels
+from nacli.types import Floats
 from training.codec import Codec, as_encoded
 from training.corpus import Sampler, read_corpus
 
-Floats = NDArray[np.float32]
 BATCH, FRAMES = 10, 90
 """Segments that are decoded at a time, and their length."""
 

@@ -15,10 +15,11 @@ import soundfile
 
 from nacli.audio import wav_stream as wavstream
 from nacli.audio.metadata.tags import read_tags
-from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pcm, PcmStream, Pushback, sample_size
+from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, PcmStream, Pushback, sample_size
 from nacli.errors import UnreadableInput, UnsupportedAudio
 from nacli.files.live import LiveStream
 from nacli.files.streams import BLOCK_BYTES, Output, input_name, open_input, reading
+from nacli.types import Pcm
 
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 8

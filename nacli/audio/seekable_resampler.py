@@ -11,8 +11,8 @@ from math import gcd
 
 import numpy as np
 
-from nacli.audio.pcm import Pcm
 from nacli.audio.resampler import Resampler
+from nacli.types import Pcm
 
 SEGMENT_SECONDS = 2
 LEAD_SECONDS = 0.05

@@ -24,16 +24,10 @@ from nacli.audio.containers import (
     nearest_format,
 )
 from nacli.audio.metadata.tags import fit_tags_of, tag_bytes, write_tags
-from nacli.audio.pcm import (
-    SAMPLE_BYTES,
-    AudioInfo,
-    Pcm,
-    encode_samples,
-    sample_size,
-    to_integers,
-)
+from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, encode_samples, sample_size, to_integers
 from nacli.errors import UnsupportedAudio, WriteFailed
 from nacli.files.streams import Output, atomic_output
+from nacli.types import Pcm
 
 _WRITE_SAMPLES = 4096
 """Written at once; libvorbis keeps what it is given on its stack."""

@@ -14,13 +14,14 @@ from typing import Protocol
 import numpy as np
 
 from nacli.api import load_model
-from nacli.bench.clips import Clip, Pcm
+from nacli.bench.clips import Clip
 from nacli.bench.cost import Cost, calibrate, costing
 from nacli.checkpoint import Model
 from nacli.decoder.stream import Decoder
 from nacli.encoder.stream import Encoder
 from nacli.errors import NacliError
 from nacli.format import EndRecord, Event, Parser
+from nacli.types import Pcm
 
 NAME = "nacli"
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.audio import SeekableResampler
 from nacli.decoder.synthesis import Sound
 from nacli.dsp import mid_side as channel_modes
 from nacli.dsp.high_band import RATIO
 from nacli.format import CODED_RATE, StreamInfo
-
-Floats = NDArray[np.float32]
+from nacli.types import Floats
 
 
 class PcmOutput:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.config import ModelConfig
 from nacli.dsp.high_band import has_high_band
@@ -15,8 +14,7 @@ from nacli.entropy import ChannelCodes, EntropyModel, PayloadReader
 from nacli.envelope.corrections import span_count
 from nacli.format import Packet, StreamInfo
 from nacli.quantizer.allocation import packet_counts
-
-Integers = NDArray[np.int32]
+from nacli.types import Integers
 
 
 def read_codes(

@@ -4,7 +4,6 @@ silent silence, peaks held."""
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.dsp.dc_blocker import DcBlocker
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
@@ -12,9 +11,7 @@ from nacli.dsp.pitch_filter import PitchFilter
 from nacli.envelope.corrections import CorrectionDecoder
 from nacli.envelope.post_filter import Gains, PostFilter
 from nacli.envelope.predictor import SEEN
-
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
+from nacli.types import Floats, Integers
 
 
 class PostProcess:

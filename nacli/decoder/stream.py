@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.checkpoint import Model
 from nacli.decoder.depacketizer import Depacketizer, Lost, Part
@@ -16,9 +15,7 @@ from nacli.decoder.timeline import Gap
 from nacli.errors import OutOfRange
 from nacli.format import Header, StreamInfo
 from nacli.prefetch import ahead
-
-Floats = NDArray[np.float32]
-
+from nacli.types import Floats
 
 PARTS_AHEAD = 8
 """Parts that are read before they are played: about as many as are read together."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.checkpoint import Model
 from nacli.config import ModelConfig
@@ -15,9 +14,7 @@ from nacli.dsp.high_band import HighBandSynthesizer, frame_levels
 from nacli.entropy import ChannelCodes
 from nacli.envelope.corrections import CorrectionDecoder, corrections_delay
 from nacli.quantizer.rvq import Codebooks, dequantize
-
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
+from nacli.types import Floats, Integers
 
 NETWORK_FRAMES = 76
 """Frames that pass through the network at a time, in whole spans, so that long packets need no more

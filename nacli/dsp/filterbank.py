@@ -8,10 +8,8 @@ span) a code says by how much the bands of decoded sound are to be louder or sof
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Complex = NDArray[np.complex64]
+from nacli.types import Complex, Floats
 
 BANDS = 26
 LEAST, MOST = -1.0, 1.8

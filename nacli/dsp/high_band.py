@@ -12,17 +12,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.dsp.filterbank import BandEnergyMeter, Spectra, bark_spectra
 from nacli.format import CODED_RATE
+from nacli.types import Complex, Floats, Integers
 
 if TYPE_CHECKING:
     from nacli.audio import Resampler
 
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
-Complex = NDArray[np.complex64]
 
 RATIO = 2
 RATE = RATIO * CODED_RATE

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.format import ChannelMode
-
-Floats = NDArray[np.float32]
+from nacli.types import Floats
 
 
 def mode_for(channels: int) -> ChannelMode:

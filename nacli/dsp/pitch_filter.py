@@ -11,13 +11,9 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.format import CODED_RATE
-
-Floats = NDArray[np.float32]
-Exact = NDArray[np.float64]
-Places = NDArray[np.intp]
+from nacli.types import Doubles, Floats, Indices
 
 SHORTEST, LONGEST = 60, 400
 """Periods in samples at 24 kHz: 400 to 60 Hz."""
@@ -36,7 +32,7 @@ MARGIN = LONGEST + WINDOW // 2 + TAPS // 2
 
 
 @cache
-def low_pass() -> Exact:
+def low_pass() -> Doubles:
     """A windowed sinc [TAPS], the same for every block."""
     time = np.arange(TAPS) - TAPS // 2
     taps = np.sinc(2 * CUTOFF / CODED_RATE * time) * np.hamming(TAPS)
@@ -74,7 +70,7 @@ class PitchFilter:
         return (pcm[lead : lead + len(before)] + before + after).astype(np.float32)
 
 
-def repeats(low: Exact, places: Places, side: int) -> tuple[Places, Exact]:
+def repeats(low: Doubles, places: Indices, side: int) -> tuple[Indices, Doubles]:
     """How far from each place, before it (`side` -1) or after it (1), sound is the same again, and
     how much that counts, 0 to 1."""
     lead = LONGEST if side < 0 else 0
@@ -92,7 +88,9 @@ def repeats(low: Exact, places: Places, side: int) -> tuple[Places, Exact]:
     return side * lags[best], ((found - WEAKEST) / (CLEAR - WEAKEST)).clip(0, 1)
 
 
-def _change(low: Exact, places: Places, hop: int, shifts: Places, strengths: Exact) -> Exact:
+def _change(
+    low: Doubles, places: Indices, hop: int, shifts: Indices, strengths: Doubles
+) -> Doubles:
     """What averaging with the sound so far from each place changes, from the first to the last: in
     each hop the change of one place goes over into that of the next."""
     at = places[:-1, None] + np.arange(hop)

@@ -6,7 +6,6 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.config import ModelConfig
 from nacli.dsp.dc_blocker import DcBlocker
@@ -14,12 +13,10 @@ from nacli.dsp.filterbank import BANDS, BandEnergyMeter, bark_spectra
 from nacli.dsp.pitch_filter import PitchFilter
 from nacli.envelope.corrections import CorrectionTargets, corrections_delay, want
 from nacli.envelope.predictor import CorrectionPredictor, RecentLevels
+from nacli.types import Floats, Integers
 
 if TYPE_CHECKING:
     from nacli.networks import Networks
-
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
 
 
 class LocalDecoder:

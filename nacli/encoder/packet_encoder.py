@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.checkpoint import Model
 from nacli.dsp.high_band import span_frames as high_span_frames
@@ -20,9 +19,7 @@ from nacli.envelope.corrections import CorrectionTargets, quantize_corrections, 
 from nacli.format import packet_cost
 from nacli.quantizer.allocation import highest_level, packet_counts, packet_levels
 from nacli.quantizer.rvq import Found, dequantize, search, select
-
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
+from nacli.types import Floats, Integers
 
 Kind = TypeVar("Kind")
 

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.dsp.dc_blocker import DcBlocker
-
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
+from nacli.types import Floats
 
 
 class PreProcess:

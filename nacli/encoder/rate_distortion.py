@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.entropy import Forecast, StaticTables
-from nacli.quantizer.rvq import Codebooks, Codes, Floats, extend
-
-Frames = NDArray[np.intp]
+from nacli.quantizer.rvq import Codebooks, extend
+from nacli.types import Floats, Integers
 
 
 def exchange_rates(codebooks: Codebooks, tables: StaticTables) -> Floats:
@@ -32,13 +31,13 @@ def average_costs(codebooks: Codebooks, tables: StaticTables, lambda_scale: floa
 
 def refine(
     latents: Floats,
-    counts: Codes,
+    counts: Integers,
     prices: Floats,
     forecast: Forecast,
     codebooks: Codebooks,
     beam: int,
-) -> Codes:
-    """Codes [F, depth] of latents [F, D] with stage counts [F], 0 where a frame has fewer stages.
+) -> Integers:
+    """Integers [F, depth] of latents [F, D] with stage counts [F], 0 where a frame has fewer stages.
 
     `prices` [F] are the squared errors that a bit is worth. The `beam` best candidates of a frame
     are kept from stage to stage.
@@ -61,7 +60,7 @@ class _Candidates:
     """The best sums of each frame of a group so far, the cheapest first; and the codes of the
     frames that have all their stages."""
 
-    def __init__(self, latents: Floats, state: Codes, depth: int) -> None:
+    def __init__(self, latents: Floats, state: Integers, depth: int) -> None:
         self._rows = np.arange(len(latents))
         self._residual, self._state = latents[:, None], state
         self._cost = np.zeros((len(latents), 1), dtype=np.float32)
@@ -89,7 +88,7 @@ class _Candidates:
         self._paths = self._paths[row, parent]
         self._paths[:, :, stage] = code
 
-    def best(self) -> Codes:
-        """Codes [M, depth] of all frames of the group."""
+    def best(self) -> Integers:
+        """Integers [M, depth] of all frames of the group."""
         self._done[self._rows] = self._paths[:, 0]
         return self._done

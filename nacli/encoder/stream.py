@@ -36,9 +36,7 @@ from nacli.format import (
 )
 from nacli.prefetch import ahead
 from nacli.quantizer.allocation import QualityControl, RateControl, check_bitrate, default_bitrate
-
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
+from nacli.types import Floats, Integers
 
 TAIL_RESERVE = 18
 """Bytes held back for a short last packet: its framing, and a frame or two."""

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from nacli.entropy.frequencies import Coder, Frequencies, Integers, Rows
+from nacli.entropy.frequencies import Coder, Frequencies, Rows
+from nacli.types import Integers
 
 
 class CorrectionTables:

@@ -6,16 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nacli.entropy.context import Context, Frames, Order, quantize_sums
+from nacli.entropy.context import Context, Order, quantize_sums
 from nacli.entropy.integer_network import LIMIT, Network
-
-Integers = NDArray[np.int32]
-Floats = NDArray[np.float32]
+from nacli.types import Floats, Indices, Integers
 
 GROUP = 256
-"""Frames that fixed tables give at a time, so that long packets need no more memory."""
+"""Indices that fixed tables give at a time, so that long packets need no more memory."""
 MOST_BITS = 20.0
 """That a code is said to take; the coder knows no more than 24."""
 
@@ -28,16 +25,16 @@ class Forecast(ABC):
     """
 
     @abstractmethod
-    def groups(self) -> Iterator[Frames]:
-        """Frames that do not wait for each other, one group after the other."""
+    def groups(self) -> Iterator[Indices]:
+        """Indices that do not wait for each other, one group after the other."""
 
     @abstractmethod
-    def begin(self, frames: Frames) -> Integers:
+    def begin(self, frames: Indices) -> Integers:
         """Start with frames [M] of a group; returns the state of the one candidate without codes,
         [M, 1, ...]."""
 
     @abstractmethod
-    def bits(self, rows: Frames, stage: int, state: Integers) -> Floats:
+    def bits(self, rows: Indices, stage: int, state: Integers) -> Floats:
         """Bits [R, W, size] of every code of a stage, for some of the rows of `begin`."""
 
     @abstractmethod
@@ -55,14 +52,14 @@ class StaticForecast(Forecast):
     def __init__(self, bits: Floats, frames: int) -> None:
         self._bits, self._frames = bits, frames
 
-    def groups(self) -> Iterator[Frames]:
+    def groups(self) -> Iterator[Indices]:
         for start in range(0, self._frames, GROUP):
             yield np.arange(start, min(start + GROUP, self._frames))
 
-    def begin(self, frames: Frames) -> Integers:
+    def begin(self, frames: Indices) -> Integers:
         return np.zeros((len(frames), 1), dtype=np.int32)
 
-    def bits(self, rows: Frames, stage: int, state: Integers) -> Floats:
+    def bits(self, rows: Indices, stage: int, state: Integers) -> Floats:
         return np.broadcast_to(self._bits[stage], (*state.shape, self._bits.shape[1]))
 
     def extend(self, state: Integers, stage: int, codes: Integers) -> Integers:
@@ -79,16 +76,16 @@ class LearnedForecast(Forecast):
         self._network, self._order, self._context = network, order, context
         self._counts, self._period = counts, len(order.ranks)
 
-    def groups(self) -> Iterator[Frames]:
+    def groups(self) -> Iterator[Indices]:
         yield from self._order.groups(len(self._counts))
 
-    def begin(self, frames: Frames) -> Integers:
+    def begin(self, frames: Indices) -> Integers:
         self._group = frames
         inputs = self._context.frame_inputs(frames)
         self._sums = self._network.frame_sums(inputs, frames % self._period)
         return self._context.nothing(frames)[:, None]
 
-    def bits(self, rows: Frames, stage: int, state: Integers) -> Floats:
+    def bits(self, rows: Indices, stage: int, state: Integers) -> Floats:
         count, width, dim = state.shape
         left = np.minimum(4 * (self._counts[self._group[rows]] - stage), LIMIT)
         sums = quantize_sums(state).reshape(-1, dim)

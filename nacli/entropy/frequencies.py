@@ -8,9 +8,9 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-Integers = NDArray[np.int32]
+from nacli.types import Doubles, Integers
+
 Frequencies = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Coder = Any
 """constriction's AnsCoder, which has no types."""
 
@@ -41,7 +41,7 @@ ROW_MODELS = constriction.stream.model.Categorical(perfect=False)
 """As `coder_model`, for a call with one row of frequencies less one, as float64, per symbol."""
 
 
-def places(less_one: Floats, codes: Integers) -> Floats:
+def places(less_one: Doubles, codes: Integers) -> Doubles:
     """Where each code [M] lies in its row of frequencies, given less one [M, size]: what is below
     it, its own, and what is above [M, 3]."""
     rows, size = np.arange(len(codes)), less_one.shape[1]
@@ -52,7 +52,7 @@ def places(less_one: Floats, codes: Integers) -> Floats:
     return np.stack([below, own, (1 << PRECISION_BITS) - below - own], axis=1)
 
 
-def push_intervals(coder: Coder, found: Floats) -> None:
+def push_intervals(coder: Coder, found: Doubles) -> None:
     """Encode codes by their `places` [M, 3], the last first.
 
     To the coder a code among three looks as it does among a thousand, as long as its own frequency
@@ -75,5 +75,5 @@ class Rows:
         """`ValueError` where a row does not sum to 2**24."""
         if (table < 1).any() or (table.sum(-1) != 1 << PRECISION_BITS).any():
             raise ValueError("a probability table does not sum to 2**24")
-        self.bits: Floats = PRECISION_BITS - np.log2(table)
+        self.bits: Doubles = PRECISION_BITS - np.log2(table)
         self.models = [coder_model(row) for row in table]

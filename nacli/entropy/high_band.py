@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.entropy.frequencies import Coder, Frequencies, Integers, Rows
+from nacli.entropy.frequencies import Coder, Frequencies, Rows
+from nacli.types import Integers
 
 ROWS = 6
 """The first span's lowest level, and what others of it differ by from the one below; then changes:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.entropy.frequencies import PRECISION_BITS
+from nacli.types import Floats
 
-Floats = NDArray[np.float32]
 Tensors = dict[str, NDArray[Any]]
 
 LIMIT = 127

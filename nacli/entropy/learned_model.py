@@ -12,15 +12,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.entropy.context import PLAIN_INPUTS, Context, Frames, Order, Row, Vectors
+from nacli.entropy.context import PLAIN_INPUTS, Context, Order, Row, Vectors
 from nacli.entropy.corrections import CorrectionTables
 from nacli.entropy.forecast import LearnedForecast
-from nacli.entropy.frequencies import ROW_MODELS, Coder, Floats, Integers, places, push_intervals
+from nacli.entropy.frequencies import ROW_MODELS, Coder, places, push_intervals
 from nacli.entropy.high_band import HighBandTables
 from nacli.entropy.integer_network import Network, Tensors
 from nacli.entropy.model import ChannelCodes, EntropyModel, GainTable, read_side_tables
-
-Logits = NDArray[np.float32]
+from nacli.types import Doubles, Floats, Indices, Integers
 
 ROWS = 256
 """Codes that pass through the network at a time, so that long packets need no more memory."""
@@ -108,7 +107,7 @@ class LearnedModel(EntropyModel):
         if np.abs(self._tensors["offsets"].astype(int)).max() > MAX_OFFSET:
             raise ValueError("the entropy model looks too far")
 
-    def code_bits(self, channel: ChannelCodes) -> Floats:
+    def code_bits(self, channel: ChannelCodes) -> Doubles:
         bits = np.zeros(channel.codes.shape)
         for frames, stage, logits in self._predictions(channel):
             bits[frames, stage] = self._network.bits(logits, channel.codes[frames, stage])
@@ -123,7 +122,7 @@ class LearnedModel(EntropyModel):
             found[frames, stage] = places(table, channel.codes[frames, stage])
         push_intervals(coder, found[self._order.sequence(channel.counts)])
 
-    def _predictions(self, channel: ChannelCodes) -> Iterator[tuple[Frames, int, Logits]]:
+    def _predictions(self, channel: ChannelCodes) -> Iterator[tuple[Indices, int, Floats]]:
         """Logits for all codes of a channel that is known: frames [M], stage, logits [M, size].
 
         All frames of a stage at once, though a decoder has them in groups: the same integers.
@@ -169,7 +168,7 @@ class LearnedModel(EntropyModel):
     def _context(self, gains: Integers, counts: Integers) -> Context:
         return Context(self._vectors, self._order, gains, counts)
 
-    def _frame_sums(self, context: Context, frames: Frames) -> NDArray[np.float32]:
+    def _frame_sums(self, context: Context, frames: Indices) -> Floats:
         places = frames % self._sizes["period"]
         parts = [
             self._network.frame_sums(context.frame_inputs(frames[at]), places[at])
@@ -177,9 +176,7 @@ class LearnedModel(EntropyModel):
         ]
         return np.concatenate(parts) if parts else np.zeros((0, self._sizes["hidden"]), np.float32)
 
-    def _logits(
-        self, context: Context, frames: Frames, stage: int, sums: NDArray[np.float32]
-    ) -> Logits:
+    def _logits(self, context: Context, frames: Indices, stage: int, sums: Floats) -> Floats:
         return self._network.logits(sums, context.own_inputs(frames, stage), stage)
 
     def to_bytes(self) -> bytes:
@@ -207,7 +204,7 @@ class LearnedModel(EntropyModel):
         return cls(tensors, entries, *read_side_tables(blob[start:]))
 
 
-def _parts(rows: Frames) -> Iterator[Frames]:
+def _parts(rows: Indices) -> Iterator[Indices]:
     """Pieces of at most ROWS."""
     for start in range(0, len(rows), ROWS):
         yield rows[start : start + ROWS]

@@ -18,8 +18,9 @@ import numpy as np
 
 from nacli.config import GAIN_LEVELS
 from nacli.entropy.corrections import CorrectionTables
-from nacli.entropy.frequencies import Coder, Floats, Frequencies, Integers, Rows
+from nacli.entropy.frequencies import Coder, Frequencies, Rows
 from nacli.entropy.high_band import HighBandTables
+from nacli.types import Doubles, Integers
 
 if TYPE_CHECKING:
     from nacli.entropy.forecast import Forecast
@@ -86,7 +87,7 @@ class EntropyModel(ABC):
     """Of the file's ENTROPY section."""
     shape: tuple[int, int]
     """Stages and codebook size."""
-    mean_code_bits: Floats
+    mean_code_bits: Doubles
     """What a code of each stage takes on average [N], roughly."""
 
     def __init__(
@@ -110,7 +111,7 @@ class EntropyModel(ABC):
         """The tables as a file carries them inline."""
 
     @abstractmethod
-    def code_bits(self, channel: ChannelCodes) -> Floats:
+    def code_bits(self, channel: ChannelCodes) -> Doubles:
         """Bits [F, N] of each code of a channel; 0 where a frame has no such stage."""
 
     @abstractmethod

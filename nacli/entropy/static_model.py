@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from nacli.entropy.corrections import CorrectionTables
 from nacli.entropy.forecast import StaticForecast
-from nacli.entropy.frequencies import Coder, Floats, Frequencies, Integers, Rows
+from nacli.entropy.frequencies import Coder, Frequencies, Rows
 from nacli.entropy.high_band import HighBandTables
 from nacli.entropy.model import ChannelCodes, EntropyModel, GainTable, read_side_tables
+from nacli.types import Doubles, Integers
 
 
 class StaticTables(EntropyModel):
@@ -32,7 +33,7 @@ class StaticTables(EntropyModel):
         self.shares = 2.0**-self._rows.bits
         self.mean_code_bits = (self._rows.bits * self.shares).sum(-1)
 
-    def code_bits(self, channel: ChannelCodes) -> Floats:
+    def code_bits(self, channel: ChannelCodes) -> Doubles:
         stages = np.arange(channel.codes.shape[1])
         used = stages < channel.counts[:, None]
         return np.where(used, self._rows.bits[stages, channel.codes], 0.0)

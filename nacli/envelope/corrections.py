@@ -16,7 +16,8 @@ from nacli.dsp.filterbank import BANDS, target_corrections
 from nacli.dsp.pitch_filter import PitchFilter
 from nacli.entropy import ChannelCodes, CorrectionTables
 from nacli.envelope.predictor import LIMIT, CorrectionPredictor, Expect, RecentLevels
-from nacli.quantizer.rvq import Codebooks, Codes, Floats, dequantize
+from nacli.quantizer.rvq import Codebooks, dequantize
+from nacli.types import Floats, Integers
 
 PRICE, HALVING = 0.35, 0.8
 """Squared error of a span's correction that one bit has to save, where frames have no stages; and the
@@ -37,18 +38,18 @@ def corrections_delay(config: ModelConfig) -> int:
     return config.lookahead + PitchFilter.DELAY
 
 
-def span_frames(counts: Codes, config: ModelConfig) -> int:
+def span_frames(counts: Integers, config: ModelConfig) -> int:
     """Frames of the spans of a packet whose frames have stage counts [F]: where there are many
     bits, levels get more of them at a time."""
     return 1 if counts.max(initial=0) >= config.correction_fine else config.correction_frames
 
 
-def span_count(counts: Codes, config: ModelConfig) -> int:
+def span_count(counts: Integers, config: ModelConfig) -> int:
     """Spans of such a packet."""
     return -(-len(counts) // span_frames(counts, config))
 
 
-def span_stages(counts: Codes, span: int, late: int) -> Codes:
+def span_stages(counts: Integers, span: int, late: int) -> Integers:
     """The most stages of what the corrections of spans [S] of so many frames are for, in a packet with
     stage counts [F].
 
@@ -58,12 +59,12 @@ def span_stages(counts: Codes, span: int, late: int) -> Codes:
     return np.maximum.reduceat(shifted, np.arange(0, len(counts), span))
 
 
-def span_ends(frames: int, span: int) -> Codes:
+def span_ends(frames: int, span: int) -> Integers:
     """The last frames [S] of spans of so many frames; the last span may be shorter."""
     return np.minimum(np.arange(span, frames + span, span), frames) - 1
 
 
-def prices(stages: Codes) -> Floats:
+def prices(stages: Integers) -> Floats:
     """What a bit is worth in squared errors of corrections, in spans with so many stages [S]: what is
     loud has more bits for its codes, and should have for its corrections."""
     made: Floats = (PRICE * 0.5 ** (stages / HALVING)).astype(np.float32)
@@ -74,7 +75,7 @@ def want(
     original: Floats,
     decoded: Floats,
     levels: Floats,
-    counts: Codes,
+    counts: Integers,
     late: int,
     prediction: CorrectionPredictor,
     config: ModelConfig,
@@ -89,8 +90,8 @@ def want(
 
 def quantize_corrections(
     wanted: CorrectionTargets, codebooks: Codebooks, tables: CorrectionTables, worth: float = 1.0
-) -> tuple[Codes, Codes]:
-    """Codes [S, N] that bring the corrections of spans near to what is wanted, and how many each span has
+) -> tuple[Integers, Integers]:
+    """Integers [S, N] that bring the corrections of spans near to what is wanted, and how many each span has
     [S], 0 after them: as many as leave the least sum of the squared error and of what they take,
     bits being worth so many times as much as usual."""
     codes = np.zeros((len(wanted.corrections), codebooks.stages), dtype=np.int32)
@@ -119,7 +120,11 @@ def _nearest(new: Floats, codebooks: Codebooks) -> tuple[list[int], list[Floats]
 
 
 def dequantize_corrections(
-    codes: Codes, counts: Codes, codebooks: Codebooks, expect: Expect, before: Floats | None = None
+    codes: Integers,
+    counts: Integers,
+    codebooks: Codebooks,
+    expect: Expect,
+    before: Floats | None = None,
 ) -> Floats:
     """Corrections [S, bands] of the codes [S, N] of spans, so many for each [S]; `before` is the correction of
     the span before them in their packet."""

@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.dsp.filterbank import BANDS, NOTHING, Spectra, against_highest, bark_spectra
-
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
+from nacli.types import Floats, Integers
 
 BEFORE, AFTER = 9, 3
 """Spectra, half a hop apart, that a gain depends on beside its own."""

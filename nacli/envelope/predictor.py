@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.dsp.filterbank import BANDS, NOTHING, against_highest
-
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
+from nacli.types import Floats, Integers
 
 SEEN = 5
 """Hops, the last of a span and those before it, whose levels are known."""

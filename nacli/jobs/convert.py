@@ -8,9 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nacli.audio import AudioInfo, AudioReader, AudioWriter
 from nacli.checkpoint import Model
 from nacli.decoder.stream import Decoder
@@ -32,8 +29,7 @@ from nacli.files.streams import (
 from nacli.format import MAX_PICTURE_BYTES, edit_tags, find_packet, fit_tags, unpack_picture
 from nacli.jobs.source_file import Original
 from nacli.jobs.verify import Verifier, verify_audio, verify_file
-
-Pcm = NDArray[np.float32]
+from nacli.types import Pcm
 
 FILE_FRAMES = 600
 """Of a file, read at a time: with several packets at hand the Encoder uses two cores. A live pipe

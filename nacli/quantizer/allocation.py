@@ -7,14 +7,12 @@ no further bits say how they vary. All arithmetic is on integers, so every machi
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.config import GAIN_LEVELS
 from nacli.entropy import CODER_BYTES
 from nacli.errors import UnsupportedAudio
 from nacli.format import packet_cost
-
-Integers = NDArray[np.int32]
+from nacli.types import Integers
 
 DEFAULT_BITRATES = {1: 6.0, 2: 10.0}
 """kbps by channel count; more channels take 5 each."""

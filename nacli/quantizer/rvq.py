@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Codes = NDArray[np.int32]
-Floats = NDArray[np.float32]
+from nacli.types import Floats, Integers
 
 BLOCK = 128
 """Frames that are searched at a time: what they cost stays in the cache, and long packets need no
@@ -88,7 +87,7 @@ class Found(NamedTuple):
     """What a search found: `paths` [depth, F, depth], whose row k - 1 holds each frame's best k
     codes, and `errors` [depth + 1, F], the squared errors that k of them leave."""
 
-    paths: Codes
+    paths: Integers
     errors: Floats
 
 
@@ -125,7 +124,7 @@ def _search(latents: Floats, codebooks: Codebooks, depth: int, beam: int, costs:
 
 def extend(
     residual: Floats, cost: Floats, own: Floats, codebooks: Codebooks, stage: int, beam: int
-) -> tuple[NDArray[np.intp], Codes, Floats]:
+) -> tuple[NDArray[np.intp], Integers, Floats]:
     """The best ways to add a code of a stage to the sums of each frame, whose residuals are
     [F, W, D] and which cost [F, W] so far: from which sum, by which code, at what cost, [F, beam]
     each. `own` [F, W, size], or [size], is what each code costs beyond the error that it leaves;
@@ -141,8 +140,8 @@ def extend(
     return parent, code.astype(np.int32), best
 
 
-def select(paths: Codes, counts: Codes) -> Codes:
-    """Codes [F, depth] from `search`: frame f's best path of `counts[f]` codes, 0 after them."""
+def select(paths: Integers, counts: Integers) -> Integers:
+    """Integers [F, depth] from `search`: frame f's best path of `counts[f]` codes, 0 after them."""
     chosen = paths[np.maximum(counts - 1, 0), np.arange(len(counts))]
     return np.where(np.arange(paths.shape[2]) < counts[:, None], chosen, 0).astype(np.int32)
 
@@ -159,7 +158,7 @@ def smallest(cost: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
     return np.stack(found, axis=1), np.stack(values, axis=1)
 
 
-def dequantize(codes: Codes, counts: Codes, codebooks: Codebooks) -> Floats:
+def dequantize(codes: Integers, counts: Integers, codebooks: Codebooks) -> Floats:
     """Latents [F, D] of codes [F, N]: each frame's sum over its first `counts[f]` vectors."""
     latents = np.zeros((len(codes), codebooks.vectors.shape[2]), dtype=np.float32)
     for stage in range(int(counts.max(initial=0))):

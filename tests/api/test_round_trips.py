@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from fake_model import make_model
 from nacli.api import decode, encode
@@ -42,7 +41,6 @@ from nacli.format import (
 from nacli.quantizer.allocation import packet_counts
 from recordings import events, header_of, pieces, sound
 
-Pcm = NDArray[np.float32]
 MODEL = make_model()
 LEARNED = make_model(learned=True)
 HOP = MODEL.config.hop

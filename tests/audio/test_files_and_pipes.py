@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 
 from nacli.audio import AudioInfo, AudioReader, AudioWriter, Resampler
 from nacli.audio.containers import CONTAINERS, MAX_BYTES
-from nacli.audio.pcm import Pcm, Pushback, decode_samples, encode_samples
+from nacli.audio.pcm import Pushback, decode_samples, encode_samples
 from nacli.audio.wav_stream import WAV_FORMATS, read_header, write_header
 from nacli.errors import OutputExists, UnreadableInput, UnsupportedAudio, WriteFailed
 from nacli.files.streams import Output
+from nacli.types import Pcm
 
 TAGS: tuple[str, ...] = (
     "TITLE=Gr\u00fc\u00dfe",
@@ -348,7 +349,7 @@ def test_raw_samples(tmp_path: Path, sample_format: str) -> None:
 
 
 LIVE = """
-from nacli.audio import AudioReader, AudioWriter
+from nacli.audio import (AudioReader, AudioWriter)
 with AudioReader("-") as reader, AudioWriter("-", reader.info) as writer:
     for pcm in reader.blocks(100):
         writer.write(pcm)

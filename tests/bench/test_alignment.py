@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nacli.bench.align import align
-from nacli.bench.clips import Pcm, resample
+from nacli.bench.clips import resample
+from nacli.types import Pcm
 
 RATE = 16_000
 

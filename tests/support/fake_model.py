@@ -28,6 +28,7 @@ from nacli.entropy import (
 )
 from nacli.envelope.predictor import SEEN, LearnedPredictor
 from nacli.quantizer.rvq import Codebooks
+from nacli.types import Floats
 
 CONFIG = ModelConfig(
     latent_dim=8,
@@ -38,7 +39,6 @@ CONFIG = ModelConfig(
     correction_frames=4,
     correction_fine=4,
 )
-Floats = NDArray[np.float32]
 
 
 class FakeNetworks:

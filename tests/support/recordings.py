@@ -6,11 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.format import Event, Header, Parser
-
-Pcm = NDArray[np.float32]
+from nacli.types import Pcm
 
 
 def sound(samples: int, channels: int = 1, seed: int = 1) -> Pcm:
