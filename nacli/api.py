@@ -12,7 +12,7 @@ For what does not fit into memory, or is still being recorded, there are `nacli.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from nacli.checkpoint import Model, load_checkpoint
 from nacli.decoder.stream import Decoder
 from nacli.decoder.timeline import Gap
-from nacli.encoder.packet_encoder import DEFAULT_EFFORT
+from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder, checked
 from nacli.types import Pcm
 
@@ -46,31 +46,17 @@ def encode(
     pcm: NDArray[np.floating[Any]],
     sample_rate: int,
     *,
-    bitrate: float | None = None,
-    quality: float | None = None,
-    effort: int = DEFAULT_EFFORT,
     model: Model | None = None,
-    packet_frames: int = 150,
-    sample_format: str = "PCM_16",
-    tags: Iterable[str] = (),
-    picture: bytes | None = None,
-    embed: bool = False,
+    **settings: Any,
 ) -> bytes:
     """Compress a recording to the bytes of a .nac file.
 
     Args:
         pcm: samples [T, C], or [T] for mono, of any float type, full scale +-1; T may be 0.
         sample_rate: in Hz, 8000 to 192000. `decode` returns the same rate and length.
-        bitrate: kbps of the whole file, all channels and the container included; by default 6 for
-            mono, 10 for stereo.
-        quality: 0 to 10 instead of a bitrate: bytes go where they are needed.
-        effort: 0 (fast) to 3 (slow, better at the same size).
         model: from `load_model`; the shipped one by default.
-        packet_frames: frames of 1/75 s in a packet. Short packets cost bits for their framing.
-        sample_format: what the recording was stored as (libsndfile's name), for the header.
-        tags: "NAME=value" each, for the header; at most 1 MiB together.
-        picture: the body of a FLAC picture block (type, MIME type, image...); at most 16 MiB.
-        embed: store codebooks and entropy tables in the file instead of their digests.
+        settings: fields of `EncoderSettings`: bitrate, quality, effort, packet_frames,
+            sample_format, tags, picture.
 
     Raises:
         UnsupportedAudio: a sample rate, channel count or bitrate out of range, or pcm that is not
@@ -80,20 +66,8 @@ def encode(
         BadCheckpoint: the shipped model cannot be loaded.
     """
     pcm = checked(pcm)
-    encoder = Encoder(
-        model or load_model(),
-        sample_rate,
-        pcm.shape[1],
-        bitrate=bitrate,
-        quality=quality,
-        effort=effort,
-        packet_frames=packet_frames,
-        samples=len(pcm),
-        sample_format=sample_format,
-        tags=tags,
-        picture=picture,
-        embed=embed,
-    )
+    chosen = EncoderSettings(**settings)
+    encoder = Encoder(model or load_model(), sample_rate, pcm.shape[1], chosen, samples=len(pcm))
     starts = range(0, len(pcm), sample_rate)  # by the second: the resampler's copies stay small
     made = [encoder.encode(pcm[start : start + sample_rate]) for start in starts]
     return b"".join([*made, encoder.finish()])

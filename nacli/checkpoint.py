@@ -20,6 +20,7 @@ from safetensors.numpy import load, save
 
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
+from nacli.dsp.high_band import has_high_band
 from nacli.entropy import CorrectionTables, EntropyModel, HighBandTables, LearnedModel, StaticTables
 from nacli.envelope.post_filter import Gains
 from nacli.envelope.predictor import CorrectionPredictor, DecayPredictor, LearnedPredictor
@@ -75,7 +76,7 @@ class Model:
             )
             self.entropy: EntropyModel = self._learned() or self.tables
             self.postfilter = self._postfilter()
-            self.prediction = self._prediction()
+            self.predictor = self._predictor()
         except (KeyError, ValueError) as error:
             raise BadCheckpoint(
                 f"the checkpoint has no valid quantiser, tables or filter: {error}"
@@ -96,7 +97,7 @@ class Model:
         found = self._named(POSTFILTER)
         return Gains(found) if found else None
 
-    def _prediction(self) -> CorrectionPredictor:
+    def _predictor(self) -> CorrectionPredictor:
         """The network that expects corrections, where the checkpoint has one."""
         found = self._named(PREDICTOR)
         return LearnedPredictor(found) if found else DecayPredictor(self.config.correction_memory)
@@ -108,6 +109,10 @@ class Model:
             for name, tensor in self.tensors.items()
             if name.startswith(prefix)
         }
+
+    def codes_high_band(self, sample_rate: int) -> bool:
+        """Whether streams at this rate have a high band."""
+        return self.entropy.high.bands > 0 and has_high_band(sample_rate)
 
     @cached_property
     def digest(self) -> bytes:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+CODED_RATE = 24_000
+"""Samples a second of the signal that the networks code; the hop counts these."""
+MAX_PACKET_FRAMES = 4096
+"""Longest packet, 54 s: this bounds what one packet can make a reader allocate."""
 GAIN_LEVELS = 81
 """Gain indices 0..80: 0 is digital silence, 1 is `gain_floor_db`, then steps of `gain_step_db`."""
 MAX_LOOKAHEAD = 8
@@ -27,7 +31,7 @@ class ModelConfig:
     Raises `ValueError` for what cannot be built.
     """
 
-    sample_rate: int = 24_000
+    sample_rate: int = CODED_RATE
     strides: tuple[int, int] = (80, 4)
     """Down-sampling: samples to sub-frames, sub-frames to frames. Their product is the hop."""
     feature_channels: int = 4

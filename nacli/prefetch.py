@@ -16,11 +16,11 @@ T = TypeVar("T")
 _END = object()
 
 
-def ahead(items: Iterator[T], count: int = 1) -> Iterator[T]:
+def prefetch(items: Iterator[T], count: int = 1) -> Iterator[T]:
     """The same items, up to `count` of them made while the one before is in use.
 
     No item waits for the next, so nothing comes later than it would. Making one must not itself
-    use `ahead`: there is one thread for all of it.
+    use `prefetch`: there is one thread for all of it.
     """
 
     def submit() -> Future[object]:

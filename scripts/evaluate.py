@@ -23,7 +23,7 @@ from nacli.bench import metrics
 from nacli.bench.clips import Clip, read_clip, resample
 from nacli.checkpoint import Model, load_checkpoint
 from nacli.decoder.stream import Decoder
-from nacli.encoder.packet_encoder import DEFAULT_EFFORT
+from nacli.encoder.settings import DEFAULT_EFFORT, EncoderSettings
 from nacli.encoder.stream import Encoder
 from nacli.format import Packet, Parser, fixed_bytes
 from nacli.inspection.bit_budget import CodeCounter
@@ -46,7 +46,7 @@ def measure(model: Model, clip: Clip, bitrate: float, effort: int) -> dict[str, 
     """Encode, decode and compare one clip of one channel."""
     pcm, rate = clip.pcm[:, 0], clip.rate
     began = time.perf_counter()
-    encoder = Encoder(model, rate, 1, bitrate=bitrate, effort=effort)
+    encoder = Encoder(model, rate, 1, EncoderSettings(bitrate=bitrate, effort=effort))
     data = encoder.encode(pcm[:, None]) + encoder.finish()
     encoded = time.perf_counter()
     decoder = Decoder(model)

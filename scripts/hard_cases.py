@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.bench.clips import find_clips, read_clip, resample
+from nacli.config import CODED_RATE as RATE
 from nacli.dsp.high_band import RATE as HIGH_RATE
 from nacli.dsp.high_band import RATIO
-from nacli.format import CODED_RATE as RATE
 from nacli.types import Doubles, Pcm
 
 PEAK = 0.5

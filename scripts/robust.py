@@ -30,8 +30,8 @@ from hard_cases import Case, cases, recordings
 from nacli.api import decode, encode, load_model
 from nacli.bench import metrics
 from nacli.bench.clips import write_pcm
-from nacli.config import ModelConfig
-from nacli.format import CODED_RATE, Header, Parser, fixed_bytes
+from nacli.config import CODED_RATE, ModelConfig
+from nacli.format import Header, Parser, fixed_bytes
 from nacli.types import Doubles, Pcm
 
 PACKET_FRAMES = 75

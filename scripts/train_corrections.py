@@ -25,8 +25,8 @@ from tqdm import tqdm
 from export import correction_table, correction_vectors
 from nacli.checkpoint import PREDICTOR, Tensors, default_path, load_checkpoint
 from nacli.config import ModelConfig
-from nacli.dsp.filterbank import BANDS, target_corrections
-from nacli.envelope.corrections import prices, span_ends, span_frames, span_stages
+from nacli.dsp.filterbank import BANDS, band_corrections
+from nacli.envelope.corrections import correction_lambdas, span_ends, span_frames, span_stages
 from nacli.envelope.predictor import SEEN, LearnedPredictor, with_stages
 from nacli.quantizer.rvq import Codebooks
 from training.codec import frozen_codec
@@ -64,10 +64,10 @@ def clips_by_span(clips: Iterable[Heard], config: ModelConfig) -> list[Clips]:
     rows: dict[int, list[tuple[np.ndarray, ...]]] = {}
     for clip in clips:
         span = span_frames(clip.counts, config)
-        wanted = target_corrections(clip.original_energies, clip.decoded_energies, span)
+        wanted = band_corrections(clip.original_energies, clip.decoded_energies, span)
         stages = span_stages(clip.counts, span, 0)
         known = with_stages(clip.levels[span_ends(FRAMES, span)], stages, span)
-        rows.setdefault(span, []).append((known, wanted, prices(stages), stages > 0))
+        rows.setdefault(span, []).append((known, wanted, correction_lambdas(stages), stages > 0))
     return [
         Clips(*(torch.from_numpy(np.stack(column)) for column in zip(*found, strict=True)))
         for found in rows.values()

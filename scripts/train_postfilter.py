@@ -26,10 +26,10 @@ from nacli.checkpoint import POSTFILTER, Model, Tensors, default_path, load_chec
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS, Spectra, bark_spectra
 from nacli.envelope.corrections import (
+    correction_targets,
     dequantize_corrections,
     quantize_corrections,
     span_frames,
-    want,
 )
 from nacli.envelope.post_filter import (
     AFTER,
@@ -88,9 +88,9 @@ def _corrections(model: Model, clip: Heard) -> NDArray[np.float32]:
     if books is None:
         return np.zeros((frames, BANDS), dtype=np.float32)
     pair = (clip.original_energies, clip.decoded_energies)
-    wanted = want(*pair, clip.levels, clip.counts, 0, model.prediction, config)
-    codes = quantize_corrections(wanted, books, model.entropy.corrections)
-    corrections = dequantize_corrections(*codes, books, wanted.expect)
+    targets = correction_targets(*pair, clip.levels, clip.counts, 0, model.predictor, config)
+    codes = quantize_corrections(targets, books, model.entropy.corrections)
+    corrections = dequantize_corrections(*codes, books, targets.predict)
     return corrections.repeat(span_frames(clip.counts, config), axis=0)[:frames]
 
 

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from nacli.checkpoint import Model
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
-from nacli.envelope.corrections import prices, span_stages
+from nacli.envelope.corrections import correction_lambdas as span_lambdas
+from nacli.envelope.corrections import span_stages
 from nacli.networks import Decoder, Encoder, History
 from nacli.networks.layers import RecurrentLayer
-from nacli.quantizer.allocation import STEPS_PER_STAGE, packet_counts
+from nacli.quantizer.allocation import LEVELS_PER_STAGE, packet_counts
 from training.filterbank import BandLevels
 from training.pitch_filter import PitchFilter
 from training.quantizer import CorrectionQuantizer, ResidualQuantizer
@@ -90,8 +91,8 @@ class Codec(nn.Module):
         stages."""
         levels, output = self.levels, self.harmonics(output)
         wanted = levels.wanted(levels.energies(original), levels.energies(output))
-        dear = correction_prices(counts, self.config)
-        corrections, _ = self.corrections.follow(wanted.detach(), dear, self.corrections.fade)
+        weights = correction_lambdas(counts, self.config)
+        corrections, _ = self.corrections.follow(wanted.detach(), weights, self.corrections.fade)
         return levels.correction(output, corrections), wanted
 
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
@@ -117,9 +118,11 @@ def frozen_codec(model: Model, batch_frames: int = 1000) -> Codec:
     return codec
 
 
-def correction_prices(counts: Tensor, config: ModelConfig) -> Tensor:
-    """`nacli.envelope.corrections.prices` [B, S] of clips whose hops have stage counts [B, F]."""
-    rows = [prices(span_stages(row, config.correction_frames, 0)) for row in counts.cpu().numpy()]
+def correction_lambdas(counts: Tensor, config: ModelConfig) -> Tensor:
+    """`nacli.envelope.corrections.correction_lambdas` [B, S] of clips whose hops have stage counts [B, F]."""
+    rows = [
+        span_lambdas(span_stages(row, config.correction_frames, 0)) for row in counts.cpu().numpy()
+    ]
     return torch.from_numpy(np.stack(rows)).to(counts.device)
 
 
@@ -130,7 +133,7 @@ def alike(stages: int) -> Allocation:
 
 def draw_level(stages: int, random: np.random.Generator) -> int:
     """A level of an allocation over so many stages; low ones, which are used more, more often."""
-    return int(STEPS_PER_STAGE * (1 + (stages + 4) * random.random() ** 1.5))
+    return int(LEVELS_PER_STAGE * (1 + (stages + 4) * random.random() ** 1.5))
 
 
 def as_encoded(stages: int, random: np.random.Generator) -> Allocation:

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nacli.checkpoint import Model
-from nacli.encoder.packet_encoder import LAMBDA_SCALE
-from nacli.encoder.rate_distortion import average_costs
+from nacli.encoder.code_search import rate_costs, search, select
 from nacli.entropy import ChannelCodes
 from nacli.quantizer.allocation import packet_counts
-from nacli.quantizer.rvq import Codebooks, search, select
+from nacli.quantizer.rvq import Codebooks
 from training.codec import draw_level
 from training.corpus import MUSIC, Sampler, read_corpus, validation_clips
 
@@ -97,7 +96,7 @@ def analyze(model: Model, pcm: NDArray[np.float32]) -> Recording:
     hop = model.config.hop
     pcm = pcm[: len(pcm) // hop * hop]
     latents, gains = model.networks.analyze(pcm[None], model.networks.new_history())
-    costs = average_costs(model.codebooks, model.tables, LAMBDA_SCALE)
+    costs = rate_costs(model.codebooks, model.tables)
     paths = search(latents[0], model.codebooks, model.codebooks.stages, costs=costs).paths
     sound = np.rint(pcm * 32767).astype(np.int16)
     return Recording(gains[0].astype(np.uint8), paths.astype(np.int16), sound)

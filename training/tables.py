@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
+from nacli.encoder.code_search import search, select
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.entropy import CorrectionTables, StaticTables, frequencies
 from nacli.entropy.corrections import contexts, number_row, row_of, symbols
@@ -14,7 +15,7 @@ from nacli.envelope.corrections import CorrectionTargets, quantize_corrections
 from nacli.envelope.predictor import CorrectionPredictor
 from nacli.networks import Networks
 from nacli.quantizer.allocation import highest_level, packet_counts
-from nacli.quantizer.rvq import Codebooks, dequantize, search, select
+from nacli.quantizer.rvq import Codebooks, dequantize
 from training.corpus import Sampler
 
 Counts = NDArray[np.int64]
@@ -54,7 +55,7 @@ def fit_tables(
             codes = select(search(shapes[0], codebooks, depth).paths, counts[0])
             if codebooks.corrections:
                 decoded = dequantize(codes, counts[0], codebooks)[None]
-                found = local.wanted(original, decoded, levels, counts)[0]
+                found = local.targets(original, decoded, levels, counts)[0]
         count_gains(gain_counts, levels[0])
         for stage in range(depth):
             np.add.at(code_counts[stage], codes[counts[0] > stage, stage], 1)

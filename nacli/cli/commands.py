@@ -108,11 +108,11 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--effort",
-    type=click.IntRange(0, 3),
+    type=click.IntRange(0, 2),
     default=1,
     show_default=True,
     metavar="N",
-    help="0 (fast) to 3 (slow, better at the same size).",
+    help="0 (fast) to 2 (slow, better at the same size).",
 )
 @click.option(
     "--packet-ms",
@@ -122,7 +122,6 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     metavar="MS",
     help="Packet length, rounded down to frames of 13.3 ms; short ones cost bits.",
 )
-@click.option("--embed", is_flag=True, help="Store codebooks and entropy tables in the file.")
 @click.option("-V", "--verify", is_flag=True, help="Read every packet back as it is written.")
 @click.option("--raw", is_flag=True, help="The input is samples without a header.")
 @click.option("--rate", type=int, metavar="HZ", help="Sample rate of --raw.")
@@ -143,7 +142,6 @@ def encode(
     quality: float | None,
     effort: int,
     packet_ms: int,
-    embed: bool,
     verify: bool,
     raw: bool,
     rate: int | None,
@@ -157,15 +155,11 @@ def encode(
         raise click.UsageError("--raw needs --rate, and may have --channels and --format")
     if bitrate is not None and quality is not None:
         raise click.UsageError("--bitrate or --quality, not both")
+    from nacli.encoder.settings import EncoderSettings
     from nacli.jobs.task import EncodeOptions
 
     options = EncodeOptions(
-        bitrate=bitrate,
-        quality=quality,
-        effort=effort,
-        packet_ms=packet_ms,
-        embed=embed,
-        tags=tags,
+        settings=EncoderSettings(bitrate, quality, effort, packet_frames(packet_ms), tags=tags),
         keep_tags=not no_tags,
         verify=verify,
         raw_rate=rate,
@@ -213,6 +207,13 @@ def decode(
         **shared.options(),
     )
     shared.run(options, (".nac",), ".raw" if raw else ".wav")
+
+
+def packet_frames(milliseconds: int) -> int:
+    """Whole frames of a packet."""
+    from nacli.config import ModelConfig
+
+    return int(milliseconds * ModelConfig().frame_rate / 1000)
 
 
 def check_part(start: str, stop: str | None) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from nacli.cli.group import one_line
+from nacli.config import CODED_RATE
 from nacli.files.streams import input_name
 from nacli.format import (
-    CODED_RATE,
     FRONT_COVER,
     EntropyKind,
     Picture,

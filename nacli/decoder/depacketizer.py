@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from nacli.audio import check_supported
 from nacli.checkpoint import Model
-from nacli.decoder.payload_reader import codes_high_band, read_side_by_side
-from nacli.decoder.tables import read_tables
+from nacli.config import MAX_PACKET_FRAMES
+from nacli.decoder.payload_reader import read_side_by_side
+from nacli.decoder.tables import check_tables
 from nacli.decoder.timeline import Timeline
-from nacli.encoder.stream import MAX_PACKET_FRAMES, frame_count, update_check
-from nacli.entropy import ChannelCodes
+from nacli.entropy import ChannelCodes, update_codes_digest
 from nacli.errors import DamagedHeader, DamagedPacket, Mismatch, UnsupportedAudio, WrongModel
 from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser, StreamInfo, short_digest
+from nacli.timing import frame_count
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Depacketizer:
     @property
     def has_high_band(self) -> bool:
         """Whether the packets have levels of a high band."""
-        return codes_high_band(self._stream, self._entropy)
+        return self._model.codes_high_band(self._stream.sample_rate)
 
     @property
     def samples(self) -> int:
@@ -116,7 +117,7 @@ class Depacketizer:
             raise DamagedHeader(str(error)) from error
         if stream.hop != self._model.config.hop or stream.frames_per_packet > MAX_PACKET_FRAMES:
             raise DamagedHeader("the header's frame sizes do not fit the model")
-        self.codebooks, self._entropy = read_tables(header, self._model)
+        check_tables(header, self._model)
         self._timeline = Timeline(stream)
         self.header, self.packets_at = header, self._parser.offset
 
@@ -155,7 +156,7 @@ class Depacketizer:
         return self._read_side_by_side(packets)
 
     def _read_side_by_side(self, packets: list[Packet]) -> list[list[ChannelCodes] | ValueError]:
-        return read_side_by_side(packets, self._stream, self._entropy, self._model.config)
+        return read_side_by_side(packets, self._stream, self._model)
 
     def _packet(self, packet: Packet, codes: Codes) -> Iterator[Part]:
         try:
@@ -172,7 +173,7 @@ class Depacketizer:
         if isinstance(codes, ValueError):
             self._damage(f"packet {start // self._stream.frames_per_packet}: {codes}")
             return
-        update_check(self._check, codes)
+        update_codes_digest(self._check, codes)
         self._timeline.play(packet.frames)
         yield codes
 

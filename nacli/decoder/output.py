@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from nacli.audio import SeekableResampler
-from nacli.decoder.synthesis import Sound
-from nacli.dsp import mid_side as channel_modes
+from nacli.config import CODED_RATE
+from nacli.decoder.synthesis import CodedSound
+from nacli.dsp import mid_side
 from nacli.dsp.high_band import RATIO
-from nacli.format import CODED_RATE, StreamInfo
+from nacli.format import ChannelMode, StreamInfo
 from nacli.types import Floats
 
 
@@ -42,7 +43,7 @@ class PcmOutput:
         """Samples that are wanted of a recording of `total` samples."""
         return max(0, (total if self.last is None else min(total, self.last)) - self.first)
 
-    def process(self, sound: Sound) -> Floats:
+    def process(self, sound: CodedSound) -> Floats:
         """Coded channels to samples [T, C] at the original rate."""
         for layer, pcm in zip(self._layers, sound, strict=False):
             assert pcm is not None, "there is one for every layer"
@@ -62,7 +63,8 @@ class PcmOutput:
         pcm = self._layers[0].take(samples)
         for layer in self._layers[1:]:
             pcm = pcm + layer.take(samples)
-        return channel_modes.unmix(pcm, self._stream.channel_mode)
+        stereo = self._stream.channel_mode == ChannelMode.MID_SIDE
+        return mid_side.unmix(pcm) if stereo else pcm
 
 
 class _Layer:

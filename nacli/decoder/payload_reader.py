@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nacli.checkpoint import Model
 from nacli.config import ModelConfig
-from nacli.dsp.high_band import has_high_band
 from nacli.dsp.high_band import span_count as high_span_count
 from nacli.entropy import ChannelCodes, EntropyModel, PayloadReader
 from nacli.envelope.corrections import span_count
@@ -17,22 +17,21 @@ from nacli.quantizer.allocation import packet_counts
 from nacli.types import Integers
 
 
-def read_codes(
-    packet: Packet, stream: StreamInfo, entropy: EntropyModel, config: ModelConfig
-) -> list[ChannelCodes]:
+def read_codes(packet: Packet, stream: StreamInfo, model: Model) -> list[ChannelCodes]:
     """All that a packet of a stream says of every channel. `ValueError` for what no encoder
     writes."""
-    [codes] = read_side_by_side([packet], stream, entropy, config)
+    [codes] = read_side_by_side([packet], stream, model)
     if isinstance(codes, ValueError):
         raise codes
     return codes
 
 
 def read_side_by_side(
-    packets: list[Packet], stream: StreamInfo, entropy: EntropyModel, config: ModelConfig
+    packets: list[Packet], stream: StreamInfo, model: Model
 ) -> list[list[ChannelCodes] | ValueError]:
     """As `read_codes`, for packets of one stream, which take less time together; the errors are
     given back, each in its packet's place."""
+    entropy, config = model.entropy, model.config
     readings = [_begin(packet, entropy, config) for packet in packets]
     good = [reading for reading in readings if isinstance(reading, _Reading)]
     for channel in range(len(good[0].gains) if good else 0):
@@ -43,13 +42,8 @@ def read_side_by_side(
         )
         for reading, codes in zip(good, found, strict=True):
             reading.codes.append(codes)
-    high = codes_high_band(stream, entropy)
+    high = model.codes_high_band(stream.sample_rate)
     return [_finish(one, config, high) if isinstance(one, _Reading) else one for one in readings]
-
-
-def codes_high_band(stream: StreamInfo, entropy: EntropyModel) -> bool:
-    """Whether packets of a stream have levels of its high band."""
-    return entropy.high.bands > 0 and has_high_band(stream.sample_rate)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
 from nacli.dsp.pitch_filter import PitchFilter
 from nacli.envelope.corrections import CorrectionDecoder
 from nacli.envelope.post_filter import Gains, PostFilter
-from nacli.envelope.predictor import SEEN
+from nacli.timing import PITCH_FILTER_DELAY, POST_PROCESSING_DELAY
 from nacli.types import Floats, Integers
 
 
@@ -18,7 +18,7 @@ class PostProcess:
     """The chain for one stream at the model's rate; keeps what its filters remember. What it gives
     is `DELAY` hops late."""
 
-    DELAY = PitchFilter.DELAY + PostFilter.DELAY
+    DELAY = POST_PROCESSING_DELAY
     FADE = 64
     """Samples of the ramp where sound joins silence."""
 
@@ -38,18 +38,7 @@ class PostProcess:
         self._levels = PostFilter(gains, channels, hop, sample_rate)
         self._gain_before = np.zeros((channels, 1), dtype=np.int32)
         self._gains_ahead = np.zeros((channels, self.DELAY), dtype=np.int32)
-        self._counts_ahead = np.zeros((channels, PitchFilter.DELAY), dtype=np.int32)
-
-    @staticmethod
-    def corrections_reach() -> int:
-        """Hops before one whose corrections it has to know."""
-        return PostFilter.REACH - PostFilter.DELAY
-
-    @staticmethod
-    def reach(hop: int) -> int:
-        """Hops before one that a correction, but for the corrections before it, has to know."""
-        filters = PitchFilter.REACH - PitchFilter.DELAY + SEEN
-        return filters - (-DcBlocker.WINDOW // hop)
+        self._counts_ahead = np.zeros((channels, PITCH_FILTER_DELAY), dtype=np.int32)
 
     def process(self, pcm: Floats, gains: Integers, counts: Integers) -> Floats:
         """Network output [C, F * hop] with its gains and stages [C, F] to finished samples, same

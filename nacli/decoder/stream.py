@@ -10,11 +10,12 @@ from nacli.checkpoint import Model
 from nacli.decoder.depacketizer import Depacketizer, Lost, Part
 from nacli.decoder.output import PcmOutput
 from nacli.decoder.position import START, parse_position
-from nacli.decoder.synthesis import Sound, Synthesizer, first_packet, late
+from nacli.decoder.synthesis import CodedSound, Synthesizer
 from nacli.decoder.timeline import Gap
 from nacli.errors import OutOfRange
 from nacli.format import Header, StreamInfo
-from nacli.prefetch import ahead
+from nacli.prefetch import prefetch
+from nacli.timing import decoder_delay, first_packet
 from nacli.types import Floats
 
 PARTS_AHEAD = 8
@@ -135,23 +136,21 @@ class Decoder:
         hop = self._output.position // config.hop - high  # which follows the hop before as well
         self.first_packet = first_packet(hop, stream.frames_per_packet, config)
         self._depacketizer.begin(self.first_packet)
-        first_hop = self.first_packet * stream.frames_per_packet - late(config)
+        first_hop = self.first_packet * stream.frames_per_packet - decoder_delay(config)
         self._output.begin(first_hop * config.hop)
-        self._synthesizer = Synthesizer(
-            self._model, self._depacketizer.codebooks, stream.channels, first_hop, high
-        )
+        self._synthesizer = Synthesizer(self._model, stream.channels, first_hop, high)
 
     def _play(self, parts: Iterator[Part]) -> Iterator[Floats]:
         """Samples at the original rate; the next codes are read while those of one part sound."""
         if self.done:
             return
-        for part in ahead(parts, PARTS_AHEAD):
+        for part in prefetch(parts, PARTS_AHEAD):
             for sound in self._sound(part):
                 yield self._output.process(sound)
             if self.done:
                 return
 
-    def _sound(self, part: Part) -> Iterator[Sound]:
+    def _sound(self, part: Part) -> Iterator[CodedSound]:
         if not isinstance(part, Lost):
             return self._synthesizer.play(part)
         self._tell(part)

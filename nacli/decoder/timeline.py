@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nacli.format import CODED_RATE, Packet, StreamInfo
+from nacli.config import CODED_RATE
+from nacli.format import Packet, StreamInfo
 
 MAX_GAP_SECONDS = 3600
 """Missing sound that is bridged, beyond as much as there is: a few broken bytes must not become

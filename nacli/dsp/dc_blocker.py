@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from nacli.timing import DC_BLOCKER_SAMPLES
 from nacli.types import Floats
 
 
 class DcBlocker:
     """Takes the mean of the last samples away from one stream at the model's rate."""
 
-    WINDOW = 4800
-    """Samples of the moving mean: 0.2 s, so that low notes stay."""
+    WINDOW = DC_BLOCKER_SAMPLES
 
     def __init__(self, channels: int) -> None:
         self._past = np.zeros((channels, self.WINDOW), dtype=np.float32)

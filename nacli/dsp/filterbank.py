@@ -86,7 +86,7 @@ def floor_share(span: int) -> float:
     return FLOOR if span > 1 else FINE_FLOOR
 
 
-def target_corrections(original: Floats, decoded: Floats, span: int) -> Floats:
+def band_corrections(original: Floats, decoded: Floats, span: int) -> Floats:
     """Corrections [..., S, BANDS] that give spans of so many hops the original's energies: of both,
     energies [..., F, BANDS]; the last span may be shorter."""
     starts = np.arange(0, original.shape[-2], span)

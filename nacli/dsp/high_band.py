@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nacli.config import CODED_RATE
 from nacli.dsp.filterbank import BandEnergyMeter, Spectra, bark_spectra
-from nacli.format import CODED_RATE
 from nacli.types import Complex, Floats, Integers
 
 if TYPE_CHECKING:

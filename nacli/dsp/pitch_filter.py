@@ -12,7 +12,8 @@ from functools import cache
 
 import numpy as np
 
-from nacli.format import CODED_RATE
+from nacli.config import CODED_RATE
+from nacli.timing import PITCH_FILTER_CONTEXT, PITCH_FILTER_DELAY
 from nacli.types import Doubles, Floats, Indices
 
 SHORTEST, LONGEST = 60, 400
@@ -42,9 +43,9 @@ def low_pass() -> Doubles:
 class PitchFilter:
     """The filter of one stream at the model's rate; what it gives is `DELAY` hops late."""
 
-    DELAY = 2
+    DELAY = PITCH_FILTER_DELAY
     """Hops: the next period, and the window beside it, must be known at the end of a hop."""
-    REACH = DELAY + 2
+    REACH = DELAY + PITCH_FILTER_CONTEXT
     """Hops before one that it has to know."""
 
     def __init__(self, channels: int, hop: int) -> None:

@@ -1,27 +1,26 @@
-"""The Encoder of a stream: pcm in blocks of any size to the bytes of a .nac file."""
+"""The encoder of a stream: pcm in blocks of any size to the bytes of a .nac file."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.audio import Resampler, check_supported
+from nacli.audio import check_supported
 from nacli.checkpoint import Model
-from nacli.config import ModelConfig
-from nacli.decoder.payload_reader import codes_high_band
-from nacli.dsp import mid_side as channel_modes
-from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
-from nacli.dsp.high_band import RATE as HIGH_BAND_RATE
-from nacli.dsp.high_band import HighBandAnalyzer, level_trajectories
-from nacli.encoder.packet_encoder import DEFAULT_EFFORT, Analysis, Chosen, Draft, PacketEncoder
-from nacli.encoder.pre_processing import PreProcess
-from nacli.entropy import ChannelCodes
+from nacli.config import MAX_PACKET_FRAMES
+from nacli.encoder.analyzer import Analyzer
+from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket
+from nacli.encoder.packet_encoder import EncodedPacket, PacketEncoder
+from nacli.encoder.rate_control import QualityControl, RateControl, check_bitrate
+from nacli.encoder.settings import DEFAULT_SETTINGS, EncoderSettings
+from nacli.entropy import update_codes_digest
 from nacli.errors import UnsupportedAudio
 from nacli.format import (
+    ChannelMode,
     EndRecord,
     Header,
     Packet,
@@ -29,25 +28,28 @@ from nacli.format import (
     SeekTable,
     StreamInfo,
     TableSection,
+    channel_mode,
     pack_end,
     pack_header,
     pack_packet,
     short_digest,
 )
-from nacli.prefetch import ahead
-from nacli.quantizer.allocation import QualityControl, RateControl, check_bitrate, default_bitrate
-from nacli.types import Floats, Integers
+from nacli.prefetch import prefetch
+from nacli.timing import frame_count
+from nacli.types import Pcm
 
 TAIL_RESERVE = 18
 """Bytes held back for a short last packet: its framing, and a frame or two."""
-MAX_PACKET_FRAMES = 4096
-"""Longest packet, 54 s: what one packet can make a reader allocate is bounded."""
+PACKETS_AHEAD = 2
+"""Packets that are analysed and searched ahead, in the prefetch thread."""
 
 
 class Encoder:
     """Turns pcm [T, C] into a .nac stream, packet by packet, in bounded memory.
 
-    Any way of cutting the input into calls gives the same bytes.
+    Any way of cutting the input into calls gives the same bytes. Two threads share the work: the
+    prefetch thread analyses packets and searches their codes (`_analyzer` belongs to it during a
+    call), and the caller's thread chooses, packs and counts (everything else).
     """
 
     def __init__(
@@ -55,70 +57,32 @@ class Encoder:
         model: Model,
         sample_rate: int,
         channels: int,
+        settings: EncoderSettings = DEFAULT_SETTINGS,
         *,
-        bitrate: float | None = None,
-        quality: float | None = None,
-        effort: int = DEFAULT_EFFORT,
-        packet_frames: int = 150,
         samples: int | None = None,
-        sample_format: str = "PCM_16",
-        tags: Iterable[str] = (),
-        picture: bytes | None = None,
-        embed: bool = False,
     ) -> None:
-        """`bitrate` is in kbps for the whole file, all channels and the container included;
-        `quality`, 0 to 10, takes its place; `effort` is 0 (fast) to 3 (slow and better).
+        """`samples` goes into the header where the length is known beforehand.
 
-        `samples` goes into the header when it is known; `tags` are "NAME=value" each, `picture` is
-        the body of a FLAC picture block; `embed` puts codebooks and entropy tables into the file.
         Raises `UnsupportedAudio` for a rate, channel count or bitrate out of range, `ValueError`
-        for `packet_frames` outside 1 to 4096, an effort or quality out of range, bitrate and
-        quality together, and unsound tags or pictures.
+        for packets outside 1 to 4096 frames and for unsound tags or pictures.
         """
         check_supported(sample_rate, channels)
-        if not 1 <= packet_frames <= MAX_PACKET_FRAMES:
-            raise ValueError(f"packet_frames {packet_frames} is not within 1..{MAX_PACKET_FRAMES}")
-        if quality is None:
-            bitrate = default_bitrate(channels) if bitrate is None else bitrate
-            check_bitrate(bitrate, channels, packet_frames, model.config.frame_rate)
-        elif bitrate is not None:
-            raise ValueError("a bitrate or a quality, not both")
+        frames = settings.packet_frames
+        if not 1 <= frames <= MAX_PACKET_FRAMES:
+            raise ValueError(f"packet_frames {frames} is not within 1..{MAX_PACKET_FRAMES}")
+        bitrate = settings.target_bitrate(channels)
+        if bitrate is not None:
+            check_bitrate(bitrate, channels, frames, model.config.frame_rate)
         self._rate = None if bitrate is None else RateControl(bitrate, TAIL_RESERVE)
-        self._quality = QualityControl(quality or 0.0)
-        self._model, self._packet_encoder = (
-            model,
-            PacketEncoder(model, channels, packet_frames, effort),
-        )
-        self._mode = channel_modes.mode_for(channels)
-        self._header = make_header(
-            model,
-            StreamInfo(
-                sample_rate,
-                channels,
-                self._mode,
-                SampleFormat.named(sample_format),
-                samples,
-                model.config.hop,
-                packet_frames,
-                model.codebooks.stages,
-            ),
-            tuple(tags),
-            picture,
-            embed,
-        )
-        self._resampler = Resampler(sample_rate, model.config.sample_rate, channels)
-        self._high: HighBandAnalyzer | None = None
-        if codes_high_band(self._header.stream, model.entropy):
-            resampler = Resampler(sample_rate, HIGH_BAND_RATE, channels)
-            self._high = HighBandAnalyzer(resampler, channels, model.config.hop)
-        self._pre = PreProcess(channels, model.config.hop)
-        self._histories = model.networks.new_history()
-        spectra = bark_spectra(model.config.hop, model.config.sample_rate)
-        self._levels = BandEnergyMeter(channels, spectra)
-        self._pending: Floats = np.zeros((0, channels), dtype=np.float32)
-        self._samples, self._coded_hops = 0, 0
-        self._seconds_paid = 0.0
-        self._seek, self._check = SeekTable(), hashlib.sha256()
+        self._quality = QualityControl(settings.quality or 0.0)
+        self._config = model.config
+        self._header = make_header(model, sample_rate, channels, settings, samples)
+        stereo = self._header.stream.channel_mode == ChannelMode.MID_SIDE
+        high_band = model.codes_high_band(sample_rate)
+        self._analyzer = Analyzer(model, sample_rate, channels, stereo, high_band)
+        self._packet_encoder = PacketEncoder(model, channels, settings)
+        self._samples, self._coded_frames, self._coded_seconds = 0, 0, 0.0
+        self._seek, self._digest = SeekTable(), hashlib.sha256()
         self._started = False
 
     @property
@@ -133,34 +97,31 @@ class Encoder:
 
     @property
     def check(self) -> bytes:
-        """Digest of the gains and codes of all packets so far; at the end, the end record's."""
-        return self._check.digest()[:8]
+        """Digest of the codes of all packets so far; at the end, that of the end record."""
+        return self._digest.digest()[:8]
 
-    def encode(self, pcm: Floats) -> bytes:
-        """Take pcm [T, C] of floats in +-1; return whatever bytes are complete, the header first.
+    def encode(self, pcm: Pcm) -> bytes:
+        """Take pcm [T, C] of floats in +-1; return the bytes that are complete, the header first.
 
-        Raises `UnsupportedAudio` for samples of another shape or kind, infinite, or no number.
+        Raises `UnsupportedAudio` for samples of another shape or type, infinite, or not a number.
         """
         pcm = checked(pcm)
         if pcm.shape[1] != self._header.stream.channels:
             raise UnsupportedAudio(f"pcm has {pcm.shape[1]} channels, not those of the stream")
         self._samples += len(pcm)
-        self._push(self._resampler.process(pcm))
-        if self._high:
-            self._high.push(channel_modes.mix(pcm, self._mode))
+        self._analyzer.push(pcm)
         return b"".join([self._begin(), *self._whole_packets()])
 
     def finish(self) -> bytes:
         """The last packet and the end record. The Encoder is spent after this."""
-        self._push(self._resampler.flush())
-        if self._high:
-            self._high.flush()
+        self._analyzer.flush()
         made = [self._begin(), *self._whole_packets()]
-        self._pad()
+        stream = self._header.stream
+        self._analyzer.pad(frame_count(self._samples, stream.sample_rate, self._config))
         made += self._whole_packets()
-        if len(self._pending):
-            [draft] = self._drafts(len(self._pending) // self._model.config.hop)
-            made.append(self._packet(draft, last=True))
+        if frames := self._analyzer.pending_frames:
+            packet = self._search(self._analyzer.take(frames))
+            made.append(self._pack(packet, last=True))
         seek = self._seek
         end = EndRecord(self._samples, seek.packets, self.check, seek.interval, seek.entries)
         return b"".join([*made, pack_end(end)])
@@ -172,76 +133,49 @@ class Encoder:
         return pack_header(self._header)
 
     def _whole_packets(self) -> list[bytes]:
-        """Codes of the next packet are searched while the stages of one are chosen."""
+        """Packets of full length. The codes of the next ones are searched while one is packed."""
+        return [self._pack(packet) for packet in prefetch(self._searched(), PACKETS_AHEAD)]
+
+    def _searched(self) -> Iterator[SearchedPacket]:
         frames = self._header.stream.frames_per_packet
-        return [self._packet(made, last=False) for made in ahead(self._drafts(frames), 2)]
+        while self._analyzer.ready(frames):
+            yield self._search(self._analyzer.take(frames))
 
-    def _drafts(self, frames: int) -> Iterator[Draft]:
-        """What may become of each so many frames that are pending."""
-        samples = frames * self._model.config.hop
-        while len(self._pending) >= samples and (self._high is None or self._high.ready(frames)):
-            block, self._pending = self._pending[:samples], self._pending[samples:]
-            pcm, silent = self._pre.process(block.T)
-            latents, gains = self._model.networks.analyze(pcm, self._histories)
-            gains = np.where(silent, 0, gains).astype(np.int32)
-            energies = self._levels.measure(pcm)
-            yield self._draft(Analysis(latents, gains, energies, self._high_levels(energies)))
-
-    def _high_levels(self, energies: Floats) -> list[dict[int, Integers]]:
-        """Those of the high band of the next hops, whose bands below have these energies
-        [C, F, ...]; nothing where there is none."""
-        if self._high is None:
-            return []
-        return list(map(level_trajectories, self._high.take(energies.shape[1]), energies))
-
-    def _draft(self, packet: Analysis) -> Draft:
-        """With a quality, codes are searched to the packet's own level."""
-        gains = packet.gains
-        seconds = gains.shape[1] / self._model.config.frame_rate
+    def _search(self, analysis: PacketAnalysis) -> SearchedPacket:
+        seconds = analysis.gains.shape[1] / self._config.frame_rate
         if self._rate:
-            return self._packet_encoder.sized_draft(packet, self._rate.share(seconds))
-        return self._packet_encoder.draft(packet, self._quality.level(gains, seconds))
+            return self._packet_encoder.search_ahead(analysis, self._rate.share(seconds))
+        return self._packet_encoder.search(analysis, self._quality.level(analysis.gains, seconds))
 
-    def _push(self, pcm: Floats) -> None:
-        self._pending = np.concatenate([self._pending, channel_modes.mix(pcm, self._mode)])
-
-    def _pad(self) -> None:
-        """Fill the last hop and add the one whose frame completes it at the decoder."""
-        config = self._model.config
-        frames = frame_count(self._samples, self._header.stream.sample_rate, config)
-        wanted = (frames - self._coded_hops) * config.hop
-        self._pending = self._pending[:wanted]
-        self._pending = np.pad(self._pending, ((0, wanted - len(self._pending)), (0, 0)))
-
-    def _packet(self, draft: Draft, last: bool) -> bytes:
+    def _pack(self, searched: SearchedPacket, last: bool = False) -> bytes:
         """One packet, whose codes have been searched."""
-        frames = draft.packet.gains.shape[1]
-        self._coded_hops += frames
-        seconds = self._seconds(last)
-        chosen = self._choose(draft, seconds, last)
-        packet = Packet(self._seek.packets & 0xFFFF, frames, chosen.levels, chosen.payload)
+        frames = searched.analysis.gains.shape[1]
+        self._coded_frames += frames
+        seconds = self._completed_seconds(last)
+        encoded = self._choose(searched, seconds, last)
+        packet = Packet(self._seek.packets & 0xFFFF, frames, encoded.levels, encoded.payload)
         data = pack_packet(packet, self._header.stream.frames_per_packet)
         if self._rate:
             self._rate.spend(seconds, len(data))
         self._seek.add(len(data))
-        update_check(self._check, chosen.channels)
+        update_codes_digest(self._digest, encoded.channels)
         return data
 
-    def _choose(self, draft: Draft, seconds: float, last: bool) -> Chosen:
+    def _choose(self, packet: SearchedPacket, seconds: float, last: bool) -> EncodedPacket:
         if self._rate:
             budget = self._rate.budget(seconds, last)
-            return self._packet_encoder.fit(draft, budget, self._rate.enough_db)
-        return self._packet_encoder.at_level(draft, self._quality.enough_db)
+            return self._packet_encoder.fit(packet, budget, self._rate.sufficient_snr_db)
+        return self._packet_encoder.at_level(packet, self._quality.sufficient_snr_db)
 
-    def _seconds(self, last: bool) -> float:
-        """Playing time that this packet completes; frame f completes hop f - 1."""
-        config, total = self._model.config, self._samples / self._header.stream.sample_rate
-        until = total if last else (self._coded_hops - 1) / config.frame_rate
-        seconds, self._seconds_paid = until - self._seconds_paid, until
+    def _completed_seconds(self, last: bool) -> float:
+        """Playing time that the packet completes; frame f completes hop f - 1."""
+        total = self._samples / self._header.stream.sample_rate
+        until = total if last else (self._coded_frames - 1) / self._config.frame_rate
+        seconds, self._coded_seconds = until - self._coded_seconds, until
         return seconds
 
 
-def checked(pcm: NDArray[Any]) -> Floats:
+def checked(pcm: NDArray[Any]) -> Pcm:
     """`pcm`, floats [T, C] or [T], as [T, C] float32; `UnsupportedAudio` for anything else."""
     if pcm.ndim not in (1, 2) or not np.issubdtype(pcm.dtype, np.floating):
         raise UnsupportedAudio(f"pcm is {pcm.dtype} {pcm.shape}, not floats [T, C] or [T]")
@@ -250,35 +184,21 @@ def checked(pcm: NDArray[Any]) -> Floats:
     return pcm.astype(np.float32, copy=False).reshape(len(pcm), *(pcm.shape[1:] or (1,)))
 
 
-def frame_count(samples: int, sample_rate: int, config: ModelConfig) -> int:
-    """Frames of a recording: one per hop, and one that completes the last; none if it is empty."""
-    hops = -(-samples * config.sample_rate // (sample_rate * config.hop))
-    return hops + 1 if samples else 0
-
-
 def make_header(
-    model: Model,
-    stream: StreamInfo,
-    tags: tuple[str, ...],
-    picture: bytes | None,
-    embed: bool,
+    model: Model, sample_rate: int, channels: int, settings: EncoderSettings, samples: int | None
 ) -> Header:
-    """The header of a file made with `model`; tables by digest, or also inline."""
-    codebooks, entropy = (
-        TableSection(table.digest, table.to_bytes() if embed else None, kind)
-        for table, kind in ((model.codebooks, 0), (model.entropy, model.entropy.KIND))
+    """The header of a file made with `model`, which names the tables by their digests."""
+    stream = StreamInfo(
+        sample_rate,
+        channels,
+        channel_mode(channels),
+        SampleFormat.named(settings.sample_format),
+        samples,
+        model.config.hop,
+        settings.packet_frames,
+        model.codebooks.stages,
     )
-    return Header(stream, short_digest(model.digest), codebooks, entropy, tags, picture)
-
-
-def update_check(check: hashlib._Hash, coded: list[ChannelCodes]) -> None:
-    """Add what a packet says to the stream's running check value."""
-    for channel in coded:
-        check.update(channel.gains.astype(np.uint8).tobytes())
-        check.update(channel.counts.astype(np.uint8).tobytes())
-        pairs = ((channel.codes, channel.counts), (channel.corrections, channel.correction_counts))
-        for codes, counts in pairs:
-            used = np.arange(codes.shape[1]) < counts[:, None]
-            check.update(codes[used].astype("<u2").tobytes())
-        if channel.high is not None:
-            check.update(channel.high.astype(np.uint8).tobytes())
+    codebooks = TableSection(model.codebooks.digest, None, 0)
+    entropy = TableSection(model.entropy.digest, None, model.entropy.KIND)
+    digest = short_digest(model.digest)
+    return Header(stream, digest, codebooks, entropy, tuple(settings.tags), settings.picture)

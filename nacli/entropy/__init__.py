@@ -7,12 +7,8 @@ arithmetic is `network` and whose view of the codes is `context`. `coder` is wha
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import NDArray
-
+from nacli.entropy.codes_digest import update_codes_digest
 from nacli.entropy.corrections import CorrectionTables
-from nacli.entropy.forecast import Forecast
 from nacli.entropy.frequencies import PRECISION_BITS, frequencies
 from nacli.entropy.high_band import HighBandTables
 from nacli.entropy.learned_model import LearnedModel
@@ -25,21 +21,10 @@ __all__ = [
     "ChannelCodes",
     "CorrectionTables",
     "EntropyModel",
-    "Forecast",
     "HighBandTables",
     "LearnedModel",
     "PayloadReader",
     "StaticTables",
     "frequencies",
-    "read_entropy_model",
+    "update_codes_digest",
 ]
-
-
-def read_entropy_model(kind: int, blob: bytes, entries: NDArray[Any]) -> EntropyModel:
-    """The model of this kind from its inline bytes, for codebooks of `entries` [N, size, D].
-
-    `ValueError` where the bytes do not fit.
-    """
-    if kind == LearnedModel.KIND:
-        return LearnedModel.from_bytes(blob, entries)
-    return StaticTables.from_bytes(blob)

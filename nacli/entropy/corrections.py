@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from nacli.entropy.frequencies import Coder, Frequencies, Rows
@@ -41,31 +39,6 @@ class CorrectionTables:
         shape = np.array(self.table.shape, dtype="<u2")
         rows = (self.numbers, self.table) if self.stages else ()
         return shape.tobytes() + b"".join(row.astype("<u4").tobytes() for row in rows)
-
-    @classmethod
-    def from_bytes(cls, blob: bytes) -> CorrectionTables:
-        """Read what `to_bytes` wrote; `ValueError` when it does not fit."""
-        if len(blob) != cls.stored_bytes(blob):
-            raise ValueError("correction tables do not have the length that their shape says")
-        rows, size = _shape(blob)
-        if not rows:
-            return cls.none()
-        most = _most(rows)
-        split = 4 + 4 * most**3
-        numbers, table = (
-            np.frombuffer(part, dtype="<u4").astype(np.int64)
-            for part in (blob[4:split], blob[split:])
-        )
-        return cls(numbers.reshape(most**2, most), table.reshape(rows, size))
-
-    @staticmethod
-    def stored_bytes(blob: bytes) -> int:
-        """How many bytes the tables take that `blob` starts with, by their shape; `ValueError`
-        where it has none."""
-        if len(blob) < 4:
-            raise ValueError("correction tables are cut short")
-        rows, size = _shape(blob)
-        return 4 + (4 * _most(rows) ** 3 + 4 * rows * size if rows else 0)
 
     @property
     def size(self) -> int:
@@ -123,17 +96,6 @@ class CorrectionTables:
         if not self.stages:
             return []
         return [(self._row(before), count) for before, count in contexts(counts)]
-
-
-def _shape(blob: bytes) -> tuple[int, int]:
-    """Rows and codebook size of stored tables."""
-    rows, size = np.frombuffer(blob[:4], dtype="<u2").tolist()
-    return rows, size
-
-
-def _most(rows: int) -> int:
-    """One more than the codes that a span has at most, of which so many rows tell."""
-    return (math.isqrt(8 * rows + 1) + 1) // 2
 
 
 def row_of(count: int, stage: int) -> int:

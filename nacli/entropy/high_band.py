@@ -45,24 +45,6 @@ class HighBandTables:
         rows = (self.numbers, self.changes) if self.bands else ()
         return shape.tobytes() + b"".join(row.astype("<u4").tobytes() for row in rows)
 
-    @classmethod
-    def from_bytes(cls, blob: bytes) -> HighBandTables:
-        """Read what `to_bytes` wrote; `ValueError` when it does not fit."""
-        if len(blob) < 4:
-            raise ValueError("the tables of the high band are cut short")
-        bands, levels = (int(n) for n in np.frombuffer(blob[:4], dtype="<u2"))
-        if not bands and len(blob) == 4:
-            return cls.none()
-        width = max(0, 2 * levels - 1)
-        split = 4 + 4 * (bands + 1)
-        if len(blob) != split + 4 * ROWS * width:
-            raise ValueError("the tables of the high band do not have the length that they say")
-        numbers, changes = (
-            np.frombuffer(part, dtype="<u4").astype(np.int64)
-            for part in (blob[4:split], blob[split:])
-        )
-        return cls(numbers.reshape(1, -1), changes.reshape(ROWS, width))
-
     def bits(self, levels: Integers) -> float:
         """What the levels [S, n] of a channel's spans take."""
         rows, steps = changes(levels)

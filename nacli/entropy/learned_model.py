@@ -6,7 +6,6 @@ are part of it: their vectors say what a code means.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,11 +13,10 @@ from numpy.typing import NDArray
 
 from nacli.entropy.context import PLAIN_INPUTS, Context, Order, Row, Vectors
 from nacli.entropy.corrections import CorrectionTables
-from nacli.entropy.forecast import LearnedForecast
 from nacli.entropy.frequencies import ROW_MODELS, Coder, places, push_intervals
 from nacli.entropy.high_band import HighBandTables
 from nacli.entropy.integer_network import Network, Tensors
-from nacli.entropy.model import ChannelCodes, EntropyModel, GainTable, read_side_tables
+from nacli.entropy.model import ChannelCodes, EntropyModel, GainTable
 from nacli.types import Doubles, Floats, Indices, Integers
 
 ROWS = 256
@@ -161,10 +159,6 @@ class LearnedModel(EntropyModel):
                 context.add(group[used], stage, codes[group[used], stage])
         return [codes[part] for part in row.parts]
 
-    def forecast(self, gains: Integers, counts: Integers) -> LearnedForecast:
-        context = self._context(gains, counts)
-        return LearnedForecast(self._network, self._order, context, counts)
-
     def _context(self, gains: Integers, counts: Integers) -> Context:
         return Context(self._vectors, self._order, gains, counts)
 
@@ -185,23 +179,6 @@ class LearnedModel(EntropyModel):
         sizes = np.array([self._sizes[name] for name in SIZES], dtype="<u2")
         own = sizes.tobytes() + b"".join(self._tensors[name].tobytes() for name in LAYOUT)
         return own + self._side_bytes()
-
-    @classmethod
-    def from_bytes(cls, blob: bytes, entries: NDArray[np.int8]) -> LearnedModel:
-        """Read what `to_bytes` wrote; `ValueError` when it does not fit."""
-        start = 2 * len(SIZES)
-        if len(blob) < start:
-            raise ValueError("the entropy model is cut short")
-        values = np.frombuffer(blob[:start], dtype="<u2").tolist()
-        sizes, tensors = dict(zip(SIZES, values, strict=True)), {}
-        for name, (dtype, shape) in LAYOUT.items():
-            resolved = _resolve(shape, sizes)
-            end = start + math.prod(resolved) * np.dtype(dtype).itemsize
-            if end > len(blob):
-                raise ValueError("the entropy model is cut short")
-            tensors[name] = np.frombuffer(blob[start:end], dtype=dtype).reshape(resolved)
-            start = end
-        return cls(tensors, entries, *read_side_tables(blob[start:]))
 
 
 def _parts(rows: Indices) -> Iterator[Indices]:

@@ -11,7 +11,6 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import constriction
 import numpy as np
@@ -21,9 +20,6 @@ from nacli.entropy.corrections import CorrectionTables
 from nacli.entropy.frequencies import Coder, Frequencies, Rows
 from nacli.entropy.high_band import HighBandTables
 from nacli.types import Doubles, Integers
-
-if TYPE_CHECKING:
-    from nacli.entropy.forecast import Forecast
 
 CODER_BYTES = 3
 """What the coder's state adds to a payload at most, beyond the bits of its symbols."""
@@ -73,13 +69,6 @@ class GainTable:
         return found
 
 
-def read_side_tables(blob: bytes) -> tuple[CorrectionTables, HighBandTables]:
-    """The tables of corrections and of the high band, the last of what a file carries inline;
-    `ValueError` where the bytes do not fit."""
-    split = CorrectionTables.stored_bytes(blob)
-    return CorrectionTables.from_bytes(blob[:split]), HighBandTables.from_bytes(blob[split:])
-
-
 class EntropyModel(ABC):
     """Predicts gains, codes, corrections and levels: payloads there and back, and what they cost."""
 
@@ -103,7 +92,7 @@ class EntropyModel(ABC):
         )
 
     def _side_bytes(self) -> bytes:
-        """What `read_side_tables` reads."""
+        """The tables of corrections and high band, the last part of `to_bytes`."""
         return self.corrections.to_bytes() + self.high.to_bytes()
 
     @abstractmethod
@@ -124,10 +113,6 @@ class EntropyModel(ABC):
     ) -> list[Integers]:
         """Codes [F, N] of one channel from each of several coders, 0 where a frame has fewer
         stages."""
-
-    @abstractmethod
-    def forecast(self, gains: Integers, counts: Integers) -> Forecast:
-        """What codes of a channel with these gains and stage counts would take."""
 
     @cached_property
     def digest(self) -> bytes:

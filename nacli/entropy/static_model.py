@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.entropy.corrections import CorrectionTables
-from nacli.entropy.forecast import StaticForecast
 from nacli.entropy.frequencies import Coder, Frequencies, Rows
 from nacli.entropy.high_band import HighBandTables
-from nacli.entropy.model import ChannelCodes, EntropyModel, GainTable, read_side_tables
+from nacli.entropy.model import ChannelCodes, EntropyModel
 from nacli.types import Doubles, Integers
 
 
@@ -30,8 +29,8 @@ class StaticTables(EntropyModel):
         self.gain_table, self.code_table = gain_table, code_table
         self.shape = (code_table.shape[0], code_table.shape[1])
         self.table_bits: NDArray[np.float32] = self._rows.bits.astype(np.float32)
-        self.shares = 2.0**-self._rows.bits
-        self.mean_code_bits = (self._rows.bits * self.shares).sum(-1)
+        self.probabilities = 2.0**-self._rows.bits
+        self.mean_code_bits = (self._rows.bits * self.probabilities).sum(-1)
 
     def code_bits(self, channel: ChannelCodes) -> Doubles:
         stages = np.arange(channel.codes.shape[1])
@@ -55,9 +54,6 @@ class StaticTables(EntropyModel):
             codes[used, stage] = coder.decode(self._rows.models[stage], len(used))
         return codes
 
-    def forecast(self, gains: Integers, counts: Integers) -> StaticForecast:
-        return StaticForecast(self.table_bits, len(counts))
-
     def to_bytes(self) -> bytes:
         """Stages and codebook size as uint16, then both tables as uint32, then those of the corrections
         and of the high band; little-endian."""
@@ -65,18 +61,3 @@ class StaticTables(EntropyModel):
         tables = (self.gain_table, self.code_table)
         own = shape + b"".join(table.astype("<u4").tobytes() for table in tables)
         return own + self._side_bytes()
-
-    @classmethod
-    def from_bytes(cls, blob: bytes) -> StaticTables:
-        """Read what `to_bytes` wrote; `ValueError` when it does not fit."""
-        if len(blob) < 4:
-            raise ValueError("entropy tables are cut short")
-        stages, size = (int(n) for n in np.frombuffer(blob[:4], dtype="<u2"))
-        split = 4 + 4 * GainTable.SHAPE[0] * GainTable.SHAPE[1]
-        end = split + 4 * stages * size
-        if not stages or size < 2 or len(blob) < end:
-            raise ValueError("entropy tables do not have the length that their shape says")
-        gains = np.frombuffer(blob[4:split], dtype="<u4").astype(np.int64)
-        codes = np.frombuffer(blob[split:end], dtype="<u4").astype(np.int64)
-        shaped = (gains.reshape(GainTable.SHAPE), codes.reshape(stages, size))
-        return cls(*shaped, *read_side_tables(blob[end:]))

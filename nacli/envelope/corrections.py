@@ -1,7 +1,9 @@
-"""Corrections of a packet's spans, by how much decoded bands are corrected: to codes, and back.
+"""Envelope corrections: by how much the bands of decoded sound are to be louder or softer.
 
-What the correction of a span is can be expected in part, so its codes stand for the rest: none where that
-is little, more where levels would be wrong without. Nothing is known of corrections before a packet:
+A quantiser at a low rate keeps the waveform of strong components and loses the energy of the rest;
+the ear notices the missing band energies more. A packet is divided into spans of frames, and each
+span has a correction of all bands. The predictor knows part of it from decoded sound; codes carry
+the rest, and only where they are worth their bits. Nothing is known of corrections before a packet:
 packets stay decodable on their own.
 """
 
@@ -12,106 +14,111 @@ from typing import NamedTuple
 import numpy as np
 
 from nacli.config import ModelConfig
-from nacli.dsp.filterbank import BANDS, target_corrections
-from nacli.dsp.pitch_filter import PitchFilter
+from nacli.dsp.filterbank import BANDS, band_corrections
 from nacli.entropy import ChannelCodes, CorrectionTables
-from nacli.envelope.predictor import LIMIT, CorrectionPredictor, Expect, RecentLevels
+from nacli.envelope.predictor import LIMIT, CorrectionPredictor, Predict, RecentLevels
 from nacli.quantizer.rvq import Codebooks, dequantize
+from nacli.timing import corrections_delay
 from nacli.types import Floats, Integers
 
-PRICE, HALVING = 0.35, 0.8
-"""Squared error of a span's correction that one bit has to save, where frames have no stages; and the
-stages a frame that halve it."""
+BASE_LAMBDA, HALVING_STAGES = 0.35, 0.8
+"""Rate-distortion weight of corrections, in squared error per bit: its value for frames without
+stages, and the number of stages that halves it."""
 
 
 class CorrectionTargets(NamedTuple):
-    """The corrections of a packet's spans [S, BANDS] that would be right, the squared errors that a bit
-    of each has to save [S], and what is expected of them."""
+    """For the spans of a packet: the corrections that would restore the original's band energies
+    [S, BANDS], their rate-distortion weights [S], and the predictor."""
 
     corrections: Floats
-    prices: Floats
-    expect: Expect
-
-
-def corrections_delay(config: ModelConfig) -> int:
-    """Frames by which a frame's corrections come after those that they are for."""
-    return config.lookahead + PitchFilter.DELAY
+    lambdas: Floats
+    predict: Predict
 
 
 def span_frames(counts: Integers, config: ModelConfig) -> int:
-    """Frames of the spans of a packet whose frames have stage counts [F]: where there are many
-    bits, levels get more of them at a time."""
-    return 1 if counts.max(initial=0) >= config.correction_fine else config.correction_frames
+    """Frames of the spans of a packet whose frames have stage counts [F]: with many bits, levels
+    are corrected more often."""
+    fine = counts.max(initial=0) >= config.correction_fine
+    return 1 if fine else config.correction_frames
 
 
 def span_count(counts: Integers, config: ModelConfig) -> int:
-    """Spans of such a packet."""
+    """Spans of a packet whose frames have stage counts [F]."""
     return -(-len(counts) // span_frames(counts, config))
 
 
-def span_stages(counts: Integers, span: int, late: int) -> Integers:
-    """The most stages of what the corrections of spans [S] of so many frames are for, in a packet with
-    stage counts [F].
+def span_stages(counts: Integers, span: int, delay: int) -> Integers:
+    """The largest stage count of the frames that each span corrects [S], in a packet whose frames
+    have stage counts [F].
 
-    What a frame's corrections are for is `late` frames older, and has the stages of those; but the frames
-    before a packet may be lost, so its first ones have their own."""
-    shifted = np.concatenate([counts[:late], counts])[: len(counts)]
+    A span corrects samples that are `delay` frames older than itself. The frames before a packet
+    may be lost, so its first spans use their own frames."""
+    shifted = np.concatenate([counts[:delay], counts])[: len(counts)]
     return np.maximum.reduceat(shifted, np.arange(0, len(counts), span))
 
 
 def span_ends(frames: int, span: int) -> Integers:
-    """The last frames [S] of spans of so many frames; the last span may be shorter."""
+    """The last frame of each span [S]; the last span may be shorter."""
     return np.minimum(np.arange(span, frames + span, span), frames) - 1
 
 
-def prices(stages: Integers) -> Floats:
-    """What a bit is worth in squared errors of corrections, in spans with so many stages [S]: what is
-    loud has more bits for its codes, and should have for its corrections."""
-    made: Floats = (PRICE * 0.5 ** (stages / HALVING)).astype(np.float32)
-    return made
+def correction_lambdas(stages: Integers) -> Floats:
+    """Rate-distortion weights of spans with these stage counts [S]: frames that get more bits for
+    their codes get more for their corrections."""
+    lambdas: Floats = (BASE_LAMBDA * 0.5 ** (stages / HALVING_STAGES)).astype(np.float32)
+    return lambdas
 
 
-def want(
+def correction_targets(
     original: Floats,
     decoded: Floats,
     levels: Floats,
     counts: Integers,
-    late: int,
-    prediction: CorrectionPredictor,
+    delay: int,
+    predictor: CorrectionPredictor,
     config: ModelConfig,
 ) -> CorrectionTargets:
-    """What is wanted of a packet's corrections, for frames with stage counts [F] and hops with energies
-    [F, BANDS] of both sounds, and the `RecentLevels` of what was decoded."""
+    """The targets of one channel of a packet.
+
+    Args:
+        original, decoded: band energies [F, BANDS] of the hops that the packet's frames correct.
+        levels: `RecentLevels` of the decoded sound [F, ...].
+        counts: stage counts [F].
+        delay: see `timing.corrections_delay`.
+    """
     span = span_frames(counts, config)
-    stages = span_stages(counts, span, late)
-    expect = prediction.of(levels[span_ends(len(counts), span)], stages, span)
-    return CorrectionTargets(target_corrections(original, decoded, span), prices(stages), expect)
+    stages = span_stages(counts, span, delay)
+    predict = predictor.of(levels[span_ends(len(counts), span)], stages, span)
+    targets = band_corrections(original, decoded, span)
+    return CorrectionTargets(targets, correction_lambdas(stages), predict)
 
 
 def quantize_corrections(
-    wanted: CorrectionTargets, codebooks: Codebooks, tables: CorrectionTables, worth: float = 1.0
+    targets: CorrectionTargets, codebooks: Codebooks, tables: CorrectionTables, scale: float = 1.0
 ) -> tuple[Integers, Integers]:
-    """Integers [S, N] that bring the corrections of spans near to what is wanted, and how many each span has
-    [S], 0 after them: as many as leave the least sum of the squared error and of what they take,
-    bits being worth so many times as much as usual."""
-    codes = np.zeros((len(wanted.corrections), codebooks.stages), dtype=np.int32)
-    counts = np.zeros(len(wanted.corrections), dtype=np.int32)
-    correction, before = np.zeros(wanted.corrections.shape[1], dtype=np.float32), (0, 0)
-    bits = (worth * wanted.prices).tolist()
-    for span, (row, bit) in enumerate(zip(wanted.corrections, bits, strict=True)):
-        nearest, left = _nearest(row - wanted.expect(span, correction), codebooks)
-        takes = tables.choices(nearest, before)
-        costs = [float(rest @ rest) + bit * more for rest, more in zip(left, takes, strict=True)]
+    """Codes [S, N] of the corrections, and the number of codes of each span [S].
+
+    Each span gets the number of codes with the least squared error plus lambda times bits; `scale`
+    multiplies lambda. Codes after a span's number are 0.
+    """
+    codes = np.zeros((len(targets.corrections), codebooks.stages), dtype=np.int32)
+    counts = np.zeros(len(codes), dtype=np.int32)
+    previous = np.zeros(targets.corrections.shape[1], dtype=np.float32)
+    counts_before = (0, 0)
+    lambdas = (scale * targets.lambdas).tolist()
+    for span, (target, weight) in enumerate(zip(targets.corrections, lambdas, strict=True)):
+        nearest, residuals = _nearest(target - targets.predict(span, previous), codebooks)
+        bits = tables.choices(nearest, counts_before)
+        costs = [float(r @ r) + weight * b for r, b in zip(residuals, bits, strict=True)]
         count = costs.index(min(costs))
         codes[span, :count], counts[span] = nearest[:count], count
-        correction, before = row - left[count], (count, before[0])
+        previous, counts_before = target - residuals[count], (count, counts_before[0])
     return codes, counts
 
 
-def _nearest(new: Floats, codebooks: Codebooks) -> tuple[list[int], list[Floats]]:
-    """The nearest code of every stage to what those before it leave of what is new [bands], and
-    what 0 to N of them leave. Sums of several paths, as for latents, are worth nothing here."""
-    codes, left = [], [new]
+def _nearest(residual: Floats, codebooks: Codebooks) -> tuple[list[int], list[Floats]]:
+    """The nearest code of every stage, and what 0, 1... of them leave over."""
+    codes, left = [], [residual]
     for stage, vectors in enumerate(codebooks.vectors):
         distances = left[-1] @ codebooks.doubled[stage] + codebooks.energies[stage]
         codes.append(int(distances.argmin()))
@@ -123,33 +130,32 @@ def dequantize_corrections(
     codes: Integers,
     counts: Integers,
     codebooks: Codebooks,
-    expect: Expect,
+    predict: Predict,
     before: Floats | None = None,
 ) -> Floats:
-    """Corrections [S, bands] of the codes [S, N] of spans, so many for each [S]; `before` is the correction of
-    the span before them in their packet."""
+    """Corrections [S, BANDS] of the codes [S, N] of spans, `counts` [S] of them each; `before` is
+    the correction of the span before in the packet."""
     corrections = dequantize(codes, counts, codebooks)
-    correction = np.zeros(corrections.shape[1], dtype=np.float32) if before is None else before
-    for span in range(len(corrections)):
-        corrections[span] = correction = (expect(span, correction) + corrections[span]).clip(
-            -LIMIT, LIMIT
-        )
+    previous = np.zeros(corrections.shape[1], dtype=np.float32) if before is None else before
+    for span, residual in enumerate(corrections):
+        previous = (predict(span, previous) + residual).clip(-LIMIT, LIMIT)
+        corrections[span] = previous
     return corrections
 
 
 class CorrectionDecoder:
-    """The corrections of one stream's channels, from the codes of its packets and the sound that comes
-    with them."""
+    """Decodes the corrections of one stream's channels, from the codes of its packets and from the
+    decoded sound that comes with them."""
 
     def __init__(
         self,
         config: ModelConfig,
         codebooks: Codebooks | None,
-        prediction: CorrectionPredictor,
+        predictor: CorrectionPredictor,
         channels: int,
     ) -> None:
-        """`codebooks` are those of corrections; None where there are no corrections."""
-        self._config, self._codebooks, self._prediction = config, codebooks, prediction
+        """`codebooks` are those of the corrections; None where the model has none."""
+        self._config, self._codebooks, self._predictor = config, codebooks, predictor
         self._recent = RecentLevels(channels)
         self._coded: list[ChannelCodes] = []
         self._frame = 0
@@ -160,8 +166,9 @@ class CorrectionDecoder:
         self._coded, self._frame = (coded, 0) if self._codebooks else ([], 0)
 
     def take(self, energies: Floats) -> Floats:
-        """Corrections [C, F, BANDS] of the packet's next frames, whole spans of them, with which come
-        hops of sound with these energies [C, F, BANDS]. After the last the corrections stay."""
+        """Corrections [C, F, BANDS] of the packet's next frames, whose decoded hops have these band
+        energies [C, F, BANDS]. Frames are taken in whole spans. After the packet the corrections
+        stay as they are."""
         levels, frames = self._recent.of(energies), energies.shape[1]
         corrections = self._before[:, None].repeat(frames, axis=1)
         for row, channel in enumerate(self._coded):
@@ -172,15 +179,15 @@ class CorrectionDecoder:
         return corrections
 
     def _decoded(self, channel: ChannelCodes, levels: Floats, before: Floats) -> Floats:
-        """Those of a channel's frames [F, BANDS], whose hops have these levels [F, ...]."""
+        """The corrections of a channel's next frames [F, BANDS], whose hops have these levels."""
+        assert self._codebooks is not None, "without codebooks there are no codes"
         frames, counts = len(levels), channel.counts
         span = span_frames(counts, self._config)
         assert self._frame % span == 0, "spans come whole"
         part = slice(self._frame // span, -(-(self._frame + frames) // span))
         stages = span_stages(counts, span, corrections_delay(self._config))[part]
-        expect = self._prediction.of(levels[span_ends(frames, span)], stages, span)
-        assert self._codebooks is not None, "codes are not there without"
+        predict = self._predictor.of(levels[span_ends(frames, span)], stages, span)
         first = None if self._frame == 0 else before
         codes = (channel.corrections[part], channel.correction_counts[part])
-        corrections = dequantize_corrections(*codes, self._codebooks, expect, first)
+        corrections = dequantize_corrections(*codes, self._codebooks, predict, first)
         return corrections.repeat(span, axis=0)[:frames]

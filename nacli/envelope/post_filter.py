@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.dsp.filterbank import BANDS, NOTHING, Spectra, against_highest, bark_spectra
+from nacli.timing import POST_FILTER_CONTEXT, POST_FILTER_DELAY
 from nacli.types import Floats, Integers
 
 BEFORE, AFTER = 9, 3
@@ -77,8 +78,8 @@ def smooth(corrections: Floats) -> Floats:
 class PostFilter:
     """The filter of one stream at the model's rate; what it gives is `DELAY` hops late."""
 
-    DELAY = (AFTER + 1) // 2
-    REACH = DELAY + (BEFORE + 1) // 2
+    DELAY = POST_FILTER_DELAY
+    REACH = DELAY + POST_FILTER_CONTEXT
     """Hops before one that it has to know."""
 
     def __init__(self, gains: Gains | None, channels: int, hop: int, sample_rate: int) -> None:

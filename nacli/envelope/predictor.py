@@ -14,32 +14,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.dsp.filterbank import BANDS, NOTHING, against_highest
+from nacli.timing import PREDICTOR_CONTEXT
 from nacli.types import Floats, Integers
 
-SEEN = 5
+SEEN = PREDICTOR_CONTEXT
 """Hops, the last of a span and those before it, whose levels are known."""
 LIMIT = 4.0
 """Of corrections either way; no encoder comes near, and a crafted file shall not make sound infinite."""
 
-Expect = Callable[[int, Floats], Floats]
+Predict = Callable[[int, Floats], Floats]
 """The correction [BANDS] that is expected of a span, by its number and the correction of the one before it."""
 
 
 class CorrectionPredictor(Protocol):
     """A way to expect corrections."""
 
-    def of(self, levels: Floats, stages: Integers, span: int) -> Expect:
+    def of(self, levels: Floats, stages: Integers, span: int) -> Predict:
         """What is expected of spans of so many frames, with the levels [S, SEEN * BANDS] at their
         ends and the most stages [S] of their frames."""
 
 
 class DecayPredictor:
-    """Expects a part of the correction before."""
+    """Predicts a part of the correction before."""
 
     def __init__(self, memory: float) -> None:
         self._memory = np.float32(memory)
 
-    def of(self, levels: Floats, stages: Integers, span: int) -> Expect:
+    def of(self, levels: Floats, stages: Integers, span: int) -> Predict:
         return lambda _, before: self._memory * before
 
 
@@ -59,7 +60,7 @@ class LearnedPredictor:
         if shapes != [*wanted, (BANDS,), (BANDS,)]:
             raise ValueError("the predictor of corrections has layers that do not fit each other")
 
-    def of(self, levels: Floats, stages: Integers, span: int) -> Expect:
+    def of(self, levels: Floats, stages: Integers, span: int) -> Predict:
         tensors = self._tensors
         inputs = with_stages(levels, stages, span)
         known = inputs @ tensors["levels"] + tensors["bias"]
@@ -67,13 +68,13 @@ class LearnedPredictor:
         second, second_bias = tensors["second.weight"], tensors["second.bias"]
         last, last_bias = tensors["last.weight"], tensors["last.bias"]
 
-        def expect(number: int, before: Floats) -> Floats:
+        def predict(number: int, before: Floats) -> Floats:
             x = np.maximum(known[number] + before @ before_weight, 0)
             x = np.maximum(x @ second + second_bias, 0)
             found: Floats = (x @ last + last_bias + memory * before).clip(-LIMIT, LIMIT)
             return found
 
-        return expect
+        return predict
 
 
 def with_stages(levels: Floats, stages: Integers, span: int) -> Floats:

@@ -20,7 +20,6 @@ from nacli.format.picture import (
     unpack_picture,
 )
 from nacli.format.records import (
-    CODED_RATE,
     DIGEST_BYTES,
     ChannelMode,
     Damage,
@@ -31,13 +30,13 @@ from nacli.format.records import (
     SampleFormat,
     StreamInfo,
     TableSection,
+    channel_mode,
     short_digest,
 )
 from nacli.format.seek import find_packet
 from nacli.format.tags import MAX_TAGS_BYTES, check_tag, edit_tags, fit_tags
 
 __all__ = [
-    "CODED_RATE",
     "DIGEST_BYTES",
     "FRONT_COVER",
     "MAX_PICTURE_BYTES",
@@ -56,6 +55,7 @@ __all__ = [
     "SeekTable",
     "StreamInfo",
     "TableSection",
+    "channel_mode",
     "check_tag",
     "edit_tags",
     "find_packet",

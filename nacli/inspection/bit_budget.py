@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.checkpoint import Model
+from nacli.config import MAX_PACKET_FRAMES
 from nacli.decoder.payload_reader import read_codes
-from nacli.decoder.tables import read_tables
-from nacli.encoder.stream import MAX_PACKET_FRAMES
-from nacli.entropy import EntropyModel
+from nacli.decoder.tables import check_tables
 from nacli.errors import DamagedPacket, WrongModel
 from nacli.files.streams import naming
 from nacli.format import Event, Header, Packet, Parser, StreamInfo, short_digest
@@ -71,7 +70,9 @@ class CodeCounter:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._start(model.entropy)
+        self._entropy = model.entropy
+        self._codes = np.zeros(self._entropy.shape[0], dtype=np.int64)
+        self._stage_bits = np.zeros(self._entropy.shape[0])
         self._stream: StreamInfo | None = None
         self._gain_bits, self._corrections, self._correction_bits, self._high_bits = (
             0.0,
@@ -80,18 +81,13 @@ class CodeCounter:
             0.0,
         )
 
-    def _start(self, entropy: EntropyModel) -> None:
-        self._entropy = entropy
-        self._codes = np.zeros(entropy.shape[0], dtype=np.int64)
-        self._stage_bits = np.zeros(entropy.shape[0])
-
     def take(self, event: Event) -> None:
         """Add an event; the errors are those of `count_codes`."""
         if isinstance(event, Header):
             if event.model != short_digest(self._model.digest):
                 raise WrongModel("made with another model, whose gains cannot be read")
             self._stream = event.stream
-            self._start(read_tables(event, self._model)[1])
+            check_tables(event, self._model)
         elif isinstance(event, Packet):
             self._add(event)
 
@@ -100,7 +96,7 @@ class CodeCounter:
         if packet.frames > MAX_PACKET_FRAMES:
             raise DamagedPacket("a packet is longer than any encoder writes")
         try:
-            channels = read_codes(packet, self._stream, self._entropy, self._model.config)
+            channels = read_codes(packet, self._stream, self._model)
         except ValueError as error:
             raise DamagedPacket(f"packet {packet.sequence}: {error}") from error
         for channel in channels:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from nacli.config import CODED_RATE
 from nacli.errors import DamagedPacket
 from nacli.files.streams import read_bytes_blocks
 from nacli.format import (
-    CODED_RATE,
     VERSION,
     Damage,
     EndRecord,

@@ -12,7 +12,7 @@ from nacli.audio import AudioInfo, AudioReader, AudioWriter
 from nacli.checkpoint import Model
 from nacli.decoder.stream import Decoder
 from nacli.decoder.timeline import Gap
-from nacli.encoder.packet_encoder import DEFAULT_EFFORT
+from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
 from nacli.errors import OutputExists
 from nacli.files.live import ending_gently
@@ -68,14 +68,9 @@ def encode_file(
     source: str,
     target: str,
     model: Model,
+    settings: EncoderSettings,
     *,
     watch: Watch,
-    bitrate: float | None = None,
-    quality: float | None = None,
-    effort: int = DEFAULT_EFFORT,
-    packet_frames: int = 150,
-    embed: bool = False,
-    tags: Iterable[str] = (),
     keep_tags: bool = True,
     force: bool = False,
     verify: bool = False,
@@ -84,8 +79,8 @@ def encode_file(
 ) -> Progress:
     """Compress an audio file to a .nac file, one packet at a time; the file keeps its time.
 
-    `tags` are added, in place of those of their names (see `edit_tags`); `keep_tags` false leaves
-    out the file's own, and its picture. `raw` says what the input is where it is samples without a
+    The tags of `settings` are added, in place of those of their names (see `edit_tags`);
+    `keep_tags` false leaves out the file's own, and its picture. `raw` says what the input is where it is samples without a
     header. `verify` reads every packet back as it is written; `delete_input` deletes the input when
     the output is on the disk and has been read back from there.
 
@@ -95,25 +90,22 @@ def encode_file(
     _check_target(source, target, force)
     original = Original(source, target, delete_input)
     with AudioReader(source, raw, keep_tags) as reader:
-        info = _with_tags(reader.info, tags)
+        info = _with_tags(reader.info, settings.tags)
+        settings = replace(
+            settings,
+            sample_format=info.sample_format,
+            tags=info.tags,
+            picture=info.picture,
+        )
         with naming(source):
             encoder = Encoder(
-                model,
-                info.sample_rate,
-                info.channels,
-                bitrate=bitrate,
-                quality=quality,
-                effort=effort,
-                packet_frames=packet_frames,
-                samples=info.samples,
-                sample_format=info.sample_format,
-                tags=info.tags,
-                picture=info.picture,
-                embed=embed,
+                model, info.sample_rate, info.channels, settings, samples=info.samples
             )
         progress = Progress(info.sample_rate, info.samples, dropped=info.dropped)
-        packets = 1 if reader.live else max(1, FILE_FRAMES // packet_frames)
-        block = round(packets * packet_frames / model.config.frame_rate * info.sample_rate)
+        frames = settings.packet_frames * (
+            1 if reader.live else max(1, FILE_FRAMES // settings.packet_frames)
+        )
+        block = round(frames / model.config.frame_rate * info.sample_rate)
         verifier = Verifier(model, encoder) if verify else None
         with ending_gently(source), atomic_output(target, force) as output:
             for pcm in reader.blocks(block):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict
 
+from nacli.encoder.settings import DEFAULT_SETTINGS, EncoderSettings
 from nacli.errors import Concealed, NacliError, exit_code
 from nacli.files.streams import input_name, make_folders
 from nacli.files.temporary_files import remove_stale
@@ -78,12 +79,7 @@ class EncodeOptions(Options):
 
     COMMAND = "encode"
 
-    bitrate: float | None = None
-    quality: float | None = None
-    effort: int = 1
-    packet_ms: int = 2000
-    embed: bool = False
-    tags: tuple[str, ...] = ()
+    settings: EncoderSettings = DEFAULT_SETTINGS
     keep_tags: bool = True
     verify: bool = False
     raw_rate: int | None = None
@@ -98,18 +94,12 @@ class EncodeOptions(Options):
         if self.raw_rate is not None:
             sample_format = SHORT_NAMES[self.raw_format]
             raw = AudioInfo(self.raw_rate, self.raw_channels, sample_format, None)
-        model = load_model(self.model)
         return encode_file(
             source,
             target,
-            model,
+            load_model(self.model),
+            self.settings,
             watch=watch,
-            bitrate=self.bitrate,
-            quality=self.quality,
-            effort=self.effort,
-            packet_frames=int(self.packet_ms * model.config.frame_rate / 1000),
-            embed=self.embed,
-            tags=self.tags,
             keep_tags=self.keep_tags,
             force=self.force,
             verify=self.verify,

@@ -1,7 +1,6 @@
 """Is what was written what was meant? A second reader of .nac streams, apart from the Decoder.
 
-It parses the bytes, checks every CRC and takes the entropy coding back, but plays nothing. It uses
-the model's tables: inline ones are held to them byte by byte, with the rest of the header.
+It parses the bytes, checks every CRC and takes the entropy coding back, but plays nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ from collections.abc import Iterator
 from nacli.audio import AudioInfo, AudioReader
 from nacli.checkpoint import Model
 from nacli.decoder.payload_reader import read_codes
-from nacli.encoder.stream import Encoder, update_check
+from nacli.encoder.stream import Encoder
+from nacli.entropy import update_codes_digest
 from nacli.errors import Mismatch, NacliError, WriteFailed
 from nacli.files.streams import naming, read_bytes_blocks
 from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser
@@ -78,8 +78,8 @@ class Verifier:
             raise Mismatch(f"packet {self._packets} is not where it belongs")
         self._packets += 1
         stream = self._encoder.header.stream
-        codes = read_codes(packet, stream, self._model.entropy, self._model.config)
-        update_check(self._check, codes)
+        codes = read_codes(packet, stream, self._model)
+        update_codes_digest(self._check, codes)
 
 
 def verify_file(path: str, model: Model, encoder: Encoder) -> None:

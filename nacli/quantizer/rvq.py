@@ -1,33 +1,25 @@
-"""Residual vector quantisation: latents to codes, and back.
+"""Residual vector quantisation: the codebooks, and codes to latents.
 
 Each stage quantises what the stages before it left over (Juang and Gray, 1982); the sum of the
-chosen vectors is the quantised latent. The search keeps several candidate sums alive, since the
-nearest vector of a stage is not always the best start for the next.
+chosen vectors is the quantised latent. `nacli/encoder/code_search.py` finds the codes.
 """
 
 from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nacli.types import Floats, Integers
 
-BLOCK = 128
-"""Frames that are searched at a time: what they cost stays in the cache, and long packets need no
-more memory."""
-MAX_ENTRIES = 1 << 23
-"""Numbers in the codebooks of a file, which take ten times as many bytes in use."""
-
 
 class Codebooks:
     """Codebooks [N, size, D] as stored: int8 entries and one scale per stage.
 
-    The quantiser and the decoder both use exactly these values, so an inline copy in a file and
-    the checkpoint's own are interchangeable. `corrections` are those of corrections, which travel with them.
+    The search and the decoder both use exactly these values. `corrections` are the codebooks of the
+    envelope corrections, which belong to the same quantiser.
     """
 
     def __init__(
@@ -35,8 +27,17 @@ class Codebooks:
     ) -> None:
         self.entries, self.scales, self.corrections = entries, scales, corrections
         self.vectors: Floats = entries.astype(np.float32) * scales[:, None, None]
-        self.energies: Floats = np.square(self.vectors).sum(-1)
-        self.doubled: Floats = np.ascontiguousarray(-2 * self.vectors.transpose(0, 2, 1))
+
+    @cached_property
+    def energies(self) -> Floats:
+        """Squared norms [N, size] of the vectors."""
+        energies: Floats = np.square(self.vectors).sum(-1)
+        return energies
+
+    @cached_property
+    def doubled(self) -> Floats:
+        """The vectors times -2, as matrices [N, D, size], for squared distances by one product."""
+        return np.ascontiguousarray(-2 * self.vectors.transpose(0, 2, 1))
 
     @property
     def stages(self) -> int:
@@ -55,107 +56,11 @@ class Codebooks:
         return hashlib.sha256(self.to_bytes()).digest()[:8]
 
     def to_bytes(self) -> bytes:
-        """Shape as three uint16, scales as float32, entries as int8; little-endian. Then the same
-        of the corrections, where there are any."""
+        """Shape as three uint16, scales as float32, entries as int8, all little-endian; then the
+        same of the corrections, where there are any."""
         shape = np.array(self.entries.shape, dtype="<u2")
         own = shape.tobytes() + self.scales.astype("<f4").tobytes() + self.entries.tobytes()
         return own + (self.corrections.to_bytes() if self.corrections else b"")
-
-    @classmethod
-    def from_bytes(cls, blob: bytes) -> Codebooks:
-        """Read what `to_bytes` wrote; `ValueError` when lengths or values do not fit."""
-        if len(blob) < 6:
-            raise ValueError("codebooks are cut short")
-        stages, size, dim = (int(n) for n in np.frombuffer(blob[:6], dtype="<u2"))
-        start = 6 + 4 * stages
-        end = start + stages * size * dim
-        if not stages or not size or not dim or len(blob) < end:
-            raise ValueError("codebooks do not have the length that their shape says")
-        if stages * size * dim > MAX_ENTRIES:
-            raise ValueError(f"codebooks have more than {MAX_ENTRIES} numbers")
-        scales = np.frombuffer(blob[6:start], dtype="<f4").astype(np.float32)
-        if not np.isfinite(scales).all():
-            raise ValueError("codebooks have a scale that is no number")
-        entries = np.frombuffer(blob[start:end], dtype=np.int8).reshape(stages, size, dim)
-        corrections = cls.from_bytes(blob[end:]) if end < len(blob) else None
-        if corrections and corrections.corrections:
-            raise ValueError("codebooks do not have the length that their shape says")
-        return cls(entries, scales, corrections)
-
-
-class Found(NamedTuple):
-    """What a search found: `paths` [depth, F, depth], whose row k - 1 holds each frame's best k
-    codes, and `errors` [depth + 1, F], the squared errors that k of them leave."""
-
-    paths: Integers
-    errors: Floats
-
-
-def search(
-    latents: Floats, codebooks: Codebooks, depth: int, beam: int = 4, costs: Floats | None = None
-) -> Found:
-    """The best codes of latents [F, D] for every number of stages to `depth`.
-
-    The best leave the least squared error or, where codes have `costs` [N, size] of their own, have
-    the least sum of both. The search keeps the `beam` best of every frame from stage to stage, so a
-    path is not always the start of the next longer one.
-    """
-    costs = np.zeros_like(codebooks.energies) if costs is None else costs
-    starts = range(0, max(1, len(latents)), BLOCK)
-    parts = [_search(latents[at : at + BLOCK], codebooks, depth, beam, costs) for at in starts]
-    return Found(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
-
-
-def _search(latents: Floats, codebooks: Codebooks, depth: int, beam: int, costs: Floats) -> Found:
-    best = np.zeros((depth, len(latents), depth), dtype=np.int32)
-    errors = np.empty((depth + 1, len(latents)), dtype=np.float32)
-    errors[0] = np.square(latents).sum(1)
-    residual, row = latents[:, None, :], np.arange(len(latents))[:, None]
-    paths = np.zeros((len(latents), 1, 0), dtype=np.int32)
-    cost = np.zeros((len(latents), 1), dtype=np.float32)
-    for stage in range(depth):
-        parent, code, cost = extend(residual, cost, costs[stage], codebooks, stage, beam)
-        residual = residual[row, parent] - codebooks.vectors[stage][code]
-        paths = np.concatenate([paths[row, parent], code[:, :, None]], axis=2)
-        best[stage, :, : stage + 1] = paths[:, 0]
-        errors[stage + 1] = np.square(residual[:, 0]).sum(1)
-    return Found(best, errors)
-
-
-def extend(
-    residual: Floats, cost: Floats, own: Floats, codebooks: Codebooks, stage: int, beam: int
-) -> tuple[NDArray[np.intp], Integers, Floats]:
-    """The best ways to add a code of a stage to the sums of each frame, whose residuals are
-    [F, W, D] and which cost [F, W] so far: from which sum, by which code, at what cost, [F, beam]
-    each. `own` [F, W, size], or [size], is what each code costs beyond the error that it leaves;
-    the latents' own energy, which all share, is left out.
-    """
-    frames, width, dim = residual.shape
-    # |r - v|^2 = |r|^2 - 2 r v + |v|^2, in one array: memory is what this costs
-    total = (residual.reshape(-1, dim) @ codebooks.doubled[stage]).reshape(frames, width, -1)
-    total += codebooks.energies[stage] + own
-    total += cost[:, :, None]
-    chosen, best = smallest(total.reshape(frames, -1), beam)
-    parent, code = np.divmod(chosen, codebooks.vectors.shape[1])
-    return parent, code.astype(np.int32), best
-
-
-def select(paths: Integers, counts: Integers) -> Integers:
-    """Integers [F, depth] from `search`: frame f's best path of `counts[f]` codes, 0 after them."""
-    chosen = paths[np.maximum(counts - 1, 0), np.arange(len(counts))]
-    return np.where(np.arange(paths.shape[2]) < counts[:, None], chosen, 0).astype(np.int32)
-
-
-def smallest(cost: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
-    """Indices [F, count] of the smallest values of each row, and these, ascending; ties to the
-    first. `cost` is spoilt."""
-    row, found, values = np.arange(len(cost)), [], []
-    for _ in range(min(count, cost.shape[1])):
-        best = cost.argmin(1)
-        values.append(cost[row, best])
-        cost[row, best] = np.inf
-        found.append(best)
-    return np.stack(found, axis=1), np.stack(values, axis=1)
 
 
 def dequantize(codes: Integers, counts: Integers, codebooks: Codebooks) -> Floats:

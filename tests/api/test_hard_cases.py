@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import robust
 from hard_cases import Case, cases, recordings
 from nacli.api import decode, encode
-from nacli.format import CODED_RATE
+from nacli.config import CODED_RATE
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -246,7 +246,7 @@ def shipped() -> bool:
 
 LATE_SIGNAL = """
 import os, signal, threading
-from nacli.prefetch import ahead
+from nacli.prefetch import prefetch
 from nacli.cli import main
 
 list(ahead(iter([1])))  # leaves a thread

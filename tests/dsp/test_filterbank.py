@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fake_model import CONFIG, make_model
-from nacli.dsp.filterbank import BANDS, BandEnergyMeter, bark_spectra, target_corrections
+from nacli.dsp.filterbank import BANDS, BandEnergyMeter, band_corrections, bark_spectra
 from nacli.dsp.pitch_filter import PitchFilter
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.envelope.post_filter import AFTER, BEFORE, PostFilter, of_spectra, smooth
@@ -58,7 +58,7 @@ def test_a_tone_is_in_its_band() -> None:
 @pytest.mark.parametrize("span", [1, 2, 4])
 def test_corrections_give_bands_the_energy_of_the_original(span: int) -> None:
     original, decoded = coloured(24), noise(24)
-    wanted = target_corrections(energies(original), energies(decoded), span)
+    wanted = band_corrections(energies(original), energies(decoded), span)
     assert wanted.shape == (2, -(-24 // span), BANDS)
     post = PostFilter(None, 2, HOP, RATE)
     late = PostFilter.DELAY
@@ -66,17 +66,17 @@ def test_corrections_give_bands_the_energy_of_the_original(span: int) -> None:
     padded = np.pad(decoded, ((0, 0), (0, late * HOP)))
     counts = np.zeros((2, 24 + late), dtype=np.int32)
     corrected = post.process(padded, counts, stepped)[:, late * HOP :]
-    after = target_corrections(energies(original), energies(corrected), span)
+    after = band_corrections(energies(original), energies(corrected), span)
     assert np.abs(after).mean() < np.abs(wanted).mean() / 3
 
 
 def test_a_band_that_is_far_under_the_others_is_left_as_it_is() -> None:
     original = np.ones((1, 4, BANDS), dtype=np.float32)
     original[..., -1] = 1e-7
-    wanted = target_corrections(original, original * np.float32(1e-3), 2)
+    wanted = band_corrections(original, original * np.float32(1e-3), 2)
     assert wanted[0, 0, 0] > 1.5 and abs(wanted[0, 0, -1]) < 0.01
     silent = np.zeros((1, 4, BANDS), dtype=np.float32)
-    assert not target_corrections(silent, silent, 2).any()
+    assert not band_corrections(silent, silent, 2).any()
 
 
 def test_corrections_go_over_into_each_other() -> None:
@@ -97,7 +97,7 @@ def test_the_training_has_the_same_levels(span: int) -> None:
     pair = [levels.energies(x) for x in (original, decoded)]
     np.testing.assert_allclose(pair[0], energies(original.numpy()), rtol=1e-3, atol=1e-5)
     wanted = levels.wanted(*pair)
-    expected = target_corrections(pair[0].numpy(), pair[1].numpy(), span)
+    expected = band_corrections(pair[0].numpy(), pair[1].numpy(), span)
     np.testing.assert_allclose(wanted, expected, atol=1e-5)
     post, late = PostFilter(None, 2, HOP, RATE), PostFilter.DELAY
     stepped = np.pad(expected.repeat(span, 1)[:, :21], ((0, 0), (0, late), (0, 0)), "edge")
@@ -153,7 +153,7 @@ def test_a_copy_of_the_local_decoder_goes_on_from_the_same_place() -> None:
         (measured[:, f:t], latents[:, f:t], gains[:, f:t], counts[:, f:t])
         for f, t in ((0, 12), (12, 24))
     ]
-    local = LocalDecoder(CONFIG, model.networks, model.prediction, 2)
+    local = LocalDecoder(CONFIG, model.networks, model.predictor, 2)
     whole = local.copy().wanted(measured, latents, gains, counts)
     local.wanted(*parts[0])
     tries = [local.copy().wanted(*parts[1]) for _ in range(2)]

@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
+from nacli.encoder.rate_distortion import refine
 
 from fake_model import CONFIG, make_model
 from learned_model import make_channel, make_entries, make_learned
 from nacli.api import decode, encode
 from nacli.cli import main
 from nacli.dsp.filterbank import BANDS
-from nacli.encoder.packet_encoder import DEFAULT_EFFORT, EFFORTS, Analysis, PacketEncoder
-from nacli.encoder.rate_distortion import refine
+from nacli.encoder.code_search import search, select
+from nacli.encoder.settings import DEFAULT_EFFORT, EFFORTS, Analysis, PacketEncoder
 from nacli.encoder.stream import Encoder
 from nacli.entropy import ChannelCodes, Forecast
 from nacli.format import Packet, Parser, fixed_bytes
 from nacli.jobs.task import EncodeOptions
-from nacli.quantizer.rvq import Codebooks, dequantize, search, select
+from nacli.quantizer.rvq import Codebooks, dequantize
 from recordings import header_of, pieces, sound
 
 MODELS = [make_model(), make_model(learned=True)]

@@ -105,7 +105,7 @@ def coded(frames: int, stages: int) -> tuple[list[ChannelCodes], np.ndarray]:
     channels = []
     for levels in RecentLevels(2).of(measured):
         most = np.full(len(ends), stages, np.int32)
-        expect = MODEL.prediction.of(levels[ends], most, span)
+        expect = MODEL.predictor.of(levels[ends], most, span)
         corrections = random.normal(size=(len(ends), BANDS)).astype(np.float32) * 0.3
         asked = CorrectionTargets(corrections, np.full(len(ends), 0.001, np.float32), expect)
         codes, numbers = quantize_corrections(asked, BOOKS, MODEL.entropy.corrections)
@@ -120,7 +120,7 @@ def test_corrections_are_decoded_part_by_part_as_at_once(
 ) -> None:
     frames = 18  # the last of the long spans is shorter
     channels, measured = coded(frames, stages)
-    whole, parts = (CorrectionDecoder(CONFIG, BOOKS, MODEL.prediction, 2) for _ in range(2))
+    whole, parts = (CorrectionDecoder(CONFIG, BOOKS, MODEL.predictor, 2) for _ in range(2))
     whole.start(channels)
     parts.start(channels)
     corrections, edges = whole.take(measured), (0, *cuts, frames)
@@ -129,7 +129,7 @@ def test_corrections_are_decoded_part_by_part_as_at_once(
     span = 1 if stages >= CONFIG.correction_fine else SPAN
     ends = span_ends(frames, span)
     levels = RecentLevels(2).of(measured)[1][ends]
-    expect = MODEL.prediction.of(levels, np.full(len(ends), stages, np.int32), span)
+    expect = MODEL.predictor.of(levels, np.full(len(ends), stages, np.int32), span)
     own = dequantize_corrections(
         channels[1].corrections, channels[1].correction_counts, BOOKS, expect
     )
@@ -155,10 +155,10 @@ def test_an_encoder_takes_back_what_is_expected_wrongly() -> None:
     louder = np.where(np.arange(BANDS) < 4, 0.6, 0).astype(np.float16)
     nothing = {"last.bias": louder, "memory": np.zeros(BANDS, np.float16)}
     model = make_model()
-    model.prediction = LearnedPredictor(make_predictor_tensors() | nothing)
+    model.predictor = LearnedPredictor(make_predictor_tensors() | nothing)
     data, errors = encode(pcm, 24_000, quality=3, model=model), []
-    for prediction in (model.prediction, DecayPredictor(0)):
-        model.prediction = prediction
+    for prediction in (model.predictor, DecayPredictor(0)):
+        model.predictor = prediction
         decoded = decode(data, model=model)[0][:, 0]
         powers = [np.square(x).reshape(-1, 1200).mean(1) for x in (pcm, decoded)]
         errors.append(np.abs(np.log(powers[0] / powers[1])).mean())
@@ -169,8 +169,8 @@ def test_training_puts_it_into_a_checkpoint_with_books_and_tables_that_fit(tmp_p
     options = ["--clips", "40", "--steps", "16", "--hidden", "8", "--packets", "3"]
     shipped, made = retrain(train_corrections.main, tmp_path, options)
     before, after = load_checkpoint(shipped), load_checkpoint(made)
-    assert isinstance(before.prediction, DecayPredictor) and isinstance(
-        after.prediction, LearnedPredictor
+    assert isinstance(before.predictor, DecayPredictor) and isinstance(
+        after.predictor, LearnedPredictor
     )
     changed = ("predictor.", "trims.", "entropy.trim")
     for name, tensor in before.tensors.items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nacli.quantizer.rvq import Codebooks, dequantize, search, select
+from nacli.encoder.code_search import search, select
+from nacli.quantizer.rvq import Codebooks, dequantize
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from nacli.prefetch import ahead
-
 
 def test_items_come_in_order_from_another_thread() -> None:
     makers = set()

@@ -12,6 +12,7 @@ import torch
 from export import raised, read_states, with_decoder
 from nacli.checkpoint import Tensors
 from nacli.config import ModelConfig
+from nacli.encoder.code_search import search
 from nacli.entropy import CorrectionTables, frequencies
 from nacli.envelope.corrections import (
     CorrectionTargets,
@@ -20,7 +21,7 @@ from nacli.envelope.corrections import (
 )
 from nacli.envelope.predictor import DecayPredictor
 from nacli.networks import Decoder, History
-from nacli.quantizer.rvq import Codebooks, search
+from nacli.quantizer.rvq import Codebooks
 from training.corpus import Sampler, Source
 from training.losses import CompressedLoss, LogMelLoss
 from training.quantizer import CorrectionQuantizer, ResidualQuantizer
