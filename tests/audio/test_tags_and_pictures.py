@@ -32,6 +32,7 @@ from nacli.audio import AudioInfo, AudioReader, AudioWriter
 from nacli.audio.metadata.collected import MAX_TAGS, SOFTWARE, Found
 from nacli.audio.metadata.id3 import parse_id3
 from nacli.audio.metadata.tags import Front, read_tags
+from nacli.encoder.settings import EncoderSettings
 from nacli.errors import NacliError, WriteFailed
 from nacli.files.streams import Output
 from nacli.format import Picture, edit_tags, fit_tags, pack_picture
@@ -134,7 +135,7 @@ def test_tags_go_from_any_container_to_any(
 ) -> None:
     path, nac, out = make(tmp_path / f"x{source[0]}", source[1]), tmp_path / "x.nac", tmp_path / "y"
     out = out.with_suffix(target)
-    encoded = encode_file(str(path), str(nac), model, watch=lambda _: None)
+    encoded = encode_file(str(path), str(nac), model, EncoderSettings(), watch=lambda _: None)
     decoded = decode_file(str(nac), str(out), model, watch=lambda _: None)
     from_wav = source[0] == ".wav"
     header = read_info(str(nac)).header
@@ -409,7 +410,9 @@ def test_what_a_nac_file_has_no_room_for_is_named(tmp_path: Path, model: Any) ->
         file.tags.add(id3.TXXX(encoding=3, desc=tag[0], text=[tag[2:]]))
     file.tags.add(id3.APIC(encoding=3, mime="image/png", type=3, data=bytes(16 << 20)))
     file.save()
-    done = encode_file(str(path), str(tmp_path / "x.nac"), model, watch=lambda _: None)
+    done = encode_file(
+        str(path), str(tmp_path / "x.nac"), model, EncoderSettings(), watch=lambda _: None
+    )
     assert done.dropped == ("B", "picture (image/png, 16777216 bytes)")
     header = read_info(str(tmp_path / "x.nac")).header
     assert (header.tags, header.picture) == ((big,), None)

@@ -12,7 +12,6 @@ import soundfile
 from commands import RATE, Run, assert_failed, files, tone, write_tone
 from loss import packet_bounds
 
-__all__ = ["nacli"]
 
 
 @pytest.fixture

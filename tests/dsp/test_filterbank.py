@@ -137,7 +137,7 @@ def test_the_local_decoder_compares_what_belongs_together() -> None:
     local = LocalDecoder(CONFIG, Passing(), DecayPredictor(0.7), 2)  # type: ignore[arg-type]
     steady = np.full((2, 40), CONFIG.correction_fine, np.int32)  # spans of one frame
     frames = heard.reshape(2, 40, HOP).astype(np.float32)
-    wanted = local.wanted(energies(pcm), frames, steady, steady)
+    wanted = local.targets(energies(pcm), frames, steady, steady)
     middle = np.stack([row.corrections for row in wanted])[
         :, late + 16 :
     ]  # the moving mean has settled
@@ -154,9 +154,9 @@ def test_a_copy_of_the_local_decoder_goes_on_from_the_same_place() -> None:
         for f, t in ((0, 12), (12, 24))
     ]
     local = LocalDecoder(CONFIG, model.networks, model.predictor, 2)
-    whole = local.copy().wanted(measured, latents, gains, counts)
-    local.wanted(*parts[0])
-    tries = [local.copy().wanted(*parts[1]) for _ in range(2)]
+    whole = local.copy().targets(measured, latents, gains, counts)
+    local.targets(*parts[0])
+    tries = [local.copy().targets(*parts[1]) for _ in range(2)]
     for first, second, row in zip(*tries, whole, strict=True):
         np.testing.assert_array_equal(first.corrections, second.corrections)
         np.testing.assert_allclose(

@@ -9,78 +9,25 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
-from nacli.encoder.rate_distortion import refine
 
 from fake_model import CONFIG, make_model
-from learned_model import make_channel, make_entries, make_learned
 from nacli.api import decode, encode
 from nacli.cli import main
 from nacli.dsp.filterbank import BANDS
-from nacli.encoder.code_search import search, select
-from nacli.encoder.settings import DEFAULT_EFFORT, EFFORTS, Analysis, PacketEncoder
+from nacli.encoder.analyzer import Analyzer
+from nacli.encoder.code_search import rate_costs, search, select
+from nacli.encoder.packet_analysis import PacketAnalysis
+from nacli.encoder.packet_encoder import PacketEncoder
+from nacli.encoder.settings import DEFAULT_EFFORT, EFFORTS, EncoderSettings
 from nacli.encoder.stream import Encoder
-from nacli.entropy import ChannelCodes, Forecast
 from nacli.format import Packet, Parser, fixed_bytes
 from nacli.jobs.task import EncodeOptions
-from nacli.quantizer.rvq import Codebooks, dequantize
+from nacli.quantizer.rvq import dequantize
 from recordings import header_of, pieces, sound
 
 MODELS = [make_model(), make_model(learned=True)]
 every_model = pytest.mark.parametrize("model", MODELS, ids=["tables", "learned"])
 every_effort = pytest.mark.parametrize("effort", range(len(EFFORTS)))
-
-
-def forecast_bits(forecast: Forecast, channel: ChannelCodes) -> np.ndarray:
-    """Bits [F, N] that a forecast gives for codes that are what they are."""
-    found = np.zeros(channel.codes.shape)
-    for frames in filter(len, forecast.groups()):
-        state = forecast.begin(frames)
-        for stage in range(channel.codes.shape[1]):
-            codes, on = channel.codes[frames, stage], channel.counts[frames] > stage
-            rows = np.flatnonzero(on)
-            bits = forecast.bits(rows, stage, state[rows])
-            found[frames[rows], stage] = bits[np.arange(len(rows)), 0, codes[rows]]
-            state = forecast.extend(state, stage, codes[:, None])
-        forecast.settle(channel.codes[frames])
-    return found
-
-
-@pytest.mark.parametrize("frames", [1, 7, 40])
-def test_a_forecast_tells_what_coding_takes(frames: int) -> None:
-    model, channel = make_learned(), make_channel(frames, frames)
-    found = forecast_bits(model.forecast(channel.gains, channel.counts), channel)
-    np.testing.assert_allclose(found, np.minimum(model.code_bits(channel), 20), atol=0.05)
-    tables, small = MODELS[0].tables, make_channel(frames, frames, size=CONFIG.codebook_size)
-    found = forecast_bits(tables.forecast(small.gains, small.counts), small)
-    np.testing.assert_allclose(found, tables.code_bits(small), atol=1e-4)
-
-
-def test_a_higher_price_takes_fewer_bits_and_errs_more() -> None:
-    random, entropy, channel = np.random.default_rng(0), make_learned(), make_channel(0, 60)
-    codebooks = Codebooks(make_entries(), np.float32(0.01) * np.ones(4, np.float32))
-    latents = random.normal(size=(60, 8)).astype(np.float32)
-
-    def measure(price: float) -> tuple[float, float]:
-        codes = refine(
-            latents,
-            channel.counts,
-            np.full(60, price, np.float32),
-            entropy.forecast(channel.gains, channel.counts),
-            codebooks,
-            8,
-        )
-        assert not codes[np.arange(codes.shape[1]) >= channel.counts[:, None]].any()
-        error = np.square(latents - dequantize(codes, channel.counts, codebooks)).sum()
-        bits = entropy.code_bits(ChannelCodes(channel.gains, codes, channel.counts)).sum()
-        return float(bits), float(error)
-
-    measured = [measure(price) for price in (0.0, 0.1, 1.0)]
-    assert measured[0][0] > measured[1][0] > measured[2][0]
-    assert measured[0][1] < measured[1][1] < measured[2][1]
-    # for nothing, it is the plain search
-    plain = select(search(latents, codebooks, 4, 8).paths, channel.counts)
-    error = np.square(latents - dequantize(plain, channel.counts, codebooks)).sum()
-    assert measured[0][1] == pytest.approx(float(error), rel=1e-4)
 
 
 @every_model
@@ -100,7 +47,8 @@ def test_the_bitrate_is_a_promise_at_every_effort(
 @pytest.mark.parametrize("how", [{"bitrate": 2.0}, {"quality": 3.0}])
 def test_any_cutting_gives_the_same_bytes(effort: int, how: dict[str, Any]) -> None:
     pcm, model = sound(60_011, 2), MODELS[1]
-    encoder = Encoder(model, 24_000, 2, effort=effort, samples=len(pcm), **how)
+    settings = EncoderSettings(effort=effort, **how)
+    encoder = Encoder(model, 24_000, 2, settings, samples=len(pcm))
     made = [encoder.encode(piece) for piece in pieces(pcm, [5, 24_000, 24_001, 50_000])]
     whole = encode(pcm, 24_000, effort=effort, model=model, **how)
     assert b"".join([*made, encoder.finish()]) == whole
@@ -133,29 +81,64 @@ def packet_sizes(data: bytes) -> list[int]:
     return [len(event.payload) for event in events if isinstance(event, Packet)]
 
 
-def test_what_is_close_enough_gets_no_more_stages() -> None:
+def test_a_sufficient_signal_to_noise_ratio_ends_the_stages() -> None:
     model, random = MODELS[0], np.random.default_rng(0)
     codes = random.integers(0, CONFIG.codebook_size, (75, 4)).astype(np.int32)
     latents = dequantize(codes, np.full(75, 2, np.int32), model.codebooks)[None]
     gains = np.full((1, 75), 50, dtype=np.int32)
-    packet = Analysis(latents, gains, np.zeros((1, 75, BANDS), np.float32))
-    chooser = PacketEncoder(model, 1, 75, DEFAULT_EFFORT)
-    draft = chooser.draft(packet, 12)
-    (stopped,) = chooser.fit(draft, 10_000, 15.0).channels
-    (whole,) = chooser.fit(draft, 10_000, 1000.0).channels  # deeper than the draft
+    analysis = PacketAnalysis(latents, gains, np.zeros((1, 75, BANDS), np.float32))
+    encoder = PacketEncoder(model, 1, EncoderSettings(packet_frames=75))
+    packet = encoder.search(analysis, 12)
+    (stopped,) = encoder.fit(packet, 10_000, 15.0).channels
+    (whole,) = encoder.fit(packet, 10_000, 1000.0).channels  # deeper than it was searched
     assert whole.counts.min() == 4
     assert stopped.counts.max() == 2
-    assert chooser.at_level(chooser.draft(packet, 32), 15.0).levels == (16,)
-    assert chooser.at_level(chooser.draft(packet, 12), 15.0).levels == (12,)
+    assert encoder.at_level(encoder.search(analysis, 32), 15.0).levels == (16,)
+    assert encoder.at_level(encoder.search(analysis, 12), 15.0).levels == (12,)
+
+
+def test_a_larger_lambda_takes_fewer_bits_and_leaves_more_error() -> None:
+    model, random = MODELS[0], np.random.default_rng(0)
+    latents = random.normal(size=(200, CONFIG.latent_dim)).astype(np.float32)
+    counts = np.full(200, 4, dtype=np.int32)
+
+    def measure(scale: float) -> tuple[float, float]:
+        costs = rate_costs(model.codebooks, model.tables, scale)
+        codes = select(search(latents, model.codebooks, 4, 4, costs).paths, counts)
+        error = np.square(latents - dequantize(codes, counts, model.codebooks)).sum()
+        return float(model.tables.table_bits[np.arange(4), codes].sum()), float(error)
+
+    (free, least), (some, more), (few, most) = (measure(scale) for scale in (0.0, 0.5, 2.0))
+    assert free > some > few
+    assert least < more < most
+
+
+def test_a_candidate_that_is_not_kept_changes_nothing() -> None:
+    """A packet that is first tried at another budget is encoded as if it had not been."""
+    model, pcm = make_model(learned=True), sound(72_000)
+
+    def packets(attempts: int) -> list[bytes]:
+        analyzer = Analyzer(model, 24_000, 1, stereo=False, high_band=False)
+        encoder = PacketEncoder(model, 1, EncoderSettings(packet_frames=75))
+        analyzer.push(pcm)
+        made = []
+        for _ in range(3):
+            packet = encoder.search_ahead(analyzer.take(75), 300)
+            for budget in range(100, 100 + 60 * attempts, 60):
+                encoder._loop.fit(packet, budget, 100.0, encoder._estimates)
+            made.append(encoder.fit(packet, 300, 100.0).payload)
+        return made
+
+    assert packets(0) == packets(3)
 
 
 def test_options_out_of_range_are_refused(tmp_path: Path) -> None:
-    for wrong in ({"effort": 4}, {"effort": -1}, {"quality": 11}, {"quality": 5, "bitrate": 6}):
+    for wrong in ({"effort": 3}, {"effort": -1}, {"quality": 11}, {"quality": 5, "bitrate": 6}):
         with pytest.raises(ValueError, match=r"effort|quality"):
-            encode(sound(10), 24_000, model=MODELS[0], **wrong)  # type: ignore[arg-type]
+            encode(sound(10), 24_000, model=MODELS[0], **wrong)
     path = tmp_path / "x.wav"
     soundfile.write(path, sound(100), 24_000)
-    for words in ("--effort 4", "--quality 10.5", "--quality 5 --bitrate 6"):
+    for words in ("--effort 3", "--quality 10.5", "--quality 5 --bitrate 6"):
         done = CliRunner().invoke(main, ["encode", str(path), *words.split()])
         assert done.exit_code == 2, done.output
-    assert EncodeOptions().effort == DEFAULT_EFFORT
+    assert EncodeOptions().settings.effort == DEFAULT_EFFORT

@@ -183,28 +183,6 @@ def test_damaged_payloads_give_codes_or_a_value_error(place: int, cut: bool) -> 
     assert (gains < GAIN_LEVELS).all() and (codes >= 0).all() and (codes < SIZE).all()
 
 
-def test_stored_models_are_the_same_models() -> None:
-    again = LearnedModel.from_bytes(MODEL.to_bytes(), make_entries())
-    assert again.to_bytes() == MODEL.to_bytes() and again.digest == MODEL.digest
-    channel = make_channel(4, 30)
-    assert again.compress([channel]) == MODEL.compress([channel])
-
-
-@given(st.binary(max_size=4000))
-@settings(deadline=None)
-def test_random_models_are_refused(blob: bytes) -> None:
-    with pytest.raises(ValueError, match="entropy"):
-        LearnedModel.from_bytes(blob, make_entries())
-
-
-@pytest.mark.parametrize("cut", [0, 3, 17, 20_000, -1])
-def test_models_of_the_wrong_length_are_refused(cut: int) -> None:
-    with pytest.raises(ValueError, match="cut short"):
-        LearnedModel.from_bytes(MODEL.to_bytes()[:cut], make_entries())
-    with pytest.raises(ValueError, match="length"):
-        LearnedModel.from_bytes(MODEL.to_bytes() + b"\0", make_entries())
-
-
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

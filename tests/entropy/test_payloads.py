@@ -76,18 +76,6 @@ def test_random_payloads_give_codes_or_a_value_error(tables: StaticTables, paylo
     assert (codes >= 0).all() and (codes < SIZE).all()
 
 
-def test_stored_tables_are_the_same_tables(tables: StaticTables) -> None:
-    again = StaticTables.from_bytes(tables.to_bytes())
-    np.testing.assert_array_equal(again.gain_table, tables.gain_table)
-    np.testing.assert_array_equal(again.code_table, tables.code_table)
-
-
-@pytest.mark.parametrize("cut", [0, 3, 100, -1])
-def test_tables_of_the_wrong_length_are_refused(tables: StaticTables, cut: int) -> None:
-    with pytest.raises(ValueError, match="tables"):
-        StaticTables.from_bytes(tables.to_bytes()[:cut])
-
-
 def test_tables_that_do_not_sum_are_refused(tables: StaticTables) -> None:
     wrong = tables.code_table.copy()
     wrong[0, 0] += 1

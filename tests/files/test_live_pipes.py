@@ -20,6 +20,7 @@ from nacli.api import decode
 from nacli.audio import AudioInfo
 from nacli.audio.wav_stream import write_header
 from nacli.decoder.stream import Decoder
+from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
 from recordings import sound
 
@@ -76,7 +77,7 @@ def wait_for_partial(folder: Path, size: int = 200) -> None:
 
 def test_a_signal_ends_a_live_decoding_and_keeps_the_sound(tmp_path: Path) -> None:
     target = tmp_path / "live.wav"
-    encoder = Encoder(MODEL, RATE, 1, packet_frames=3)
+    encoder = Encoder(MODEL, RATE, 1, EncoderSettings(packet_frames=3))
     process = start("decode", "-", "-o", str(target))
     assert process.stdin
     process.stdin.write(encoder.encode(sound(RATE)))
@@ -103,7 +104,10 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
 def test_the_latency_is_a_packet_and_six_hops() -> None:
     """At 24 kHz, where nothing is resampled, from a sample that goes in to when it comes out."""
     frames, step = 3, 40
-    encoder, decoder = Encoder(MODEL, RATE, 1, packet_frames=frames), Decoder(MODEL)
+    encoder, decoder = (
+        Encoder(MODEL, RATE, 1, EncoderSettings(packet_frames=frames)),
+        Decoder(MODEL),
+    )
     pcm, heard, worst = sound(RATE), 0, 0
     for at in range(0, len(pcm), step):
         heard += len(decoder.decode(encoder.encode(pcm[at : at + step])))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nacli.quantizer.allocation import QualityControl, RateControl, highest_level, stage_counts
+from nacli.encoder.rate_control import QualityControl, RateControl
+from nacli.quantizer.allocation import highest_level, stage_counts
 
 gains_lists = st.lists(st.integers(0, 80), min_size=1, max_size=75)
 

@@ -71,14 +71,3 @@ def test_select_takes_each_frames_own_depth(codebooks: Codebooks) -> None:
     np.testing.assert_array_equal(codes[0], [0, 0, 0, 0])
     np.testing.assert_array_equal(codes[1], paths[1, 1])
     np.testing.assert_array_equal(codes[2], paths[3, 2])
-
-
-def test_stored_codebooks_are_the_same_codebooks(codebooks: Codebooks) -> None:
-    again = Codebooks.from_bytes(codebooks.to_bytes())
-    np.testing.assert_array_equal(again.vectors, codebooks.vectors)
-
-
-@pytest.mark.parametrize("cut", [0, 5, 20, -1])
-def test_codebooks_of_the_wrong_length_are_refused(codebooks: Codebooks, cut: int) -> None:
-    with pytest.raises(ValueError, match="codebooks"):
-        Codebooks.from_bytes(codebooks.to_bytes()[:cut])

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from nacli.prefetch import prefetch
+
 
 def test_items_come_in_order_from_another_thread() -> None:
     makers = set()
@@ -17,7 +19,7 @@ def test_items_come_in_order_from_another_thread() -> None:
             makers.add(threading.get_ident())
             yield number
 
-    assert list(ahead(items())) == list(range(50))
+    assert list(prefetch(items())) == list(range(50))
     assert makers and threading.get_ident() not in makers
 
 
@@ -29,7 +31,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
 
     taken = []
     with pytest.raises(ValueError, match="broken"):
-        for item in ahead(items()):
+        for item in prefetch(items()):
             taken.append(item)
     assert taken == [1, 2]
 
@@ -44,7 +46,7 @@ def test_so_many_items_ahead_and_no_more(count: int) -> None:
             yield number
 
     source = items()
-    ahead_of = ahead(source, count)
+    ahead_of = prefetch(source, count)
     assert next(ahead_of) == 0
     time.sleep(0.1)
     ahead_of.close()  # type: ignore[attr-defined]
@@ -60,7 +62,7 @@ def test_what_is_no_longer_wanted_is_not_made() -> None:
             yield number
 
     made: list[int] = []
-    for item in ahead(items(), 8):
+    for item in prefetch(items(), 8):
         assert item == 0
         break
     assert len(made) <= 3

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learned_model import make_tensors
-from nacli.config import GAIN_LEVELS, ModelConfig
+from nacli.config import CODED_RATE, GAIN_LEVELS, ModelConfig
 from nacli.dsp.filterbank import BANDS
 from nacli.dsp.high_band import BANDS as HIGH_BANDS
 from nacli.dsp.high_band import LEVELS as HIGH_LEVELS
@@ -121,7 +121,8 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
         digest=hashlib.sha256(digest).digest(),
         networks=FakeNetworks(),
         postfilter=None,
-        prediction=make_predictor(),
+        predictor=make_predictor(),
+        codes_high_band=lambda sample_rate: high is not None and sample_rate > CODED_RATE,
     )
 
 
