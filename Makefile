@@ -77,7 +77,7 @@ model: venv
 	$(BIN)/python scripts/finish.py --run runs/heard --weights runs/levels/state.pt --hours 0.5 --mel 1 $(ALONE)
 	$(BIN)/python scripts/export.py --state runs/alone/state.pt --state runs/levels/state.pt \
 		--state runs/heard/state.pt --decoder-for models/nacli-24k.safetensors
-	$(BIN)/python scripts/train_trims.py
+	$(BIN)/python scripts/train_corrections.py
 	$(BIN)/python scripts/train_postfilter.py
 	$(BIN)/python scripts/fit_highband.py
 	$(BIN)/python scripts/golden.py
@@ -95,7 +95,7 @@ finish: venv
 		--batch 6 --workers 2 $(FINISH)
 	$(BIN)/python scripts/export.py --state runs/finish/state.pt \
 		--decoder-for models/nacli-24k.safetensors
-	$(BIN)/python scripts/train_trims.py
+	$(BIN)/python scripts/train_corrections.py
 	$(BIN)/python scripts/train_postfilter.py
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline

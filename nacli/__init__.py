@@ -9,9 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nacli.codec import decode, encode, load_model
-    from nacli.decoder import Decoder
-    from nacli.encoder import Encoder
+    from nacli.api import decode, encode, load_model
+    from nacli.decoder.stream import Decoder
+    from nacli.encoder.settings import EncoderSettings
+    from nacli.encoder.stream import Encoder
     from nacli.errors import (
         BadCheckpoint,
         Concealed,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         WriteFailed,
         WrongModel,
     )
-    from nacli.info import read_info
+    from nacli.inspection.info import read_info
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "DamagedPacket",
     "Decoder",
     "Encoder",
+    "EncoderSettings",
     "GateFailed",
     "Mismatch",
     "NacliError",
@@ -63,8 +65,9 @@ _HOMES = {
     "Concealed": "errors",
     "DamagedHeader": "errors",
     "DamagedPacket": "errors",
-    "Decoder": "decoder",
-    "Encoder": "encoder",
+    "Decoder": "decoder.stream",
+    "Encoder": "encoder.stream",
+    "EncoderSettings": "encoder.settings",
     "GateFailed": "errors",
     "Mismatch": "errors",
     "NacliError": "errors",
@@ -76,10 +79,10 @@ _HOMES = {
     "UnsupportedAudio": "errors",
     "WriteFailed": "errors",
     "WrongModel": "errors",
-    "decode": "codec",
-    "encode": "codec",
-    "load_model": "codec",
-    "read_info": "info",
+    "decode": "api",
+    "encode": "api",
+    "load_model": "api",
+    "read_info": "inspection.info",
 }
 
 

@@ -19,15 +19,16 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from nacli.config import ModelConfig
-from nacli.entropy import EntropyModel, HighBandTables, LearnedModel, StaticTables, TrimTables
+from nacli.dsp.filterbank import BANDS
+from nacli.dsp.high_band import has_high_band
+from nacli.entropy import CorrectionTables, EntropyModel, HighBandTables, LearnedModel, StaticTables
+from nacli.envelope.post_filter import Gains
+from nacli.envelope.predictor import CorrectionPredictor, DecayPredictor, LearnedPredictor
 from nacli.errors import BadCheckpoint
-from nacli.levels import BANDS
-from nacli.postfilter import Gains
-from nacli.prediction import Fading, Prediction, TrimPredictor
-from nacli.quantize import Codebooks
+from nacli.quantizer.rvq import Codebooks
 
 if TYPE_CHECKING:
-    from nacli.model import Networks
+    from nacli.networks import Networks
 
 NAME = "nacli-24k"
 Tensors = dict[str, NDArray[Any]]
@@ -36,7 +37,7 @@ LEARNED = "entropy.learned."
 POSTFILTER = "postfilter."
 """Before those of the post-filter's."""
 PREDICTOR = "predictor."
-"""And of the network that expects trims."""
+"""And of the network that expects corrections."""
 HIGH_BAND = ("entropy.high_numbers", "entropy.high")
 """The tables of the high band."""
 
@@ -61,17 +62,21 @@ class Model:
                 tensors["codebooks.entries"],
                 tensors["codebooks.scales"],
                 Codebooks(tensors["trims.entries"], tensors["trims.scales"])
-                if config.trim_stages
+                if config.correction_stages
                 else None,
             )
-            if (trims := self.codebooks.trims) and trims.vectors.shape[2] != BANDS:
-                raise ValueError(f"trims are not of {BANDS} bands")
+            if (corrections := self.codebooks.corrections) and corrections.vectors.shape[
+                2
+            ] != BANDS:
+                raise ValueError(f"corrections are not of {BANDS} bands")
             tables = (tensors["entropy.gains"], tensors["entropy.codes"])
             gains, codes = (table.astype(np.int64) for table in tables)
-            self.tables = StaticTables(gains, codes, _trim_tables(tensors), _high_tables(tensors))
+            self.tables = StaticTables(
+                gains, codes, _correction_tables(tensors), _high_tables(tensors)
+            )
             self.entropy: EntropyModel = self._learned() or self.tables
             self.postfilter = self._postfilter()
-            self.prediction = self._prediction()
+            self.predictor = self._predictor()
         except (KeyError, ValueError) as error:
             raise BadCheckpoint(
                 f"the checkpoint has no valid quantiser, tables or filter: {error}"
@@ -79,12 +84,12 @@ class Model:
 
     def _learned(self) -> LearnedModel | None:
         """The learned entropy model, where the checkpoint has one; it shares the tables of gains,
-        trims and the high band."""
+        corrections and the high band."""
         found = self._named(LEARNED)
         if not found:
             return None
         shared = {"gains": self.tables.gain_table}
-        side = (self.tables.trims, self.tables.high)
+        side = (self.tables.corrections, self.tables.high)
         return LearnedModel(found | shared, self.codebooks.entries, *side)
 
     def _postfilter(self) -> Gains | None:
@@ -92,10 +97,10 @@ class Model:
         found = self._named(POSTFILTER)
         return Gains(found) if found else None
 
-    def _prediction(self) -> Prediction:
-        """The network that expects trims, where the checkpoint has one."""
+    def _predictor(self) -> CorrectionPredictor:
+        """The network that expects corrections, where the checkpoint has one."""
         found = self._named(PREDICTOR)
-        return TrimPredictor(found) if found else Fading(self.config.trim_memory)
+        return LearnedPredictor(found) if found else DecayPredictor(self.config.correction_memory)
 
     def _named(self, prefix: str) -> Tensors:
         """The tensors whose names start like this, by the rest of their names."""
@@ -105,6 +110,10 @@ class Model:
             if name.startswith(prefix)
         }
 
+    def codes_high_band(self, sample_rate: int) -> bool:
+        """Whether streams at this rate have a high band."""
+        return self.entropy.high.bands > 0 and has_high_band(sample_rate)
+
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of the canonical content: the configuration, then each tensor by name."""
@@ -113,7 +122,7 @@ class Model:
     @cached_property
     def networks(self) -> Networks:
         """Encoder and Decoder, built when first asked for."""
-        from nacli.model import Networks
+        from nacli.networks import Networks
 
         weights = {
             name: tensor
@@ -126,11 +135,11 @@ class Model:
             raise BadCheckpoint(f"the weights do not fit the configuration: {error}") from error
 
 
-def _trim_tables(tensors: Tensors) -> TrimTables | None:
+def _correction_tables(tensors: Tensors) -> CorrectionTables | None:
     if "entropy.trims" not in tensors:
         return None
     names = ("entropy.trim_numbers", "entropy.trims")
-    return TrimTables(*(tensors[name].astype(np.int64) for name in names))
+    return CorrectionTables(*(tensors[name].astype(np.int64) for name in names))
 
 
 def _high_tables(tensors: Tensors) -> HighBandTables | None:

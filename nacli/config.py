@@ -5,10 +5,22 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+CODED_RATE = 24_000
+"""Samples a second of the signal that the networks code; the hop counts these."""
+MAX_PACKET_FRAMES = 4096
+"""Longest packet, 54 s: this bounds what one packet can make a reader allocate."""
 GAIN_LEVELS = 81
 """Gain indices 0..80: 0 is digital silence, 1 is `gain_floor_db`, then steps of `gain_step_db`."""
 MAX_LOOKAHEAD = 8
 """Frames; more would be heard as an echo of oneself."""
+_STORED_NAMES = {
+    "correction_stages": "trim_stages",
+    "correction_frames": "trim_frames",
+    "correction_fine": "trim_fine",
+    "correction_memory": "trim_memory",
+}
+"""Names in checkpoints that differ from those of the fields. The digest of a model covers them, so
+they can only change with the next checkpoint."""
 UPSAMPLINGS = ("subpixel", "transposed", "interpolation")
 
 
@@ -19,7 +31,7 @@ class ModelConfig:
     Raises `ValueError` for what cannot be built.
     """
 
-    sample_rate: int = 24_000
+    sample_rate: int = CODED_RATE
     strides: tuple[int, int] = (80, 4)
     """Down-sampling: samples to sub-frames, sub-frames to frames. Their product is the hop."""
     feature_channels: int = 4
@@ -37,11 +49,11 @@ class ModelConfig:
     recurrent_layers: int = 0
     """Gated recurrent layers after the blocks of each network."""
     lookahead: int = 2
-    """Frames after a frame that the Decoder waits for; see `nacli/model/lookahead.py`."""
+    """Frames after a frame that the Decoder waits for; see `nacli/networks/lookahead.py`."""
     pair_blocks: int = 0
     """Residual blocks on pairs of sub-frames, between the sub-frame blocks and the frames."""
     upsampling: str = "subpixel"
-    """How the Decoder gets from sub-frames to samples; see `nacli/model/upsampling.py`."""
+    """How the Decoder gets from sub-frames to samples; see `nacli/networks/upsampling.py`."""
     normalize: bool = True
     """Divide each frame by its level before the network sees it."""
     latent_dim: int = 160
@@ -54,15 +66,15 @@ class ModelConfig:
     codebook_size: int = 1024
     quantizer_groups: int = 1
     """Split the latents into so many groups; stage s quantises group s modulo their number."""
-    trim_stages: int = 3
-    """Trims say how the levels of decoded bands are to be corrected. A span has at most so many
-    codes for them; 0 means no trims."""
-    trim_frames: int = 2
+    correction_stages: int = 3
+    """Corrections say how the levels of decoded bands are to be corrected. A span has at most so many
+    codes for them; 0 means no corrections."""
+    correction_frames: int = 2
     """Frames of a span, whose bands are corrected alike."""
-    trim_fine: int = 8
+    correction_fine: int = 8
     """Packets in which a frame has so many stages have spans of one frame."""
-    trim_memory: float = 0.7
-    """Of the trim of the span before, what is expected of the next; its codes say the rest."""
+    correction_memory: float = 0.7
+    """Of the correction of the span before, what is expected of the next; its codes say the rest."""
     gain_floor_db: float = -100.0
     gain_step_db: float = 1.5051499783
 
@@ -74,8 +86,8 @@ class ModelConfig:
             raise ValueError(f"pair_blocks: {self.strides[1]} sub-frames a frame make no pairs")
         if self.latent_dim > min(self.width, self.hop):
             raise ValueError("latent_dim: at most the width and the hop")
-        if self.trim_frames < 1 or self.trim_stages < 0:
-            raise ValueError("trim_frames: at least 1; trim_stages: at least 0")
+        if self.correction_frames < 1 or self.correction_stages < 0:
+            raise ValueError("correction_frames: at least 1; correction_stages: at least 0")
         if not 0 <= self.lookahead <= MAX_LOOKAHEAD:
             raise ValueError(f"lookahead: 0 to {MAX_LOOKAHEAD} frames")
         if not 1 <= self.quantizer_groups <= min(self.stages, self.latent_dim):
@@ -106,18 +118,18 @@ class ModelConfig:
         return own + self.lookahead
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
+        """Plain data, under the names that checkpoints use."""
+        return {_STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:
         """Read a configuration: missing names are defaults, unknown ones a `TypeError`, values
         that cannot be built a `ValueError`."""
-        known = {field.name for field in fields(cls)}
-        unknown = set(values) - known
+        names = {_STORED_NAMES.get(field.name, field.name): field.name for field in fields(cls)}
+        unknown = set(values) - set(names)
         if unknown:
             raise TypeError(f"unknown configuration names: {', '.join(sorted(unknown))}")
-        values = dict(values)
+        values = {names[name]: value for name, value in values.items()}
         if "strides" in values:
             values["strides"] = tuple(values["strides"])
         return cls(**values)

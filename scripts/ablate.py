@@ -20,10 +20,10 @@ import click
 import numpy as np
 import torch
 
-from nacli import metrics
+from nacli.bench import metrics
 from nacli.bench.clips import Clip, find_clips, read_clip, resample
 from nacli.config import ModelConfig
-from nacli.model import History
+from nacli.networks import History
 from train import main as trainer
 from training.codec import Codec, alike
 from training.quantizer import usage_bits

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from nacli.bench.clips import read_pcm, write_pcm
-from nacli.info import read_info
+from nacli.inspection.info import read_info
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-m", "nacli", "encode", "--silent"]

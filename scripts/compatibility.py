@@ -72,10 +72,10 @@ def check_golden_files() -> None:
 
 def _check(data: bytes, model: Model) -> bytes:
     """The payloads of a file, after a check of its codes and of what they are packed to."""
+    from nacli.decoder.depacketizer import Depacketizer, Lost
     from nacli.format import Packet, Parser
-    from nacli.unpack import Lost, Unpacker
 
-    unpacker = Unpacker(model, conceal=False)
+    unpacker = Depacketizer(model, conceal=False)
     parts = [*unpacker.feed(data), *unpacker.finish()]  # raises Mismatch for other codes
     parser = Parser()
     events = [*parser.feed(data), *parser.finish()]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import soundfile
 
-from nacli import metrics, read_info
+from nacli import read_info
+from nacli.bench import metrics
 from nacli.bench.clips import read_clip, resample
 
 ROOT = Path(__file__).resolve().parent.parent

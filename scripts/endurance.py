@@ -22,7 +22,7 @@ import click
 import numpy as np
 
 from nacli.audio import AudioInfo
-from nacli.audio.wavstream import write_header
+from nacli.audio.wav_stream import write_header
 from nacli.bench.clips import read_clip
 
 

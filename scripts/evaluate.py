@@ -4,7 +4,7 @@
 
 Each sub-folder is a group; clips under `speech` also get PESQ-WB and ESTOI. Every figure comes from
 whole .nac files made and read back by the Python API; kbps leaves out the fixed cost of a file, as
-`--bitrate` promises. "payload" is what payloads take of their codes' and trims' plain size (10 bits
+`--bitrate` promises. "payload" is what payloads take of their codes' and corrections' plain size (10 bits
 each) in per cent; "codes" leaves out what gains and the high band take. "bright" is the energy
 above 4 kHz against the original's in dB: dull sound is under 0. Clips are mixed to mono first, as
 the figures of the peers were.
@@ -19,14 +19,14 @@ from pathlib import Path
 import click
 import numpy as np
 
-from nacli import metrics
+from nacli.bench import metrics
 from nacli.bench.clips import Clip, read_clip, resample
-from nacli.breakdown import CodeCounter
 from nacli.checkpoint import Model, load_checkpoint
-from nacli.choice import DEFAULT_EFFORT
-from nacli.decoder import Decoder
-from nacli.encoder import Encoder
+from nacli.decoder.stream import Decoder
+from nacli.encoder.settings import DEFAULT_EFFORT, EncoderSettings
+from nacli.encoder.stream import Encoder
 from nacli.format import Packet, Parser, fixed_bytes
+from nacli.inspection.bit_budget import CodeCounter
 
 COLUMNS = (
     "kbps",
@@ -46,7 +46,7 @@ def measure(model: Model, clip: Clip, bitrate: float, effort: int) -> dict[str, 
     """Encode, decode and compare one clip of one channel."""
     pcm, rate = clip.pcm[:, 0], clip.rate
     began = time.perf_counter()
-    encoder = Encoder(model, rate, 1, bitrate=bitrate, effort=effort)
+    encoder = Encoder(model, rate, 1, EncoderSettings(bitrate=bitrate, effort=effort))
     data = encoder.encode(pcm[:, None]) + encoder.finish()
     encoded = time.perf_counter()
     decoder = Decoder(model)
@@ -81,7 +81,7 @@ def shares(model: Model, data: bytes) -> tuple[float, float]:
         counter.take(event)
         payload_bits += 8 * len(event.payload) if isinstance(event, Packet) else 0
     counts = counter.result()
-    raw = max(1, (int(counts.codes.sum()) + counts.trims) * counts.plain_bits)
+    raw = max(1, (int(counts.codes.sum()) + counts.corrections) * counts.plain_bits)
     rest = payload_bits - counts.gain_bits - counts.high_bits
     return 100 * payload_bits / raw, 100 * rest / raw
 

@@ -2,7 +2,7 @@
 
     python scripts/export.py --state runs/main/state.pt --out models/nacli-24k.safetensors
 
-With `--decoder-for` only the Decoder and its trims are taken from the state: codes mean what they
+With `--decoder-for` only the Decoder and its corrections are taken from the state: codes mean what they
 did, though files made before name another model.
 """
 
@@ -15,13 +15,13 @@ import click
 import numpy as np
 import torch
 
+from nacli.api import decode, encode
 from nacli.checkpoint import PREDICTOR, Model, Tensors, load_checkpoint, save_checkpoint
-from nacli.codec import decode, encode
 from nacli.config import ModelConfig
-from nacli.entropy import TrimTables
-from nacli.model import Networks
-from nacli.prediction import Fading
-from nacli.quantize import Codebooks
+from nacli.entropy import CorrectionTables
+from nacli.envelope.predictor import DecayPredictor
+from nacli.networks import Networks
+from nacli.quantizer.rvq import Codebooks
 from training.corpus import Sampler, read_corpus
 from training.states import load_state
 from training.tables import fit_tables
@@ -44,9 +44,11 @@ def read_states(
         for name in found[-1]
         if name.startswith(("encoder.", "decoder."))
     }
-    vectors, trims = (state["codec"][f"{n}.codebooks"].numpy() for n in ("quantizer", "trims"))
+    vectors, corrections = (
+        state["codec"][f"{n}.codebooks"].numpy() for n in ("quantizer", "corrections")
+    )
     codebooks = Codebooks.from_vectors(
-        vectors, Codebooks.from_vectors(trims) if len(trims) else None
+        vectors, Codebooks.from_vectors(corrections) if len(corrections) else None
     )
     past = state.get("past", {"steps": 0, "seconds": 0.0})
     steps = past["steps"] + state.get("step", 0)
@@ -54,7 +56,7 @@ def read_states(
     return config, weights, codebooks, {"steps": steps, "hours": hours}
 
 
-def trim_table(tables: TrimTables | None) -> Tensors:
+def correction_table(tables: CorrectionTables | None) -> Tensors:
     """What a checkpoint holds of their probabilities."""
     if tables is None:
         return {}
@@ -65,7 +67,7 @@ def trim_table(tables: TrimTables | None) -> Tensors:
 def level_lost(model: Model, sampler: Sampler, clips: int) -> float:
     """By how many dB segments of the corpus come back too soft, on average.
 
-    Losses that compare waveforms are lowest where what is uncertain is left out, and trims cannot
+    Losses that compare waveforms are lowest where what is uncertain is left out, and corrections cannot
     make up for that behind them: the last layers learn to lower everything.
     """
     rate, lost = model.config.sample_rate, []
@@ -88,7 +90,7 @@ def raised(tensors: Tensors, decibels: float) -> Tensors:
 
 
 def with_decoder(tensors: Tensors, weights: Tensors, codebooks: Codebooks) -> Tensors:
-    """The tensors of a checkpoint with the Decoder of `weights`, and the trims of `codebooks`.
+    """The tensors of a checkpoint with the Decoder of `weights`, and the corrections of `codebooks`.
 
     Raises `click.ClickException` where Encoder or codebooks are others: codes would mean another
     sound, and the entropy model would no longer fit.
@@ -101,14 +103,17 @@ def with_decoder(tensors: Tensors, weights: Tensors, codebooks: Codebooks) -> Te
     left = ("decoder.", PREDICTOR)
     others = {name: t for name, t in tensors.items() if not name.startswith(left)}
     made = {name: weight for name, weight in weights.items() if name not in kept}
-    return others | made | trim_vectors(codebooks)
+    return others | made | correction_vectors(codebooks)
 
 
-def trim_vectors(codebooks: Codebooks) -> Tensors:
-    """What a checkpoint holds of the trims' codebooks; nothing where there are none."""
-    if codebooks.trims is None:
+def correction_vectors(codebooks: Codebooks) -> Tensors:
+    """What a checkpoint holds of the corrections' codebooks; nothing where there are none."""
+    if codebooks.corrections is None:
         return {}
-    return {"trims.entries": codebooks.trims.entries, "trims.scales": codebooks.trims.scales}
+    return {
+        "trims.entries": codebooks.corrections.entries,
+        "trims.scales": codebooks.corrections.scales,
+    }
 
 
 @click.command()
@@ -144,7 +149,7 @@ def main(
     """Export a checkpoint and print its size and digest."""
     config, weights, codebooks, training = read_states(states, last)
     sampler = Sampler(read_corpus(corpus), 150 * config.hop, seed=5)
-    expected = Fading(config.trim_memory)
+    expected = DecayPredictor(config.correction_memory)
     networks = Networks(config, weights)
     tables = fit_tables(config, networks, codebooks, expected, sampler, packets)
     if decoder_for is not None:
@@ -156,9 +161,9 @@ def main(
             "codebooks.scales": codebooks.scales,
             "entropy.gains": tables.gain_table.astype(np.uint32),
             "entropy.codes": tables.code_table.astype(np.uint32),
-            **trim_vectors(codebooks),
+            **correction_vectors(codebooks),
         }
-    tensors |= trim_table(tables.trims)
+    tensors |= correction_table(tables.corrections)
     if levels:
         sampler = Sampler(read_corpus(corpus), 3 * config.sample_rate, seed=6)
         tensors = raised(tensors, level_lost(Model(config, tensors), sampler, levels))

@@ -5,7 +5,7 @@
 
 Encoder and codebooks stay as they are, so codes and the entropy model do too. It learns from codes
 as the encoder finds them: the corpus is coded once, and a step costs half of one that trains
-everything. Trims follow the Decoder. `scripts/export.py --decoder-for` puts both into a checkpoint.
+everything. Corrections follow the Decoder. `scripts/export.py --decoder-for` puts both into a checkpoint.
 Goes on from `<run>/state.pt` when that exists, to the same end as without the interruption. With
 `--adversarial 0 --features 0` there is no discriminator. `--config` changes what the Decoder is:
 blocks that are new start as an identity, and frames ahead as if there were none.
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from nacli.checkpoint import load_checkpoint
 from nacli.config import ModelConfig
-from nacli.model import History
+from nacli.networks import History
 from training.adversarial import (
     Balance,
     deceiving_loss,
@@ -103,8 +103,8 @@ class Finisher(Training):
         learning = self._steps >= 0
         rate = learning_rate(self._steps, self.course, self.options["rate"])
         set_rate(self.optimizer, rate)
-        self.codec.trims.frozen = not learning
-        self.codec.trims.decay = codebook_decay(rate / self.options["rate"])
+        self.codec.corrections.frozen = not learning
+        self.codec.corrections.decay = codebook_decay(rate / self.options["rate"])
         with torch.set_grad_enabled(learning):
             made = self.codec.decoder(*batch.coded, History())[:, LEAD * self.codec.config.hop :]
             counts = batch.counts * (batch.gains > 0)
@@ -112,22 +112,22 @@ class Finisher(Training):
                 :, LEAD:
             ]  # those of what comes out
             made, wanted = self.codec.level(made.float(), batch.target, counts)
-        trims = wanted.square().mean()
+        corrections = wanted.square().mean()
         level = level_of(batch.target)
         # by its level, or the gradients of quiet clips would be far longer than those of loud ones
         heard = (made.detach() / level).requires_grad_()
-        nothing = torch.zeros_like(trims)
+        nothing = torch.zeros_like(corrections)
         parts = self.losses(batch.target, heard * level, nothing, nothing)
-        del parts["commitment"], parts["trims"]
+        del parts["commitment"], parts["corrections"]
         pulls = {"reconstruction": parts.pop("total")}
-        row = {"trims": float(trims.detach())}
+        row = {"corrections": float(corrections.detach())}
         if self.judge:
             verdicts = self.judge(batch.target / level, heard)
             found = {"adversarial": deceiving_loss(verdicts), "features": feature_loss(verdicts)}
             pulls |= {name: loss for name, loss in found.items() if name in self.asked}
             row |= self.judge.learn(verdicts, self.step, self.course)
         if learning:
-            self._move_decoder(made, trims, self._pull(pulls, heard) / level)
+            self._move_decoder(made, corrections, self._pull(pulls, heard) / level)
         self.step += 1
         row |= {name: float(value.detach()) for name, value in {**pulls, **parts}.items()}
         row |= {f"length_{name}": self.balance.lengths.get(name, 0.0) for name in pulls}
@@ -141,11 +141,11 @@ class Finisher(Training):
         total = torch.stack([factors[name] * loss for name, loss in losses.items()]).sum()
         return torch.autograd.grad(total, heard)[0]
 
-    def _move_decoder(self, made: Tensor, trims: Tensor, gradient: Tensor) -> None:
-        """By the gradient at its output, and by what trims have to correct: with levels that these
+    def _move_decoder(self, made: Tensor, corrections: Tensor, gradient: Tensor) -> None:
+        """By the gradient at its output, and by what corrections have to correct: with levels that these
         hold, sound that gives itself away would be hidden by lowering it."""
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward([made, self.options["trims"] * trims], [gradient, None])
+        torch.autograd.backward([made, self.options["corrections"] * corrections], [gradient, None])
         parameters = list(self.codec.decoder.parameters())
         average_gradients(parameters)
         nn.utils.clip_grad_norm_(parameters, 5.0, error_if_nonfinite=True)
@@ -230,7 +230,7 @@ def grown(config: ModelConfig, state: dict[str, Any]) -> dict[str, Any]:
     " weights of losses.",
 )
 @loss_options
-@click.option("--trims", default=1.0, help="Weight of levels that trims must correct.")
+@click.option("--corrections", default=1.0, help="Weight of levels that corrections must correct.")
 def main(**options: Any) -> None:
     """Train for STEPS steps or HOURS hours in all, resuming from <run>/state.pt."""
     start_run(work, options)

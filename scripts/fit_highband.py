@@ -23,11 +23,11 @@ from corpus import SOURCES, Source, clip_paths, read_clip, unpack
 from nacli.audio import Resampler
 from nacli.bench.clips import resample
 from nacli.checkpoint import HIGH_BAND, Tensors, default_path, load_checkpoint
+from nacli.config import CODED_RATE
+from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
+from nacli.dsp.high_band import BANDS, LEVELS, RATE, RATIO, HighBandAnalyzer, level_trajectories
 from nacli.entropy import frequencies
-from nacli.entropy.highband import ROWS, changes
-from nacli.format import CODED_RATE
-from nacli.highband import BANDS, LEVELS, RATE, RATIO, HighBandMeter, courses
-from nacli.levels import LevelMeter, bark_spectra
+from nacli.entropy.high_band import ROWS, changes
 from training.states import rewrite_checkpoint
 
 PACKET = 150
@@ -53,14 +53,14 @@ def recordings(source: Source, debian: Path, seconds: float) -> Iterator[NDArray
 def packets(pcm: NDArray[np.float32], hop: int) -> Iterator[NDArray[np.int32]]:
     """Levels [S, n] of the packets of a recording [T, 1] at RATE, for all lengths of spans."""
     coded = resample(pcm, RATE, CODED_RATE)
-    meter = HighBandMeter(Resampler(RATE, RATE, 1), 1, hop)
+    meter = HighBandAnalyzer(Resampler(RATE, RATE, 1), 1, hop)
     meter.push(pcm)
     frames = min(len(coded) // hop, len(pcm) // (RATIO * hop))
-    below = LevelMeter(1, bark_spectra(hop, CODED_RATE)).measure(coded[: frames * hop].T)[0]
+    below = BandEnergyMeter(1, bark_spectra(hop, CODED_RATE)).measure(coded[: frames * hop].T)[0]
     high = meter.take(frames)[0]
     for start in range(0, frames, PACKET):
         part = slice(start, start + PACKET)
-        yield from courses(high[part], below[part]).values()
+        yield from level_trajectories(high[part], below[part]).values()
 
 
 def tables(found: list[NDArray[np.int32]]) -> Tensors:

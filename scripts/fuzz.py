@@ -22,15 +22,15 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from nacli.codec import encode
-from nacli.convert import decode_file
-from nacli.decoder import Decoder
+from nacli.api import encode
+from nacli.decoder.stream import Decoder
 from nacli.errors import NacliError
 from nacli.format import Parser
 from nacli.format.header import FRONT_BYTES, Tag, find_section
 from nacli.format.wire import CRC_BYTES, Short, seal
+from nacli.jobs.convert import decode_file
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from fake_model import make_model
 
 MAX_SECONDS = 20.0
@@ -48,7 +48,7 @@ def seeds(model: Any) -> list[bytes]:
         (8_000, 1, 2000, {"packet_frames": 1}),
         (48_000, 3, 5000, {"packet_frames": 75}),
         (24_000, 1, 0, {}),
-        (24_000, 1, 3000, {"packet_frames": 2, "embed": True}),
+        (24_000, 1, 3000, {"packet_frames": 2}),
     ):
         pcm = (random.normal(size=(samples, channels)) * 0.2).astype(np.float32)
         pcm[samples // 2 :] *= 0.01

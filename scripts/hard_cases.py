@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.bench.clips import find_clips, read_clip, resample
-from nacli.format import CODED_RATE as RATE
-from nacli.highband import RATE as HIGH_RATE
-from nacli.highband import RATIO
-
-Pcm = NDArray[np.float32]
-Signal = NDArray[np.float64]
+from nacli.config import CODED_RATE as RATE
+from nacli.dsp.high_band import RATE as HIGH_RATE
+from nacli.dsp.high_band import RATIO
+from nacli.types import Doubles, Pcm
 
 PEAK = 0.5
 """Of speech and music before a case makes something of them."""
@@ -36,7 +34,7 @@ class Case:
     tones: tuple[float, ...] = ()
 
 
-def recordings(clips: Path, seconds: float) -> tuple[Signal, Signal]:
+def recordings(clips: Path, seconds: float) -> tuple[Doubles, Doubles]:
     """Speech and music [T] from the folders of these names in `clips`; without them, the first clip
     that there is and music made by code."""
     groups = [clips / "speech", clips / "music"]
@@ -45,17 +43,17 @@ def recordings(clips: Path, seconds: float) -> tuple[Signal, Signal]:
     return speech, music
 
 
-def _read(folder: Path, seconds: float) -> Signal:
+def _read(folder: Path, seconds: float) -> Doubles:
     clip = read_clip(find_clips((str(folder),))[0], seconds, mono=True)
     return normal(resample(clip.pcm, clip.rate, RATE)[:, 0])
 
 
-def normal(sound: NDArray[np.floating]) -> Signal:
+def normal(sound: NDArray[np.floating]) -> Doubles:
     """The sound at the usual peak."""
     return np.asarray(sound * (PEAK / np.abs(sound).max()), dtype=np.float64)
 
 
-def made_music(seconds: float) -> Signal:
+def made_music(seconds: float) -> Doubles:
     """Two plucked notes a second with ten harmonics each, over a bass, with noise on every beat."""
     time = np.arange(int(seconds * RATE)) / RATE
     beat, random = time % 0.5, np.random.default_rng(0)
@@ -66,7 +64,7 @@ def made_music(seconds: float) -> Signal:
     return normal(notes + np.sin(phase / 4) + 0.5 * drum)
 
 
-def cases(speech: Signal, music: Signal) -> Iterator[Case]:
+def cases(speech: Doubles, music: Doubles) -> Iterator[Case]:
     """All cases, as long as the speech is; names tell them apart."""
     for name, sound in [*_levels(speech), *_noises(speech, music), *_tones(len(speech))]:
         yield Case(name, _column(sound))
@@ -87,7 +85,7 @@ def cases(speech: Signal, music: Signal) -> Iterator[Case]:
     yield Case("stereo, one silent", np.hstack([_column(speech), _column(nothing)]))
 
 
-def _levels(speech: Signal) -> Iterator[tuple[str, Signal]]:
+def _levels(speech: Doubles) -> Iterator[tuple[str, Doubles]]:
     """Quiet, hot, offset, and broken up by digital silence."""
     yield "speech", speech
     yield "speech, -40 dB", speech * decibels(-40)
@@ -102,7 +100,7 @@ def _levels(speech: Signal) -> Iterator[tuple[str, Signal]]:
     yield "speech, DC offset 0.1", speech * 0.5 + 0.1
 
 
-def _noises(speech: Signal, music: Signal) -> Iterator[tuple[str, Signal]]:
+def _noises(speech: Doubles, music: Doubles) -> Iterator[tuple[str, Doubles]]:
     """Speech and music with other sounds, and cut off."""
     white, pink = noise(len(speech), 0), noise(len(speech), 1)
     yield "speech in white noise, 10 dB", mixed(speech, white, 10)
@@ -118,7 +116,7 @@ def _noises(speech: Signal, music: Signal) -> Iterator[tuple[str, Signal]]:
     yield "music, cut at both ends", music[len(music) // 3 : -len(music) // 4]
 
 
-def _tones(length: int) -> Iterator[tuple[str, Signal]]:
+def _tones(length: int) -> Iterator[tuple[str, Doubles]]:
     time = np.arange(length) / RATE
     yield "impulses in silence", impulses(length, every=0.31)
     yield "click track", impulses(length, every=0.25, ringing=0.002)
@@ -129,11 +127,11 @@ def _tones(length: int) -> Iterator[tuple[str, Signal]]:
     )
 
 
-def _sine(time: Signal, hertz: float) -> Signal:
+def _sine(time: Doubles, hertz: float) -> Doubles:
     return PEAK * np.sin(2 * np.pi * hertz * time)
 
 
-def _column(sound: Signal) -> Pcm:
+def _column(sound: Doubles) -> Pcm:
     return np.asarray(sound, dtype=np.float32)[:, None]
 
 
@@ -142,32 +140,32 @@ def decibels(value: float) -> float:
     return float(10 ** (value / 20))
 
 
-def noise(length: int, colour: float) -> Signal:
+def noise(length: int, colour: float) -> Doubles:
     """Noise whose power falls with the frequency to `colour`: 0 is white, 1 is pink from 20 Hz."""
     spectrum = np.fft.rfft(np.random.default_rng(1).normal(size=length))
     hertz = np.maximum(np.fft.rfftfreq(length, 1 / RATE), 20)
     return normal(np.fft.irfft(spectrum / hertz ** (colour / 2), length))
 
 
-def mixed(sound: Signal, other: Signal, ratio: float) -> Signal:
+def mixed(sound: Doubles, other: Doubles, ratio: float) -> Doubles:
     """A sound, and another one whose level is `ratio` dB lower."""
     return normal(sound + other * decibels(-ratio) * sound.std() / other.std())
 
 
-def bass(sound: Signal, gain: float) -> Signal:
+def bass(sound: Doubles, gain: float) -> Doubles:
     """A sound with `gain` dB more below about 150 Hz."""
     hertz = np.fft.rfftfreq(len(sound), 1 / RATE)
     shelf = 1 + (decibels(gain) - 1) / (1 + (hertz / 150) ** 4)
     return normal(np.fft.irfft(np.fft.rfft(sound) * shelf, len(sound)))
 
 
-def with_gaps(sound: Signal, every: float = 0.7, gap: float = 0.2) -> Signal:
+def with_gaps(sound: Doubles, every: float = 0.7, gap: float = 0.2) -> Doubles:
     """A sound of which `gap` seconds of each `every` are digital silence, cut without a fade."""
     place = np.arange(len(sound)) % int(every * RATE)
     return np.where(place < int((every - gap) * RATE), sound, 0.0)
 
 
-def impulses(length: int, every: float, ringing: float = 0.0) -> Signal:
+def impulses(length: int, every: float, ringing: float = 0.0) -> Doubles:
     """A sample of full peak, or a noise that rings for about so many seconds, again and again."""
     place = np.arange(length) % int(every * RATE) - int(every * RATE) // 2
     if not ringing:

@@ -16,7 +16,7 @@ import click
 import numpy as np
 
 from nacli.audio import AudioInfo
-from nacli.audio.wavstream import write_header
+from nacli.audio.wav_stream import write_header
 
 STEP = 0.01
 """Seconds of sound that are fed at a time."""

@@ -12,11 +12,11 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from nacli import metrics
+from nacli.api import decode, encode, load_model
+from nacli.bench import metrics
 from nacli.bench.clips import Clip, find_clips, read_clip, resample
-from nacli.codec import decode, encode, load_model
+from nacli.decoder.timeline import Gap
 from nacli.format import Packet, Parser
-from nacli.timeline import Gap
 
 
 def packet_bounds(data: bytes) -> list[tuple[int, int]]:

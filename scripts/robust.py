@@ -25,16 +25,14 @@ from pathlib import Path
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
-from hard_cases import Case, Pcm, cases, recordings
-from nacli import metrics
+from hard_cases import Case, cases, recordings
+from nacli.api import decode, encode, load_model
+from nacli.bench import metrics
 from nacli.bench.clips import write_pcm
-from nacli.codec import decode, encode, load_model
-from nacli.config import ModelConfig
-from nacli.format import CODED_RATE, Header, Parser, fixed_bytes
-
-Channel = NDArray[np.float64]
+from nacli.config import CODED_RATE, ModelConfig
+from nacli.format import Header, Parser, fixed_bytes
+from nacli.types import Doubles, Pcm
 
 PACKET_FRAMES = 75
 NEAR = 0.0267
@@ -87,7 +85,7 @@ def measure(case: Case, bitrate: float) -> tuple[dict[str, str], Pcm]:
     return row, decoded
 
 
-def silence_pairs(pairs: list[tuple[Channel, Channel]]) -> list[tuple[Channel, Channel]]:
+def silence_pairs(pairs: list[tuple[Doubles, Doubles]]) -> list[tuple[Doubles, Doubles]]:
     """Channels in which silence is looked for: all, and the difference of two."""
     if len(pairs) != 2:
         return pairs
@@ -101,7 +99,7 @@ def real_kbps(data: bytes, seconds: float) -> float:
     return (len(data) - fixed_bytes(header)) * 8 / seconds / 1000
 
 
-def power(sound: Channel) -> float:
+def power(sound: Doubles) -> float:
     return max(float(np.square(sound).mean()), 1e-20)
 
 
@@ -114,7 +112,7 @@ def peak_text(peak: float) -> str:
     return f"{2 * decibels(peak):.0f}" if peak > 0 else "none"
 
 
-def silences(pairs: list[tuple[Channel, Channel]], rate: int) -> dict[str, list[float]]:
+def silences(pairs: list[tuple[Doubles, Doubles]], rate: int) -> dict[str, list[float]]:
     """Peaks of what was decoded where the original is digitally silent, in every run of zeros that
     is long enough: inside, and beside a sound."""
     near = round(NEAR * rate)
@@ -129,14 +127,14 @@ def silences(pairs: list[tuple[Channel, Channel]], rate: int) -> dict[str, list[
     return parts
 
 
-def zero_runs(sound: Channel, least: int) -> list[tuple[int, int]]:
+def zero_runs(sound: Doubles, least: int) -> list[tuple[int, int]]:
     """Starts and stops of the runs of at least so many zeros."""
     changes = np.flatnonzero(np.diff(np.concatenate([[False], sound == 0, [False]])))
     runs = changes.reshape(-1, 2)
     return [(int(start), int(stop)) for start, stop in runs if stop - start >= least]
 
 
-def roughness(original: Channel, decoded: Channel, rate: int, shift: float) -> list[float]:
+def roughness(original: Doubles, decoded: Doubles, rate: int, shift: float) -> list[float]:
     """Of every edge between packets, moved by `shift` packets, in dB; see the module.
 
     Packet n starts with frame n * PACKET_FRAMES, which completes the hop before its own.
@@ -147,7 +145,7 @@ def roughness(original: Channel, decoded: Channel, rate: int, shift: float) -> l
     return [_rough(decoded, int(at), rate) - _rough(original, int(at), rate) for at in places]
 
 
-def _rough(sound: Channel, at: int, rate: int) -> float:
+def _rough(sound: Doubles, at: int, rate: int) -> float:
     """Energy of the second difference around a sample against the median around, in dB."""
     window = round(0.004 * rate)
     start = at - window // 2 - 20 * window
@@ -160,7 +158,7 @@ def _rough(sound: Channel, at: int, rate: int) -> float:
     return decibels(float((here + floor) / (np.median(energies) + floor)))
 
 
-def tone_snr(sound: Channel, rate: int, hertz: tuple[float, ...]) -> float:
+def tone_snr(sound: Doubles, rate: int, hertz: tuple[float, ...]) -> float:
     """Energy of the best fit of tones against what it leaves, without a tenth of a second at the
     ends."""
     time = np.arange(len(sound)) / rate
@@ -171,7 +169,7 @@ def tone_snr(sound: Channel, rate: int, hertz: tuple[float, ...]) -> float:
     return decibels(power(fit) / power(sound - fit))
 
 
-def treble(sound: Channel, rate: int) -> float:
+def treble(sound: Doubles, rate: int) -> float:
     """Mean power above 4 kHz, up to the 12 kHz that the codec keeps."""
     spectrum = np.abs(np.fft.rfft(sound)) ** 2
     hertz = np.fft.rfftfreq(len(sound), 1 / rate)

@@ -13,10 +13,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from nacli import metrics
-from nacli.bench import figures
+from nacli.api import decode, encode
+from nacli.bench import figures, metrics
 from nacli.bench.clips import Clip, find_clips, read_clip
-from nacli.codec import decode, encode
 from robust import decibels, power, real_kbps, treble
 
 COLUMNS = ("real kbps", "log-mel distance", "level in dB", "treble in dB")

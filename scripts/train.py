@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.model import History, compress, emphasis
+from nacli.networks import History, compress, emphasis
 from training.average import Average
 from training.codec import Codec, as_encoded, autocast_blocks
 from training.corpus import Sampler, read_corpus
@@ -50,19 +50,19 @@ def start(codec: Codec, sampler: Sampler, batch_frames: int, count: int = 64_000
 
 
 @torch.no_grad()
-def start_trims(
+def start_corrections(
     codec: Codec, sampler: Sampler, batch_spans: int, device: str, count: int = 30_000
 ) -> None:
-    """K-means codebooks of the trims that the codec as it is would need."""
+    """K-means codebooks of the corrections that the codec as it is would need."""
     found: list[Tensor] = []
     random = np.random.default_rng(0)
     codec.eval()
     while sum(map(len, found)) < count:
         pcm = sampler.batch(16).to(device)
         coded = codec(pcm, as_encoded(codec.config.stages, random))
-        news = codec.trims.news(coded.trims)
+        news = codec.corrections.news(coded.corrections)
         found.append(news[news.abs().amax(-1) > 0])  # not those of silence
-    codec.trims.fit(torch.cat(found)[:count], batch_spans)
+    codec.corrections.fit(torch.cat(found)[:count], batch_spans)
     codec.train()
 
 
@@ -89,12 +89,12 @@ class Trainer(Training):
         peak, floor = (self.options[name] for name in ("rate", "floor"))
         rate = learning_rate(self.step, self.course, peak, floor)
         set_rate(self.optimizer, rate)
-        for quantizer in (self.codec.quantizer, self.codec.trims):
+        for quantizer in (self.codec.quantizer, self.codec.corrections):
             quantizer.decay = codebook_decay(rate / peak)
         pcm = batch.to(self.device)
         coded = self.codec(pcm, as_encoded(self.codec.config.stages, self.random))
-        trims = coded.trims.square().mean()
-        parts = self.losses(pcm, coded.output, coded.commitment, trims)
+        corrections = coded.corrections.square().mean()
+        parts = self.losses(pcm, coded.output, coded.commitment, corrections)
         self.optimizer.zero_grad(set_to_none=True)
         parts["total"].backward()
         average_gradients(self.codec.parameters())
@@ -109,7 +109,11 @@ class Trainer(Training):
 @run_options(run="runs/main", steps=12_000, rate=5e-4, listen=2000)
 @loss_options
 @click.option("--commitment", default=Weights.commitment, help="Weight of the commitment loss.")
-@click.option("--trims", default=Weights.trims, help="Weight of levels that trims must correct.")
+@click.option(
+    "--corrections",
+    default=Weights.corrections,
+    help="Weight of levels that corrections must correct.",
+)
 @click.option(
     "--config", type=click.Path(path_type=Path), help="JSON configuration; else defaults."
 )
@@ -145,8 +149,10 @@ def work(rank: int, options: dict[str, Any]) -> None:
     trainer = Trainer(codec, losses, options)
     if found:
         trainer.restore(load_state(found, options["device"]), weights_only=found != state)
-    if len(codec.trims.codebooks) and not codec.trims.counts.any():
-        start_trims(codec, sampler, frames // codec.config.trim_frames, options["device"])
+    if len(codec.corrections.codebooks) and not codec.corrections.counts.any():
+        start_corrections(
+            codec, sampler, frames // codec.config.correction_frames, options["device"]
+        )
     codec.quantizer.frozen = options["encoder_rate"] == 0
     # every process draws its own segments, and a resumed run not those that it has seen
     sampler.random = np.random.default_rng(options["seed"] + trainer.step + 1_000_003 * rank)

@@ -3,7 +3,7 @@
     python scripts/train_postfilter.py --corpus data/corpus
 
 Segments of the corpus go through the checkpoint's networks, with the stages that packets get, and
-through the harmonic filter, and get their trims. The post-filter then learns gains that bring
+through the harmonic filter, and get their corrections. The post-filter then learns gains that bring
 compressed magnitudes of this nearer to the original's, each Bark counting alike. Codes and entropy
 model stay as they are, though files made before name another model. Takes eight minutes of one
 core and 5 GB of memory.
@@ -24,8 +24,14 @@ from tqdm import tqdm
 
 from nacli.checkpoint import POSTFILTER, Model, Tensors, default_path, load_checkpoint
 from nacli.config import ModelConfig
-from nacli.levels import BANDS, Spectra, bark_spectra
-from nacli.postfilter import (
+from nacli.dsp.filterbank import BANDS, Spectra, bark_spectra
+from nacli.envelope.corrections import (
+    correction_targets,
+    dequantize_corrections,
+    quantize_corrections,
+    span_frames,
+)
+from nacli.envelope.post_filter import (
     AFTER,
     BEFORE,
     INSIDE,
@@ -37,9 +43,8 @@ from nacli.postfilter import (
     smooth,
     with_counts,
 )
-from nacli.trims import dequantize_trims, quantize_trims, span_frames, want
 from training.codec import frozen_codec
-from training.heard import Heard, heard_clips
+from training.decoded_segments import Heard, heard_clips
 from training.options import retrain_options
 from training.states import rewrite_checkpoint
 
@@ -70,27 +75,27 @@ def _of_clip(model: Model, spectra: Spectra, clip: Heard) -> tuple[Tensor, ...]:
     """Rows of one clip; in half precision, as there are many."""
     level = max(1e-3, float(np.square(clip.original).mean()) ** 0.5)
     first, second = spectra.of(clip.original), spectra.of(clip.decoded)
-    stages, trims = of_spectra(clip.counts)[INSIDE], of_spectra(_trims(model, clip))
-    inputs = with_counts(seen(spectra.energies(second), trims), stages)
-    changes = np.exp(smooth(trims)) @ spectra.spread
+    stages, corrections = of_spectra(clip.counts)[INSIDE], of_spectra(_corrections(model, clip))
+    inputs = with_counts(seen(spectra.energies(second), corrections), stages)
+    changes = np.exp(smooth(corrections)) @ spectra.spread
     pair = (np.abs(first[INSIDE]), np.abs(second[INSIDE]) * changes)
     return tuple(torch.from_numpy(x).half() for x in (inputs, *(x / level for x in pair)))
 
 
-def _trims(model: Model, clip: Heard) -> NDArray[np.float32]:
+def _corrections(model: Model, clip: Heard) -> NDArray[np.float32]:
     """Of each hop [F, BANDS], as encoders would choose them."""
-    config, books, frames = model.config, model.codebooks.trims, len(clip.counts)
+    config, books, frames = model.config, model.codebooks.corrections, len(clip.counts)
     if books is None:
         return np.zeros((frames, BANDS), dtype=np.float32)
     pair = (clip.original_energies, clip.decoded_energies)
-    wanted = want(*pair, clip.levels, clip.counts, 0, model.prediction, config)
-    codes = quantize_trims(wanted, books, model.entropy.trims)
-    trims = dequantize_trims(*codes, books, wanted.expect)
-    return trims.repeat(span_frames(clip.counts, config), axis=0)[:frames]
+    targets = correction_targets(*pair, clip.levels, clip.counts, 0, model.predictor, config)
+    codes = quantize_corrections(targets, books, model.entropy.corrections)
+    corrections = dequantize_corrections(*codes, books, targets.predict)
+    return corrections.repeat(span_frames(clip.counts, config), axis=0)[:frames]
 
 
 class GainNet(nn.Module):
-    """The network of `nacli.postfilter.Gains` while it trains; gains of 1 at first."""
+    """The network of `nacli.envelope.post_filter.Gains` while it trains; gains of 1 at first."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()

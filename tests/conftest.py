@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from commands import nacli
 from fake_model import make_model
-from nacli import codec, task
+from nacli import api as codec
+from nacli.jobs import task
+
+__all__ = ["nacli"]  # a fixture
 
 # What is ignored here (SIGHUP under nohup, SIGINT in the background of a shell) would be ignored in
 # every command that the tests start, and send it to.

@@ -1,12 +1,12 @@
 """Audio files and pipes to pcm and back, and sample rates: the one door to libsndfile and soxr."""
 
+from nacli.audio.channel_mask import is_mask
 from nacli.audio.containers import check_depth
-from nacli.audio.layout import is_mask
-from nacli.audio.length import header_seconds
+from nacli.audio.durations import header_seconds
 from nacli.audio.pcm import BIT_DEPTHS, SHORT_NAMES, AudioInfo
 from nacli.audio.reader import AudioReader, check_supported
 from nacli.audio.resampler import Resampler
-from nacli.audio.seekable import SeekableResampler
+from nacli.audio.seekable_resampler import SeekableResampler
 from nacli.audio.writer import AudioWriter
 
 __all__ = [

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from nacli.audio.pcm import AudioInfo
-from nacli.audio.wavstream import WAV_FORMATS
+from nacli.audio.wav_stream import WAV_FORMATS
 from nacli.errors import UnsupportedAudio
 
 TELEPHONE = ("ULAW", "ALAW")

@@ -8,8 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Pcm = NDArray[np.float32]
-"""Samples [T, C], full scale +-1."""
+from nacli.types import Pcm
 
 SAMPLE_BYTES = {
     "PCM_S8": 1,

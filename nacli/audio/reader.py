@@ -13,16 +13,23 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from nacli.audio import wavstream
-from nacli.audio.chunked import Layout, behind_wav, find_layout
+from nacli.audio import wav_stream as wavstream
+from nacli.audio.channel_mask import is_mask
 from nacli.audio.intake import Intake
-from nacli.audio.layout import is_mask
-from nacli.audio.parts import find_parts
-from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pcm, PcmStream, Pushback, sample_size
-from nacli.audio.soundfiles import SoundFiles
-from nacli.audio.tags import read_tags
+from nacli.audio.metadata.tags import read_tags
+from nacli.audio.parsing.chunks import Layout, behind_wav, find_layout
+from nacli.audio.parsing.parts import find_parts
+from nacli.audio.pcm import (
+    SAMPLE_BYTES,
+    AudioInfo,
+    PcmStream,
+    Pushback,
+    sample_size,
+)
+from nacli.audio.sound_files import SoundFiles
 from nacli.errors import UnreadableInput, UnsupportedAudio
-from nacli.files import (
+from nacli.files.live import LiveStream
+from nacli.files.streams import (
     BLOCK_BYTES,
     FFMPEG_EXTENSIONS,
     Output,
@@ -31,7 +38,7 @@ from nacli.files import (
     open_input,
     reading,
 )
-from nacli.live import LiveStream
+from nacli.types import Pcm
 
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import soxr
 
-from nacli.audio.pcm import Pcm
+from nacli.types import Pcm
 
 
 class Resampler:

@@ -13,7 +13,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from nacli.audio import wavstream
+from nacli.audio import wav_stream as wavstream
+from nacli.audio.channel_mask import channel_mask, is_mask
 from nacli.audio.containers import (
     INTEGER_BITS,
     MAX_BYTES,
@@ -23,18 +24,17 @@ from nacli.audio.containers import (
     empty_flac,
     nearest_format,
 )
-from nacli.audio.layout import channel_mask, is_mask
+from nacli.audio.metadata.tags import fit_tags_of, tag_bytes, write_tags
 from nacli.audio.pcm import (
     SAMPLE_BYTES,
     AudioInfo,
-    Pcm,
     encode_samples,
     sample_size,
     to_integers,
 )
-from nacli.audio.tags import fit_tags_of, tag_bytes, write_tags
 from nacli.errors import UnsupportedAudio, WriteFailed, counted
-from nacli.files import PUBLIC, Output, atomic_output
+from nacli.files.streams import PUBLIC, Output, atomic_output
+from nacli.types import Pcm
 
 _WRITE_SAMPLES = 4096
 """Written at once; libvorbis keeps what it is given on its stack."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.bench.clips import Pcm, resample
+from nacli.bench.clips import resample
+from nacli.types import Pcm
 
 MAX_DELAY = 0.25
 """Seconds that a codec may be late or early."""

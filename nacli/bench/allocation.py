@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from nacli.bench.subject import events
 from nacli.checkpoint import Model
+from nacli.decoder.payload_reader import read_codes
 from nacli.format import Header, Packet, StreamInfo
-from nacli.payload import read_codes
 
 
 def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
     """Bits that the codes of a sound file take: [F, N] by frame and stage, channels added up.
 
-    `model` must be the one that made the file, without tables of its own in the file.
+    `model` must be the one that made the file.
     """
     header, *rest = events(data)
     assert isinstance(header, Header), "the header comes first"
@@ -24,5 +24,5 @@ def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
 
 
 def _packet(packet: Packet, stream: StreamInfo, model: Model) -> NDArray[np.float64]:
-    channels = read_codes(packet, stream, model.entropy, model.config)
+    channels = read_codes(packet, stream, model)
     return np.sum([model.entropy.code_bits(channel) for channel in channels], axis=0)

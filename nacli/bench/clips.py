@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.audio import AudioInfo, AudioReader, AudioWriter, Resampler
 from nacli.errors import UnreadableInput
-from nacli.files import AUDIO_EXTENSIONS
-
-Pcm = NDArray[np.float32]
+from nacli.files.streams import AUDIO_EXTENSIONS
+from nacli.types import Pcm
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from nacli import metrics
+from nacli.bench import metrics
 
 
 class Point(NamedTuple):

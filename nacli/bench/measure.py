@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from nacli.bench.align import align
-from nacli.bench.clips import Clip, Pcm, write_pcm
+from nacli.bench.clips import Clip, write_pcm
 from nacli.bench.peers import Peer, PeerRun
 from nacli.bench.quality import Metric, measure_quality
 from nacli.bench.subject import NAME, Coded, Subject, identify
 from nacli.errors import NacliError
+from nacli.types import Pcm
 
 BOOTSTRAP_DRAWS = 2000
 

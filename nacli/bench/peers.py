@@ -10,10 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nacli.audio.pcm import decode_samples, encode_samples
-from nacli.bench.clips import Clip, Pcm, read_pcm, resample, write_pcm
+from nacli.bench.clips import Clip, read_pcm, resample, write_pcm
 from nacli.bench.cost import run_command
 from nacli.bench.subject import Coded
 from nacli.errors import NacliError
+from nacli.types import Pcm
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,10 @@ from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nacli import metrics
-from nacli.bench.clips import Pcm, resample
-
-Samples = NDArray[np.float32]
+from nacli.bench import metrics
+from nacli.bench.clips import resample
+from nacli.types import Floats, Pcm
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Metric:
 
     name: str
     title: str
-    measure: Callable[[Samples, Samples, int], float]
+    measure: Callable[[Floats, Floats, int], float]
     higher_is_better: bool
     tolerance: float
     rate: int | None = None
@@ -43,7 +41,7 @@ class Metric:
         return self.group in (None, group) or group not in GROUPS
 
 
-def _fixed(function: Callable[[Samples, Samples], float]) -> Callable[..., float]:
+def _fixed(function: Callable[[Floats, Floats], float]) -> Callable[..., float]:
     """A metric of signals at a fixed rate, called with the rate like the others."""
     return lambda reference, decoded, rate: function(reference, decoded)
 

@@ -10,14 +10,15 @@ from tempfile import TemporaryDirectory
 
 from nacli.bench import figures
 from nacli.bench.allocation import allocation
-from nacli.bench.clips import Clip, Pcm, write_pcm
+from nacli.bench.clips import Clip, write_pcm
 from nacli.bench.measure import Mean, Row, Version, means
 from nacli.bench.quality import METRICS, Metric
 from nacli.bench.subject import NAME
 from nacli.bench.table import figure_names, heading, show
 from nacli.checkpoint import Model
 from nacli.errors import counted
-from nacli.files import atomic_output
+from nacli.files.streams import atomic_output
+from nacli.types import Pcm
 
 MAX_CLIPS = 8
 """Clips that are shown; the tables and curves hold all."""

@@ -13,14 +13,16 @@ from typing import Protocol
 
 import numpy as np
 
-from nacli.bench.clips import Clip, Pcm
+from nacli.api import load_model
+from nacli.bench.clips import Clip
 from nacli.bench.cost import Cost, calibrate, costing
 from nacli.checkpoint import Model
-from nacli.codec import load_model
-from nacli.decoder import Decoder
-from nacli.encoder import Encoder
+from nacli.decoder.stream import Decoder
+from nacli.encoder.settings import EncoderSettings
+from nacli.encoder.stream import Encoder
 from nacli.errors import NacliError
 from nacli.format import EndRecord, Event, Parser
+from nacli.types import Pcm
 
 NAME = "nacli"
 
@@ -69,9 +71,8 @@ class Local:
         channels = clip.pcm.shape[1]
         blocks = [clip.pcm[at : at + clip.rate] for at in range(0, len(clip.pcm), clip.rate)]
         with costing() as encoding:
-            encoder = Encoder(
-                self._model, clip.rate, channels, bitrate=bitrate, samples=len(clip.pcm)
-            )
+            settings = EncoderSettings(bitrate=bitrate)
+            encoder = Encoder(self._model, clip.rate, channels, settings, samples=len(clip.pcm))
             data = b"".join([*map(encoder.encode, blocks), encoder.finish()])
         with costing() as decoding:
             decoder = Decoder(self._model)

@@ -15,7 +15,7 @@ from nacli.cli.commands import decode, encode
 from nacli.cli.group import main
 from nacli.cli.inspection import check, info
 
-# Threads that all make many small products (see nacli.ahead) want the interpreter back soon: with
+# Threads that all make many small products (see nacli.prefetch) want the interpreter back soon: with
 # Python's 5 ms, they wait for each other.
 sys.setswitchinterval(2e-4)
 

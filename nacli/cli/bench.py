@@ -16,7 +16,7 @@ from nacli.cli.help import examples
 from nacli.cli.kinds import FiniteRange, parse_bitrate
 from nacli.cli.paths import PATH, PATH_OBJECT, complete_folders
 from nacli.errors import GateFailed, NacliError
-from nacli.files import check_output
+from nacli.files.streams import check_output
 
 if TYPE_CHECKING:
     from nacli.bench.gate import Tolerances
@@ -265,10 +265,10 @@ def _publish(
     rows: list[Row], shown: list[Shown], model: Path | None, plan: Plan, output: Output
 ) -> dict[str, Any]:
     """Print, save and draw; return what a baseline is compared with."""
+    from nacli.api import load_model
     from nacli.bench.gate import make_baseline, save_baseline
     from nacli.bench.machine import describe
     from nacli.bench.table import csv_table, text_table, to_json
-    from nacli.codec import load_model
 
     loaded = load_model(model)
     machine = describe(loaded.digest.hex(), plan.metrics, plan.peers)

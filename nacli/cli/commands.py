@@ -16,10 +16,11 @@ from nacli.cli.kinds import FiniteRange, PacketLength, take_bitrate
 from nacli.cli.paths import PATH, complete_folders
 from nacli.cli.running import Manner, run_jobs
 from nacli.cli.tags import tagging
-from nacli.files import AUDIO_EXTENSIONS
+from nacli.encoder.settings import EFFORTS
+from nacli.files.streams import AUDIO_EXTENSIONS
 
 if TYPE_CHECKING:
-    from nacli.task import Options
+    from nacli.jobs.task import Options
 
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="INPUT...")
 CONVERSION = (
@@ -181,14 +182,14 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--effort",
-    type=click.IntRange(0, 3),
+    type=click.IntRange(0, len(EFFORTS) - 1),
     default=1,
     show_default=True,
     metavar="N",
-    help="0 is fast; 3 is slow and sounds better at the same size.",
+    help="0 is fast; 2 is slow and sounds better at the same size.",
 )
 @click.option("--fast", is_flag=True, help="This is the same as --effort 0.")
-@click.option("--best", is_flag=True, help="This is the same as --effort 3.")
+@click.option("--best", is_flag=True, help="This is the same as --effort 2.")
 @click.option(
     "--packet-ms",
     type=PacketLength(20, 10_000),
@@ -197,7 +198,6 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     metavar="MS",
     help="A packet has this length, rounded down to frames of 13.3 ms; short packets cost bits.",
 )
-@click.option("--embed", is_flag=True, help="The file holds codebooks and entropy model, too.")
 @click.option("-V", "--verify", is_flag=True, help="Every packet is read back and checked.")
 @click.option("--raw", is_flag=True, help="The input has samples and no header.")
 @click.option(
@@ -226,7 +226,6 @@ def encode(
     fast: bool,
     best: bool,
     packet_ms: int,
-    embed: bool,
     verify: bool,
     raw: bool,
     rate: int | None,
@@ -245,15 +244,17 @@ def encode(
         raise click.UsageError("--raw needs --rate, and may have --channels and --format")
     if bitrate is not None and quality is not None:
         raise click.UsageError("--bitrate or --quality, not both")
-    from nacli.task import EncodeOptions
+    from nacli.encoder.settings import EncoderSettings
+    from nacli.jobs.task import EncodeOptions
 
     options = EncodeOptions(
-        bitrate=bitrate,
-        quality=quality,
-        effort=chosen_effort(effort, fast, best),
-        packet_ms=packet_ms,
-        embed=embed,
-        tags=tags,
+        settings=EncoderSettings(
+            bitrate,
+            quality,
+            chosen_effort(effort, fast, best),
+            packet_frames(packet_ms),
+            tags=tags,
+        ),
         picture=picture,
         keep_tags=not no_tags,
         verify=verify,
@@ -270,7 +271,7 @@ def chosen_effort(effort: int, fast: bool, best: bool) -> int:
     source = click.get_current_context().get_parameter_source("effort")
     if [source is not ParameterSource.DEFAULT, fast, best].count(True) > 1:
         raise click.UsageError("only one of --effort, --fast and --best")
-    return 0 if fast else 3 if best else effort
+    return 0 if fast else len(EFFORTS) - 1 if best else effort
 
 
 @click.command(
@@ -339,7 +340,7 @@ def decode(
         check_container(container, shared)
     if shared.delete_input and (raw or (start, stop) != ("0", None)):
         raise click.UsageError("--delete-input is for whole files, with their header")
-    from nacli.task import DecodeOptions
+    from nacli.jobs.task import DecodeOptions
 
     options = DecodeOptions(
         start=start,
@@ -369,9 +370,16 @@ def check_container(container: str, shared: Conversion) -> None:
         raise click.UsageError(f"--to {container} is at odds with -o {output}")
 
 
+def packet_frames(milliseconds: int) -> int:
+    """Whole frames of a packet."""
+    from nacli.config import ModelConfig
+
+    return int(milliseconds * ModelConfig().frame_rate / 1000)
+
+
 def check_part(start: str, stop: str | None) -> None:
     """A usage error for positions that are none, and for a part that ends before it starts."""
-    from nacli.position import parse_position
+    from nacli.decoder.position import parse_position
 
     positions = []
     for option, text in (("--start", start), ("--end", stop or "0")):

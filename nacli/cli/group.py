@@ -11,8 +11,8 @@ import click
 from nacli import __version__
 from nacli.cli.help import exit_code_list
 from nacli.errors import PIPE_CLOSED, NacliError, WriteFailed, exit_code
-from nacli.signals import end_on_signals, exit_on_signals
-from nacli.streams import drop_output, open_closed_streams
+from nacli.files.signals import end_on_signals, exit_on_signals
+from nacli.files.standard_streams import drop_output, open_closed_streams
 
 INTERRUPTED = 128 + signal.SIGINT
 

@@ -12,7 +12,7 @@ from nacli.cli.commands import INPUTS
 from nacli.cli.group import one_line, report
 from nacli.cli.help import examples
 from nacli.errors import NacliError
-from nacli.files import input_name, naming, utf8_text
+from nacli.files.streams import input_name, naming, utf8_text
 
 
 @click.command(epilog=examples("nacli info talk.nac", "nacli info --check archive/*.nac"))
@@ -40,7 +40,7 @@ def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) 
     It lists duration, format, bitrate, model, tags and damage, and it changes nothing.
     """
     from nacli.cli.table import code_table, table
-    from nacli.info import check_info, read_info, to_json
+    from nacli.inspection.info import check_info, read_info, to_json
 
     if check and as_json:
         raise click.UsageError("--check or --json, not both")
@@ -87,7 +87,7 @@ def check(inputs: tuple[str, ...]) -> None:
 
 def _check(path: str) -> int:
     """0 if a file is whole; else say what is wrong and return the exit code."""
-    from nacli.info import check_info, read_info
+    from nacli.inspection.info import check_info, read_info
 
     try:
         with naming(path):
@@ -99,7 +99,7 @@ def _check(path: str) -> int:
 
 def _code_counts(path: str) -> dict[str, Any]:
     """What `info --codes` adds; it needs the model, which plain `info` does not."""
-    from nacli.breakdown import count_codes
-    from nacli.codec import load_model
+    from nacli.api import load_model
+    from nacli.inspection.bit_budget import count_codes
 
     return count_codes(path, load_model()).to_json()

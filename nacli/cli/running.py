@@ -19,12 +19,12 @@ from nacli.cli.jobs import Job, unrecognised_line
 from nacli.cli.progress import Course, duration, lengths_of
 from nacli.cli.tags import dropped_line
 from nacli.errors import NacliError, counted
-from nacli.files import atomic_output, check_output, input_name, utf8_text
-from nacli.streams import captured_libraries, library_notes
+from nacli.files.standard_streams import captured_libraries, library_notes
+from nacli.files.streams import atomic_output, check_output, input_name, utf8_text
 
 if TYPE_CHECKING:
-    from nacli.convert import Progress
-    from nacli.task import Options, Record
+    from nacli.jobs.convert import Progress
+    from nacli.jobs.task import Options, Record
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Tally:
 
 def run_jobs(jobs: list[Job], options: Options, manner: Manner) -> None:
     """Run every job, also after one has failed; exit with the code of the first failure."""
-    from nacli.task import load_model
+    from nacli.jobs.task import load_model
 
     if manner.report is not None:
         check_output(manner.report, manner.force)
@@ -124,7 +124,7 @@ def _records(
     jobs: list[Job], options: Options, manner: Manner, bar: Bar
 ) -> Generator[tuple[int, Record], None, None]:
     """What becomes of each job, with its number, as it becomes known."""
-    from nacli.task import failed
+    from nacli.jobs.task import failed
 
     for number, job in enumerate(jobs):
         if job.fault:
@@ -145,8 +145,8 @@ def _run(
     tasks: list[tuple[str, str]], options: Options, manner: Manner, bar: Bar, course: Course
 ) -> Generator[tuple[int, Record], None, None]:
     """The index of each task and its record."""
-    from nacli.batch import Pool, cores
-    from nacli.task import run_task
+    from nacli.jobs.batch import Pool, cores
+    from nacli.jobs.task import run_task
 
     def watch(index: int, seconds: float, expected: float | None) -> None:
         course.move(index, seconds, expected)

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from nacli.cli.group import one_line
+from nacli.config import CODED_RATE
 from nacli.errors import counted
-from nacli.files import input_name
+from nacli.files.streams import input_name
 from nacli.format import (
-    CODED_RATE,
     FRONT_COVER,
     EntropyKind,
     Picture,
     TableSection,
     unpack_picture,
 )
-from nacli.info import FileInfo
+from nacli.inspection.info import FileInfo
 
 MAX_DAMAGES = 10
 """Lines of damage; a file of noise would have thousands."""
@@ -34,7 +34,9 @@ def code_table(values: dict[str, Any]) -> str:
     """What `info --codes` adds: bits by the entropy model, against plain numbers."""
     raw, stages = values["raw_stage_bits"], values["stage_bits"]
     lines = [f"  {'gains':<10} {counted(values['gain_bits'], 'bit')}"]
-    lines.append(f"  {'trims':<10} {_share(values['trim_bits'], values['raw_trim_bits'])}")
+    lines.append(
+        f"  {'corrections':<10} {_share(values['correction_bits'], values['raw_correction_bits'])}"
+    )
     lines.append(f"  {'codes':<10} {_share(values['code_bits'], values['raw_code_bits'])}")
     lines.append(f"  {'high band':<10} {counted(values['high_band_bits'], 'bit')}")
     for stage, (bits, plain) in enumerate(zip(stages, raw, strict=True), 1):

@@ -72,7 +72,7 @@ def _check_shorthand(
 
 def _check_picture(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
     """The name of the file, which has been read once: what is wrong with it is said at once."""
-    from nacli.task import load_picture
+    from nacli.jobs.task import load_picture
 
     if path is not None:
         load_picture(path)

@@ -1,6 +1,6 @@
 """The order in which a packet's codes are coded, and what each can see of the others.
 
-Frames are coded in groups, by the rank of their place in a period: in the default order every
+Indices are coded in groups, by the rank of their place in a period: in the default order every
 eighth frame, then the frames after these, and so on, so that eight chains run side by side and
 nearly every frame has those before it to look at. A group's frames are coded stage by stage, all
 together.
@@ -16,14 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.config import GAIN_LEVELS
-from nacli.entropy.network import LIMIT
-
-Integers = NDArray[np.int32]
-Floats = NDArray[np.float32]
-Frames = NDArray[np.intp]
+from nacli.entropy.integer_network import LIMIT
+from nacli.types import Floats, Indices, Integers
 
 REACH = 3
-"""Frames on either side whose gains and stage counts are inputs."""
+"""Indices on either side whose gains and stage counts are inputs."""
 PLAIN_INPUTS = 1 + 3 * 2 * REACH
 """Inputs of a frame beside the sums around it: its gain, and three of each frame in reach."""
 SUM_SHIFT = 8
@@ -59,14 +56,14 @@ class Order:
         around = ranks[(places[:, None] + np.array(self.offsets, dtype=np.intp)) % len(ranks)]
         return around < ranks[:, None]
 
-    def groups(self, frames: int) -> Iterator[Frames]:
-        """Frames in coding order, together those that do not wait for each other."""
+    def groups(self, frames: int) -> Iterator[Indices]:
+        """Indices in coding order, together those that do not wait for each other."""
         ranks = np.array(self.ranks)[np.arange(frames) % len(self.ranks)]
         for rank in sorted(set(self.ranks)):
             yield np.flatnonzero(ranks == rank)
 
-    def sequence(self, counts: Integers) -> tuple[Frames, Frames]:
-        """Frames and stages of all codes of a channel with stage counts [F], in coding order."""
+    def sequence(self, counts: Integers) -> tuple[Indices, Indices]:
+        """Indices and stages of all codes of a channel with stage counts [F], in coding order."""
         frames, stages = np.nonzero(np.arange(counts.max(initial=0)) < counts[:, None])
         order = np.lexsort((frames, stages, np.array(self.ranks)[frames % len(self.ranks)]))
         return frames[order], stages[order]
@@ -94,7 +91,7 @@ class Row:
             joined[part] = values
         return joined
 
-    def split(self, frames: Frames) -> list[tuple[int, slice]]:
+    def split(self, frames: Indices) -> list[tuple[int, slice]]:
         """The channels that have some of the ascending frames [M], and which of them each has."""
         bounds = [0, *np.searchsorted(frames, self._starts).tolist(), len(frames)]
         return [(i, slice(a, b)) for i, (a, b) in enumerate(pairwise(bounds)) if a < b]
@@ -112,7 +109,7 @@ class Context:
         counts: Integers,
         there: Integers | None = None,
     ) -> None:
-        """Frames of which `there` [F] is 0 instead of 1 are not, and look at nothing."""
+        """Indices of which `there` [F] is 0 instead of 1 are not, and look at nothing."""
         self.vectors, self._counts = vectors, counts
         self._offsets = np.array(order.offsets, dtype=np.intp)
         self._visible = order.known.astype(np.float32)[:, :, None]
@@ -123,24 +120,24 @@ class Context:
         self._inputs = np.zeros((frames + 2 * self._margin, dim), dtype=np.float32)
         self._plain = _plain_inputs(gains, counts, np.ones_like(gains) if there is None else there)
 
-    def frame_inputs(self, frames: Frames) -> Floats:
+    def frame_inputs(self, frames: Indices) -> Floats:
         """What frames [M] see around them: sums of the frames that are coded before them, in the
         order of the offsets, then gains and stage counts."""
         sums = self._inputs[frames[:, None] + (self._offsets + self._margin)]
         sums *= self._visible[frames % len(self._visible)]
         return np.concatenate([sums.reshape(len(sums), -1), self._plain[frames]], axis=1)
 
-    def own_inputs(self, frames: Frames, stage: int) -> Floats:
+    def own_inputs(self, frames: Indices, stage: int) -> Floats:
         """What frames [M] see of themselves: the sum of their codes so far, and four times the
         stages that are left."""
         left = np.minimum(4 * (self._counts[frames] - stage), LIMIT).astype(np.float32)
         return np.concatenate([self._inputs[frames + self._margin], left[:, None]], axis=1)
 
-    def nothing(self, frames: Frames) -> Integers:
+    def nothing(self, frames: Indices) -> Integers:
         """The sums [M, D] of no codes."""
         return np.zeros((len(frames), self._sums.shape[1]), dtype=np.int32)
 
-    def add(self, frames: Frames, stage: int, codes: Integers) -> None:
+    def add(self, frames: Indices, stage: int, codes: Integers) -> None:
         """Take what the codes [M] of a stage turned out to be."""
         sums = self._sums[frames] + self.vectors(stage, codes)
         self._sums[frames] = sums

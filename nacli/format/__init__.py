@@ -22,7 +22,6 @@ from nacli.format.picture import (
     unpack_picture,
 )
 from nacli.format.records import (
-    CODED_RATE,
     DIGEST_BYTES,
     MAX_CHANNELS,
     ChannelMode,
@@ -34,13 +33,13 @@ from nacli.format.records import (
     SampleFormat,
     StreamInfo,
     TableSection,
+    channel_mode,
     short_digest,
 )
 from nacli.format.seek import find_packet
 from nacli.format.tags import MAX_TAGS_BYTES, check_tag, edit_tags, fit_tags
 
 __all__ = [
-    "CODED_RATE",
     "DIGEST_BYTES",
     "FRONT_COVER",
     "JOINED",
@@ -61,6 +60,7 @@ __all__ = [
     "SeekTable",
     "StreamInfo",
     "TableSection",
+    "channel_mode",
     "check_tag",
     "edit_tags",
     "find_packet",

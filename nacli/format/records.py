@@ -15,9 +15,6 @@ from nacli.errors import counted
 from nacli.format.picture import unpack_picture
 from nacli.format.tags import check_tag
 
-CODED_RATE = 24_000
-"""Samples a second of the coded signal in version 2; `hop` counts these."""
-
 DIGEST_BYTES = 8
 """What a file keeps of a SHA-256: enough that no other is taken for it by chance."""
 
@@ -38,6 +35,12 @@ class ChannelMode(IntEnum):
     MONO = 0
     MID_SIDE = 1
     INDEPENDENT = 2
+
+
+def channel_mode(channels: int) -> ChannelMode:
+    """The channel mode for a channel count: mono, mid/side for two, else independent."""
+    modes = {1: ChannelMode.MONO, 2: ChannelMode.MID_SIDE}
+    return modes.get(channels, ChannelMode.INDEPENDENT)
 
 
 class SampleFormat(IntEnum):

@@ -1,0 +1,129 @@
+"""Whole recordings in one call: pcm to the bytes of a .nac file, and back.
+
+For what does not fit into memory, or is still being recorded, there are `nacli.Encoder` and
+`nacli.Decoder`, which these functions wrap: the bytes and samples are the same.
+
+    import nacli, soundfile
+
+    pcm, sample_rate = soundfile.read("talk.wav", dtype="float32")
+    data = nacli.encode(pcm, sample_rate, bitrate=6)
+    pcm, sample_rate = nacli.decode(data)
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nacli.arguments import expect, integer
+from nacli.audio.samples import check_scale, checked
+from nacli.checkpoint import Model, load_checkpoint
+from nacli.decoder.stream import Decoder
+from nacli.decoder.timeline import Gap
+from nacli.encoder.settings import EncoderSettings
+from nacli.encoder.stream import Encoder
+from nacli.files.streams import Source, blocks_from, naming_source
+from nacli.types import Pcm
+
+
+def load_model(path: str | Path | None = None) -> Model:
+    """Load a checkpoint by its `.safetensors` path, or, without one, that of this package.
+
+    A model is frozen: any number of Encoders and Decoders may share it. The shipped one is read
+    once and kept. Raises `BadCheckpoint` when it is missing, damaged or contradictory.
+    """
+    expect("path", path, (str, Path, type(None)), "the path of a .safetensors file")
+    return _shipped_model() if path is None else load_checkpoint(Path(path))
+
+
+@cache
+def _shipped_model() -> Model:
+    return load_checkpoint()
+
+
+def encode(
+    pcm: Any,
+    sample_rate: int,
+    *,
+    model: Model | None = None,
+    **settings: Any,
+) -> bytes:
+    """Compress a recording to the bytes of a .nac file.
+
+    Args:
+        pcm: samples [T, C], or [T] for mono: an array, tensor or list of floats with full scale
+            +-1, or an array of int16, int32, int8 or uint8 by its own full scale; T may be 0.
+            Samples beyond +-4 are clipped, with a `UserWarning`; so is a constant offset removed.
+        sample_rate: in Hz, 8000 to 192000. `decode` returns the same rate and length.
+        model: from `load_model`; the shipped one by default.
+        settings: fields of `EncoderSettings`: bitrate, quality, effort, packet_frames,
+            sample_format, tags, picture.
+
+    Raises:
+        UnsupportedAudio: a sample rate, channel count or bitrate out of range, or pcm of another
+            kind or shape, not finite, or far over full scale (such as floats in +-32767).
+        TypeError: another argument is of a type that is not named here.
+        ValueError: a tag or picture is not what it should be, or too large; quality or effort out
+            of range, or a quality beside a bitrate.
+        BadCheckpoint: the shipped model cannot be loaded.
+    """
+    pcm = checked(pcm)
+    check_scale(pcm)
+    sample_rate = integer("sample_rate", sample_rate)
+    chosen = EncoderSettings(**settings)
+    encoder = Encoder(model or load_model(), sample_rate, pcm.shape[1], chosen, samples=len(pcm))
+    starts = range(0, len(pcm), sample_rate)  # by the second: the resampler's copies stay small
+    made = [encoder.encode(pcm[start : start + sample_rate]) for start in starts]
+    made.append(encoder.finish())
+    for line in encoder.warnings:
+        warnings.warn(line, stacklevel=2)
+    return b"".join(made)
+
+
+def decode(
+    source: Source,
+    *,
+    model: Model | None = None,
+    start: float | str = 0,
+    stop: float | str | None = None,
+    on_gap: Callable[[Gap], None] | None = None,
+) -> tuple[Pcm, int]:
+    """Decompress a .nac file to pcm [T, C] float32 in +-1, and its rate in Hz.
+
+    Rate, channels and length are exactly those of the recording.
+
+    Args:
+        source: a .nac file: its path ("-" is stdin), its bytes, or a file object in binary mode.
+        model: the one that the file was made with; the shipped one by default.
+        start, stop: the part that is wanted, in seconds or as text: "1:23.5", "48000smp". It equals
+            that part of the whole, sample for sample.
+        on_gap: called for each place where damage was concealed, or where the file ends too soon;
+            without it, damage raises.
+
+    Raises:
+        UnreadableInput: the file cannot be read.
+        NotNac, UnknownVersion, DamagedHeader, DamagedPacket: it is not a sound .nac file.
+        OutOfRange: the recording ends before `start`.
+        WrongModel: it was made with another model.
+        Mismatch: the codes are not those that were encoded.
+        BadCheckpoint: the shipped model cannot be loaded.
+        ValueError: `start` or `stop` is no position.
+        TypeError: an argument is of a type that is not named here.
+    """
+    decoder = Decoder(model or load_model(), start=start, stop=stop, on_gap=on_gap)
+    with naming_source(source):
+        blocks: list[Pcm] = []
+        for data in blocks_from(source):
+            blocks.extend(decoder.blocks(data))
+            if decoder.done:
+                break
+        blocks.extend(decoder.last_blocks())
+    assert decoder.header is not None, "last_blocks() raises where there is no header"
+    stream = decoder.header.stream
+    nothing = np.zeros((0, stream.channels), dtype=np.float32)
+    return np.concatenate([nothing, *blocks]), stream.sample_rate

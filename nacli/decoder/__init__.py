@@ -1,0 +1,1 @@
+"""From the bytes of a .nac file to samples, step by step; mirrors `nacli.encoder.stream`."""

@@ -1,0 +1,121 @@
+"""Codes to finished samples at the coded rate: the Decoder network and everything behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from nacli.checkpoint import Model
+from nacli.decoder.concealment import FrameInputs, fade
+from nacli.decoder.post_processing import PostProcess, delayed
+from nacli.dsp.high_band import HighBandSynthesizer, frame_levels
+from nacli.entropy import ChannelCodes
+from nacli.envelope.corrections import CorrectionDecoder
+from nacli.quantizer.rvq import dequantize
+from nacli.timing import decoder_delay
+from nacli.types import Floats, Integers
+
+NETWORK_FRAMES = 76
+"""Frames that pass through the network at a time, in whole spans, so that long packets need no more
+memory."""
+
+
+class CodedSound(NamedTuple):
+    """Coded channels [T, C] at the coded rate, and their high band [RATIO * T, C], where there is
+    one."""
+
+    pcm: Floats
+    high_band: Floats | None
+
+
+class Synthesizer:
+    """The synthesis side of one stream: codes of packets, or gaps, to samples, in order."""
+
+    def __init__(self, model: Model, channels: int, first_hop: int, high_band: bool) -> None:
+        """`first_hop` is the number of the hop that comes out first; `high_band` says whether the
+        stream has a high band."""
+        config = model.config
+        self._networks, self._codebooks, self._config = model.networks, model.codebooks, config
+        self._history = self._networks.new_history()
+        self._pending: Integers = np.zeros((2, channels, config.lookahead), dtype=np.int32)
+        self._corrections = CorrectionDecoder(
+            config, model.codebooks.corrections, model.predictor, channels
+        )
+        self._post_processing = PostProcess(
+            model.postfilter, self._corrections, channels, config.hop, config.sample_rate
+        )
+        self._last = FrameInputs.silence(channels, 1, config.latent_dim)
+        self._high_band: HighBandSynthesizer | None = None
+        if high_band:
+            delay = decoder_delay(config)
+            self._high_band = HighBandSynthesizer(channels, config.hop, first_hop, delay)
+
+    def play(self, coded: list[ChannelCodes]) -> Iterator[CodedSound]:
+        """The codes of a packet, by channel, to samples. They are older than the packet by
+        `timing.decoder_delay` hops."""
+        self._corrections.start(coded)
+        levels = None
+        if self._high_band:
+            levels = np.stack([frame_levels(c.high, c.counts) for c in coded])
+        span = self._config.correction_frames
+        size = max(1, NETWORK_FRAMES // span) * span
+        for at in range(0, len(coded[0].gains), size):
+            part = slice(at, at + size)
+            inputs = self._dequantized(coded, part)
+            self._last = inputs.last
+            yield self._run(inputs, None if levels is None else levels[:, part])
+
+    def conceal(self, frames: int) -> Iterator[CodedSound]:
+        """Samples in place of `frames` missing frames: the last sound fades, after that there is
+        silence, and the network forgets."""
+        inputs = fade(self._last, frames, self._config.lookahead)
+        yield self._run(inputs)
+        faded = inputs.gains.shape[1]
+        if frames > faded:
+            self._history = self._networks.new_history()
+        for at in range(faded, frames, NETWORK_FRAMES):
+            yield self._silence(min(NETWORK_FRAMES, frames - at))
+
+    def finish(self) -> Iterator[CodedSound]:
+        """The samples that are still to come: those that the network and the filters hold back."""
+        if self._config.lookahead:
+            channels, _, dim = self._last.latents.shape
+            yield self._run(FrameInputs.silence(channels, self._config.lookahead, dim))
+        yield self._with_high_band(self._post_processing.finish())
+
+    def _dequantized(self, coded: list[ChannelCodes], part: slice) -> FrameInputs:
+        """Inputs of the network for some frames of a packet."""
+        return FrameInputs(
+            np.stack([dequantize(c.codes[part], c.counts[part], self._codebooks) for c in coded]),
+            np.stack([channel.gains[part] for channel in coded]),
+            np.stack([channel.counts[part] for channel in coded]),
+        )
+
+    def _run(self, inputs: FrameInputs, levels: Integers | None = None) -> CodedSound:
+        """Inputs through the network and everything behind it."""
+        arrays = (inputs.latents, inputs.gains, inputs.counts)
+        pcm = self._networks.synthesize(*arrays, self._history)
+        return self._process(pcm, inputs.gains, inputs.counts, levels)
+
+    def _silence(self, frames: int) -> CodedSound:
+        """Frames of silence that need no network."""
+        channels = self._last.gains.shape[0]
+        silent = np.zeros((channels, frames), dtype=np.int32)
+        pcm = np.zeros((channels, frames * self._config.hop), dtype=np.float32)
+        return self._process(pcm, silent, silent)
+
+    def _process(
+        self, pcm: Floats, gains: Integers, counts: Integers, levels: Integers | None = None
+    ) -> CodedSound:
+        """Network output [C, T] to finished samples. The filters take the gains and stage counts of
+        the frames that come out, which are those that went in `lookahead` frames before."""
+        own, self._pending = delayed(self._pending, np.stack([gains, counts]))
+        return self._with_high_band(self._post_processing.process(pcm, own[0], own[1]), levels)
+
+    def _with_high_band(self, pcm: Floats, levels: Integers | None = None) -> CodedSound:
+        """Finished samples [C, T] with those of the high band, whose levels [C, F, BANDS] came with
+        them, if any did."""
+        high = self._high_band.process(pcm, levels).T if self._high_band else None
+        return CodedSound(pcm.T, high)

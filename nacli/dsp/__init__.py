@@ -1,0 +1,1 @@
+"""Signal processing without learning, which encoder and decoder share."""

@@ -1,0 +1,167 @@
+"""Candidates for a packet: one allocation level, its codes, and the corrections that fit them.
+
+Nothing here changes a state: what the encoder learns from a candidate is part of the candidate, and
+only the packet that is kept counts.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from nacli.checkpoint import Model
+from nacli.dsp.high_band import span_frames as high_band_span
+from nacli.encoder.code_search import SearchResult, rate_costs, search, select
+from nacli.encoder.envelope_coder import EnvelopeCoder
+from nacli.encoder.local_decoder import LocalDecoder
+from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
+from nacli.encoder.settings import EFFORTS
+from nacli.entropy import ChannelCodes
+from nacli.envelope.corrections import CorrectionTargets
+from nacli.quantizer.allocation import highest_level, packet_counts, packet_levels
+from nacli.types import Integers
+
+Value = TypeVar("Value")
+
+LOUD_GAIN_STEPS = 24
+"""Gain steps (36 dB) below a packet's peak within which frames count for a sufficient SNR."""
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What earlier packets say about the size of the next one.
+
+    `code_share` is what gains and codes took relative to the prediction; `span_bits` is what the
+    corrections of a span took; `decoder` is the local decoder after the packets so far.
+    """
+
+    code_share: float
+    span_bits: float
+    decoder: LocalDecoder
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A packet at one allocation level, with its corrections, their targets and their bits, and the
+    estimates after it."""
+
+    level: int
+    channels: list[ChannelCodes]
+    targets: list[CorrectionTargets]
+    correction_bits: float
+    after: Estimates
+
+
+class CandidateMaker:
+    """Makes candidates of packets for one stream's settings."""
+
+    def __init__(self, model: Model, effort: int) -> None:
+        self._model, self._beam = model, EFFORTS[effort]
+        self._costs = rate_costs(model.codebooks, model.tables)
+        self._envelope = EnvelopeCoder(model)
+        self.highest_level = highest_level(model.codebooks.stages)
+
+    def search(self, analysis: PacketAnalysis, level: int) -> SearchedPacket:
+        """Search the codes of a packet up to an allocation level. This takes most of the time."""
+        books = self._model.codebooks
+        depth = max(1, int(self.counts(analysis.gains, level).max()))
+        rows = analysis.latents
+        results = [search(row, books, depth, self._beam, self._costs) for row in rows]
+        return SearchedPacket(analysis, level, results)
+
+    def make(self, packet: SearchedPacket, level: int, before: Estimates) -> Candidate:
+        """The packet at a level, after the packets that `before` has seen."""
+        analysis = packet.analysis
+        counts = self.counts(analysis.gains, level)
+        channels = _channels(analysis.gains, packet.results, counts)
+        if analysis.high_band:
+            rows = zip(channels, analysis.high_band, strict=True)
+            channels = [replace(row, high=at_span(high, row.counts)) for row, high in rows]
+        targets, decoder = self._envelope.targets(channels, analysis.energies, before.decoder)
+        candidate = Candidate(level, channels, targets, 0.0, replace(before, decoder=decoder))
+        return self._with_estimates(self.with_corrections(candidate))
+
+    def with_corrections(self, candidate: Candidate, scale: float = 1.0) -> Candidate:
+        """The candidate with corrections at a scaled rate-distortion weight."""
+        if not candidate.targets:
+            return candidate
+        channels, bits = self._envelope.quantize(candidate.channels, candidate.targets, scale)
+        return replace(candidate, channels=channels, correction_bits=bits)
+
+    def _with_estimates(self, candidate: Candidate) -> Candidate:
+        """The candidate with its bits per span averaged into the estimates."""
+        if not candidate.targets:
+            return candidate
+        spans = sum(len(channel.correction_counts) for channel in candidate.channels)
+        before = candidate.after.span_bits
+        after = before + (candidate.correction_bits / max(1, spans) - before) / 2
+        return replace(candidate, after=replace(candidate.after, span_bits=after))
+
+    def sufficient_level(self, packet: SearchedPacket, snr_db: float, highest: int) -> int:
+        """The lowest level up to `highest` at which the latents come back with this signal-to-noise
+        ratio; `highest` where none does. More stages leave less, with exceptions that do not matter
+        here."""
+        gains, results = packet.analysis.gains, packet.results
+        loud = gains > max(0, int(gains.max()) - LOUD_GAIN_STEPS)
+        signal = sum(float(r.errors[0, row].sum()) for r, row in zip(results, loud, strict=True))
+
+        def snr(level: int) -> float:
+            rows = zip(results, loud, self.counts(gains, level), strict=True)
+            noise = sum(float(r.errors[c[row], row.nonzero()[0]].sum()) for r, row, c in rows)
+            return 10 * math.log10(signal / noise) if signal > 0 and noise > 0 else math.inf
+
+        return bisect_left(range(highest), snr_db, key=snr)
+
+    def predict_sizes(self, packet: SearchedPacket, deepest: int) -> SizePrediction:
+        """Predict the bits of levels up to `deepest` by scoring the codes of the deepest: what is
+        left of them at a lower level tells closely enough what that level takes."""
+        entropy, gains = self._model.entropy, packet.analysis.gains
+        channels = _channels(gains, packet.results, self.counts(gains, deepest))
+        bits = [entropy.code_bits(channel) for channel in channels]
+        sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
+        gain_bits = sum(entropy.gains.bits(row) for row in gains)
+        high = [
+            {span: entropy.high.bits(levels) for span, levels in row.items()}
+            for row in packet.analysis.high_band
+        ]
+
+        def total(counts: Integers) -> float:
+            rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
+            side = sum(at_span(row, c) for row, c in zip(high, counts, strict=bool(high)))
+            return gain_bits + side + sum(float(row.sum()) for row in rows)
+
+        return SizePrediction(deepest, total)
+
+    def average_bits(self, counts: Integers) -> float:
+        """Bits that average codes of stage counts [C, F] take."""
+        total = np.concatenate([[0.0], np.cumsum(self._model.entropy.mean_code_bits)])
+        return float(total[counts].sum())
+
+    def highest_fitting(
+        self, gains: Integers, size: Callable[[Integers], float], limit: float, highest: int
+    ) -> int:
+        """The highest level up to `highest` whose stage counts have at most this `size`, else 0."""
+        return bisect_right(
+            range(1, highest + 1), limit, key=lambda level: size(self.counts(gains, level))
+        )
+
+    def counts(self, gains: Integers, level: int) -> Integers:
+        """Stage counts [C, F] of gains [C, F] at an allocation level."""
+        levels = packet_levels(level, len(gains))
+        return packet_counts(gains, levels, self._model.codebooks.stages)
+
+
+def _channels(gains: Integers, results: list[SearchResult], counts: Integers) -> list[ChannelCodes]:
+    """The codes that were found for stage counts [C, F], by channel."""
+    rows = zip(results, gains, counts, strict=True)
+    return [ChannelCodes(row, select(r.paths, count), count) for r, row, count in rows]
+
+
+def at_span(by_span: dict[int, Value], counts: Integers) -> Value:
+    """The entry for the high-band span length of a channel with stage counts [F]."""
+    return by_span[high_band_span(counts)]

@@ -1,0 +1,47 @@
+"""What the encoder knows of a packet before its codes are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from nacli.encoder.code_search import SearchResult
+from nacli.types import Floats, Integers
+
+
+@dataclass(frozen=True)
+class PacketAnalysis:
+    """The features of a packet.
+
+    Args:
+        latents: the Encoder's output [C, F, D].
+        gains: gain indices [C, F]; 0 is silence.
+        energies: band energies of the hops [C, F, BANDS], for the envelope corrections.
+        high_band: by channel, levels [S, n] of the high band for each span length in frames; empty
+            where the stream has no high band.
+    """
+
+    latents: Floats
+    gains: Integers
+    energies: Floats
+    high_band: list[dict[int, Integers]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SizePrediction:
+    """Predicts the bits of a packet's gains, codes and high band from its stage counts [C, F], for
+    allocation levels up to `deepest`."""
+
+    deepest: int
+    bits: Callable[[Integers], float]
+
+
+@dataclass(frozen=True)
+class SearchedPacket:
+    """A packet and its best codes by channel, for allocation levels up to `depth`; with a
+    prediction of its size where there is a bitrate."""
+
+    analysis: PacketAnalysis
+    depth: int
+    results: list[SearchResult]
+    sizes: SizePrediction | None = None

@@ -1,0 +1,134 @@
+"""A small network in integers: context to the frequencies of the next code, the same everywhere.
+
+Weights are int8 and activations within +-127, so a sum of at most 1024 products stays under 2**24,
+where float32 holds every integer: BLAS may add in any order, on any machine, with any number of
+threads, and the result is exact. The bound is checked against the actual weights when they are
+loaded. What is divided is divided by powers of two, or in float64 where the quotient's floor is
+exact too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.entropy.frequencies import PRECISION_BITS
+from nacli.types import Floats
+
+Tensors = dict[str, NDArray[Any]]
+
+LIMIT = 127
+"""Of inputs, weights and activations."""
+EXACT = 1 << 24
+"""Integers below it are exact in float32."""
+MAX_WEIGHT_SUM = 1 << 29
+"""Of exp2 weights over a table: times 2**24 it is at most 2**53, exact in float64."""
+
+
+class Network:
+    """Inputs of a frame and of its own codes so far to logits of the next code.
+
+    Every array holds integers, kept as float32 for the sake of BLAS; those of a layer are scaled by
+    a power of two, which changes no digit.
+    """
+
+    def __init__(self, tensors: Tensors) -> None:
+        """Raises `ValueError` for sums that might not be exact; shapes are the caller's care."""
+        shifts = [int(shift) for shift in tensors["shifts"]]
+        if not all(1 <= shift <= 16 for shift in shifts):
+            raise ValueError("a shift of the entropy network is out of range")
+        _check_tensors(tensors, shifts)
+
+        def scaled(name: str, layer: int) -> Floats:
+            return tensors[name].astype(np.float32) * np.float32(2.0 ** -shifts[layer])
+
+        half = np.float32(0.5)
+        self._frame, self._frame_bias = scaled("frame", 0), scaled("frame_bias", 0)
+        self._own, self._own_bias = scaled("own", 0), scaled("own_bias", 0) + half
+        self._hidden, self._hidden_bias = scaled("hidden", 1), scaled("hidden_bias", 1) + half
+        self._last, self._last_bias = scaled("last", 2), scaled("last_bias", 2) + half
+        self._outputs = np.ascontiguousarray(scaled("outputs", 3).transpose(0, 2, 1))
+        self._prior = tensors["prior"].astype(np.float32) + half
+        self._exp2 = tensors["exp2"].astype(np.float64)
+
+    def frame_sums(self, inputs: Floats, places: NDArray[np.intp]) -> Floats:
+        """The share of the first layer [M, H] that all codes of a frame have in common."""
+        return inputs @ self._frame + self._frame_bias[places]
+
+    def logits(self, frame_sums: Floats, own: Floats, stage: int) -> Floats:
+        """Logits [M, size] of a stage's codes, integers in 1/16 of log2."""
+        x = own @ self._own
+        x += frame_sums
+        x += self._own_bias[stage]
+        x = _activate(x, 0) @ self._hidden
+        x += self._hidden_bias[stage]
+        x = _activate(x, 0) @ self._last
+        x += self._last_bias[stage]
+        x = _activate(x, -LIMIT) @ self._outputs[stage]
+        x += self._prior[stage]
+        return np.floor(x, out=x)
+
+    def weights(self, logits: Floats) -> NDArray[np.float64]:
+        """Integers [M, size] in proportion to the probabilities."""
+        rank = (logits.max(1, keepdims=True) - logits).astype(np.intp)
+        return self._exp2.take(rank, mode="clip")
+
+    def frequencies_less_one(self, logits: Floats) -> NDArray[np.float64]:
+        """Frequencies [M, size] that sum to 2**24, each less the one that every code has.
+
+        The rest of the division goes to the likeliest code, the first where several are.
+        """
+        shares = self.weights(logits)
+        free = (1 << PRECISION_BITS) - shares.shape[1]
+        total = shares.sum(1, keepdims=True)
+        # numerators stay under 2**53, where the floor of a rounded quotient is that of the quotient
+        shares *= free
+        shares /= total
+        np.floor(shares, out=shares)
+        shares[np.arange(len(shares)), logits.argmax(1)] += free - shares.sum(1)
+        return shares
+
+    def bits(self, logits: Floats, codes: NDArray[np.int32]) -> NDArray[np.float64]:
+        """What codes [M] take, within a hundredth of a bit: for estimates."""
+        weights = self.weights(logits)
+        own = np.maximum(weights[np.arange(len(codes)), codes], 1)
+        found = np.log2(weights.sum(1)) - np.log2(own)
+        return np.minimum(found, PRECISION_BITS)
+
+
+def _activate(x: Floats, low: int) -> Floats:
+    """(sum + 2**(shift - 1)) >> shift, clipped; the shift and the half are in `x` already.
+
+    Exact, since the sum before the shift is below 2**24.
+    """
+    np.floor(x, out=x)
+    np.maximum(x, low, out=x)  # np.clip takes twice as long over small arrays
+    return np.minimum(x, LIMIT, out=x)
+
+
+def _check_tensors(tensors: Tensors, shifts: list[int]) -> None:
+    """`ValueError` unless every sum stays exact, whatever the inputs."""
+    first = np.concatenate([tensors["frame"], tensors["own"]])
+    first_bias = np.abs(tensors["frame_bias"].astype(np.float64)).max()
+    _check_sums(first, first_bias + _largest(tensors["own_bias"]), shifts[0])
+    _check_sums(tensors["hidden"], _largest(tensors["hidden_bias"]), shifts[1])
+    _check_sums(tensors["last"], _largest(tensors["last_bias"]), shifts[2])
+    prior = _largest(tensors["prior"]) * 2.0 ** shifts[3]
+    for outputs in tensors["outputs"]:
+        _check_sums(outputs.T, prior, shifts[3])
+    exp2, size = tensors["exp2"].astype(np.float64), tensors["outputs"].shape[1]
+    if exp2[0] < 1 or (np.diff(exp2) > 0).any() or exp2[0] * size > MAX_WEIGHT_SUM:
+        raise ValueError("the exp2 table of the entropy network is not sound")
+
+
+def _largest(bias: NDArray[Any]) -> float:
+    return float(np.abs(bias.astype(np.float64)).max())
+
+
+def _check_sums(weights: NDArray[Any], bias: float, shift: int) -> None:
+    """Of weights [I, O] with any allowed inputs and a bias of at most `bias`."""
+    sizes = np.abs(weights.astype(np.float64))
+    if sizes.max() > LIMIT or LIMIT * sizes.sum(0).max() + bias + (1 << (shift - 1)) >= EXACT:
+        raise ValueError("a sum of the entropy network might not be exact")

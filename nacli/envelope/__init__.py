@@ -1,0 +1,1 @@
+"""Spectral-envelope corrections: their coding, the predictor, and the post-filter."""

@@ -1,0 +1,1 @@
+"""Inputs in blocks, live pipes, and outputs that appear whole or not at all."""

@@ -1,0 +1,1 @@
+"""What a .nac file says of itself, and where its bits go."""

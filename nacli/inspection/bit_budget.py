@@ -1,0 +1,117 @@
+"""Where the bits of a .nac file's payloads went, stage by stage, and what its codes would take as
+plain numbers.
+
+Gains and codes are decoded, and no sound is made of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.checkpoint import Model
+from nacli.config import MAX_PACKET_FRAMES
+from nacli.decoder.payload_reader import read_codes
+from nacli.decoder.tables import check_tables
+from nacli.errors import DamagedPacket, WrongModel
+from nacli.files.streams import naming
+from nacli.format import Event, Header, Packet, Parser, StreamInfo, short_digest
+from nacli.inspection.info import read_events
+
+
+@dataclass(frozen=True)
+class CodeCounts:
+    """Codes by stage [N] and what they take, coded [N]; the bits of one as a plain number; what the
+    gains take, coded; the codes of corrections, and what these take; what the levels of the high band
+    take."""
+
+    codes: NDArray[np.int64]
+    stage_bits: NDArray[np.float64]
+    plain_bits: int
+    gain_bits: float
+    corrections: int
+    correction_bits: float
+    high_bits: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, to stand beside what `nacli.inspection.info.to_json` gives."""
+        return {
+            "codes": int(self.codes.sum()),
+            "raw_code_bits": int(self.codes.sum()) * self.plain_bits,
+            "raw_stage_bits": (self.codes * self.plain_bits).tolist(),
+            "code_bits": round(float(self.stage_bits.sum())),
+            "stage_bits": np.rint(self.stage_bits).astype(int).tolist(),
+            "gain_bits": round(self.gain_bits),
+            "corrections": self.corrections,
+            "raw_correction_bits": self.corrections * self.plain_bits,
+            "correction_bits": round(self.correction_bits),
+            "high_band_bits": round(self.high_bits),
+        }
+
+
+def count_codes(path: str, model: Model) -> CodeCounts:
+    """Count the codes of a file's good packets.
+
+    Raises `WrongModel` where the file was made with another one, the errors of `Parser`, and
+    `DamagedPacket` for a payload that no encoder writes.
+    """
+    parser, counter = Parser(), CodeCounter(model)
+    with naming(path):
+        for event in read_events(parser, path):
+            counter.take(event)
+    return counter.result()
+
+
+class CodeCounter:
+    """Counts the codes of a stream whose events it is given, the header first."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._entropy = model.entropy
+        self._codes = np.zeros(self._entropy.shape[0], dtype=np.int64)
+        self._stage_bits = np.zeros(self._entropy.shape[0])
+        self._stream: StreamInfo | None = None
+        self._gain_bits, self._corrections, self._correction_bits, self._high_bits = (
+            0.0,
+            0,
+            0.0,
+            0.0,
+        )
+
+    def take(self, event: Event) -> None:
+        """Add an event; the errors are those of `count_codes`."""
+        if isinstance(event, Header):
+            if event.model != short_digest(self._model.digest):
+                raise WrongModel("made with another model, whose gains cannot be read")
+            self._stream = event.stream
+            check_tables(event, self._model)
+        elif isinstance(event, Packet):
+            self._add(event)
+
+    def _add(self, packet: Packet) -> None:
+        assert self._stream is not None, "the header comes first"
+        if packet.frames > MAX_PACKET_FRAMES:
+            raise DamagedPacket("a packet is longer than any encoder writes")
+        try:
+            channels = read_codes(packet, self._stream, self._model)
+        except ValueError as error:
+            raise DamagedPacket(f"packet {packet.sequence}: {error}") from error
+        for channel in channels:
+            self._codes += (channel.counts[:, None] > np.arange(len(self._codes))).sum(0)
+            self._stage_bits += self._entropy.code_bits(channel).sum(0)
+            self._gain_bits += self._entropy.gains.bits(channel.gains)
+            self._corrections += int(channel.correction_counts.sum())
+            self._correction_bits += self._entropy.corrections.bits(
+                channel.corrections, channel.correction_counts
+            )
+            if channel.high is not None:
+                self._high_bits += self._entropy.high.bits(channel.high)
+
+    def result(self) -> CodeCounts:
+        size = self._entropy.shape[1]
+        plain = (size - 1).bit_length()
+        side = (self._gain_bits, self._corrections, self._correction_bits, self._high_bits)
+        return CodeCounts(self._codes, self._stage_bits, plain, *side)

@@ -1,0 +1,133 @@
+"""The two networks: samples to latents and gains, and back."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from nacli.config import ModelConfig
+from nacli.networks.gains import GainScale, smooth_gains
+from nacli.networks.layers import (
+    FeatureLayers,
+    History,
+    frame_layers,
+    pair_layers,
+    run,
+    subframe_layers,
+)
+from nacli.networks.lookahead import Lookahead
+from nacli.networks.transform import (
+    compress,
+    emphasis,
+    expand,
+    linear_from,
+    mdct_basis,
+    spread,
+)
+from nacli.networks.upsampling import upsampling
+
+
+class Encoder(nn.Module):
+    """Samples [B, T] (T a multiple of the hop) to latents [B, F, D] and gain indices [B, F].
+
+    Frame f sees samples up to the end of hop f; its transform covers hops f - 1 and f. Inside,
+    every band is near unit size: each frame is divided by its gain, companded, and each coefficient
+    by its usual size `band_scale` [hop]. Otherwise the least leak between bands would bury the
+    quiet high ones under the loud low ones. The quantiser gets the bands at their own size again.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        samples, channels = config.strides[0], config.subframe_channels
+        features = config.feature_channels
+        self.features = FeatureLayers(1, features)
+        polyphase = torch.randn(channels, samples, features) / math.sqrt(samples * features)
+        polyphase[:samples] = 0
+        polyphase[:samples, :, 0] = torch.eye(samples)
+        self.down_samples = linear_from(polyphase.flatten(1))
+        self.subframe = subframe_layers(config)
+        self.pair = pair_layers(config)
+        self.down_subframes = linear_from(spread(mdct_basis(config.hop), config))
+        self.gain = GainScale(config)
+        self.band_scale: Tensor
+        self.register_buffer("band_scale", torch.ones(config.hop))
+        self.project_in = linear_from(torch.eye(config.width, config.hop), bias=True)
+        self.layers = frame_layers(config, config.encoder_blocks)
+        weights = emphasis(config).diag()
+        self.project_out = linear_from(weights @ torch.eye(config.latent_dim, config.width), True)
+
+    def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor]:
+        coefficients = self.transform(pcm, history)
+        gains = smooth_gains(self.gain.index(coefficients))
+        shape = compress(
+            coefficients / self.gain.amplitude(gains.clamp_min(1)), self.config.compand
+        )
+        x = self.project_in(shape / self.band_scale) + self.gain.features(gains, history)
+        x = self.project_out(run(self.layers, x, history))
+        return x * self.band_scale[: x.shape[-1]], gains
+
+    def transform(self, pcm: Tensor, history: History) -> Tensor:
+        """The learned analysis transform: samples [B, T] to coefficients [B, F, hop]."""
+        samples, per_frame = self.config.strides
+        x = self.features(pcm.unsqueeze(-1), history)
+        x = self.down_samples(x.unflatten(1, (-1, samples)).flatten(2))
+        x = run([*self.subframe, *self.pair], x, history)
+        x = x.unflatten(1, (-1, per_frame)).flatten(2)
+        joined = history.extend(self.down_subframes, x, 1)
+        return self.down_subframes(torch.cat([joined[:, :-1], x], dim=-1))
+
+
+class Decoder(nn.Module):
+    """Latents [B, F, D], gain indices [B, F] and stage counts [B, F] to samples [B, F * hop].
+
+    The hop that comes with frame f is the encoder's input one hop and `config.lookahead` frames
+    before that frame.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.band_scale: Tensor
+        self.register_buffer("band_scale", torch.ones(config.hop))
+        weights = (1 / emphasis(config)).diag()
+        self.project_in = linear_from(torch.eye(config.width, config.latent_dim) @ weights, True)
+        self.gain = GainScale(config)
+        self.stage_feature = nn.Embedding(config.stages + 1, config.width)
+        nn.init.zeros_(self.stage_feature.weight)
+        self.lookahead = Lookahead(config)
+        self.layers = frame_layers(config, config.decoder_blocks)
+        self.project_out = linear_from(torch.eye(config.hop, config.width), bias=True)
+        self.up_subframes = linear_from(spread(mdct_basis(config.hop), config).T.contiguous())
+        self.pair = pair_layers(config)
+        self.subframe = subframe_layers(config)
+        self.up_samples = upsampling(config)
+        self.features = FeatureLayers(config.feature_channels, 1)
+
+    def forward(self, latents: Tensor, gains: Tensor, stages: Tensor, history: History) -> Tensor:
+        coefficients = self.coefficients(latents, gains, stages, history)
+        return self.inverse_transform(coefficients, history)
+
+    def coefficients(
+        self, latents: Tensor, gains: Tensor, stages: Tensor, history: History
+    ) -> Tensor:
+        """All of the network up to the inverse transform."""
+        latents = latents / self.band_scale[: latents.shape[-1]]
+        latents, gains, stages, later = self.lookahead(latents, gains, stages, history)
+        x = self.project_in(latents) + later
+        x = x + self.gain.features(gains, history) + self.stage_feature(stages)
+        x = self.project_out(run(self.layers, x, history))
+        shape = expand(x * self.band_scale, self.config.compand)
+        return shape * self.gain.amplitude(gains)
+
+    def inverse_transform(self, coefficients: Tensor, history: History) -> Tensor:
+        """The learned synthesis transform: coefficients [B, F, hop] to samples [B, F * hop]."""
+        per_frame = self.config.strides[1]
+        x = self.up_subframes(coefficients)
+        joined = history.extend(self.up_subframes, x, 1)
+        first, second = joined[:, 1:].chunk(2, dim=-1)[0], joined[:, :-1].chunk(2, dim=-1)[1]
+        x = (first + second).unflatten(2, (per_frame, -1)).flatten(1, 2)
+        x = run([*self.pair, *self.subframe], x, history)
+        return self.features(self.up_samples(x, history), history).squeeze(-1)

@@ -1,0 +1,1 @@
+"""Residual vector quantisation of latents, and how many stages each frame keeps."""

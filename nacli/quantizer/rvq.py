@@ -1,0 +1,72 @@
+"""Residual vector quantisation: the codebooks, and codes to latents.
+
+Each stage quantises what the stages before it left over (Juang and Gray, 1982); the sum of the
+chosen vectors is the quantised latent. `nacli/encoder/code_search.py` finds the codes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.types import Floats, Integers
+
+
+class Codebooks:
+    """Codebooks [N, size, D] as stored: int8 entries and one scale per stage.
+
+    The search and the decoder both use exactly these values. `corrections` are the codebooks of the
+    envelope corrections, which belong to the same quantiser.
+    """
+
+    def __init__(
+        self, entries: NDArray[np.int8], scales: Floats, corrections: Codebooks | None = None
+    ) -> None:
+        self.entries, self.scales, self.corrections = entries, scales, corrections
+        self.vectors: Floats = entries.astype(np.float32) * scales[:, None, None]
+
+    @cached_property
+    def energies(self) -> Floats:
+        """Squared norms [N, size] of the vectors."""
+        energies: Floats = np.square(self.vectors).sum(-1)
+        return energies
+
+    @cached_property
+    def doubled(self) -> Floats:
+        """The vectors times -2, as matrices [N, D, size], for squared distances by one product."""
+        return np.ascontiguousarray(-2 * self.vectors.transpose(0, 2, 1))
+
+    @property
+    def stages(self) -> int:
+        return len(self.entries)
+
+    @classmethod
+    def from_vectors(cls, vectors: Floats, corrections: Codebooks | None = None) -> Codebooks:
+        """Round trained codebooks [N, size, D] to int8."""
+        scales = (np.abs(vectors).max((1, 2)) / 127).astype(np.float32)
+        rounded = np.rint(vectors / scales[:, None, None]).clip(-127, 127)
+        return cls(rounded.astype(np.int8), scales, corrections)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The start of the SHA-256 of `to_bytes`, by which a file names these tables."""
+        return hashlib.sha256(self.to_bytes()).digest()[:8]
+
+    def to_bytes(self) -> bytes:
+        """Shape as three uint16, scales as float32, entries as int8, all little-endian; then the
+        same of the corrections, where there are any."""
+        shape = np.array(self.entries.shape, dtype="<u2")
+        own = shape.tobytes() + self.scales.astype("<f4").tobytes() + self.entries.tobytes()
+        return own + (self.corrections.to_bytes() if self.corrections else b"")
+
+
+def dequantize(codes: Integers, counts: Integers, codebooks: Codebooks) -> Floats:
+    """Latents [F, D] of codes [F, N]: each frame's sum over its first `counts[f]` vectors."""
+    latents = np.zeros((len(codes), codebooks.vectors.shape[2]), dtype=np.float32)
+    for stage in range(int(counts.max(initial=0))):
+        used = np.flatnonzero(counts > stage)
+        latents[used] += codebooks.vectors[stage][codes[used, stage]]
+    return latents

@@ -1,0 +1,315 @@
+"""Values of options, their other names, and errors that say what to do instead."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from nacli.audio import AudioReader
+from nacli.checkpoint import load_checkpoint
+from nacli.cli import main
+from nacli.cli.kinds import parse_bitrate
+from nacli.encoder.rate_control import check_bitrate
+from nacli.encoder.settings import EncoderSettings
+from nacli.errors import BadCheckpoint, UnreadableInput, UnsupportedAudio, WriteFailed
+from nacli.files.streams import check_output
+from nacli.jobs.task import EncodeOptions
+
+RATE = 16_000
+
+
+def write(path: str, seconds: float = 0.5) -> None:
+    soundfile.write(path, [0.1] * round(seconds * RATE), RATE, subtype="PCM_16")
+
+
+def nacli(*arguments: str, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(main, arguments, input=stdin)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture
+def options(here: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The options of every conversion, which is not done; there are an a.wav and an a.nac."""
+    write("a.wav")
+    nacli("encode", "a.wav")
+    seen: list[Any] = []
+    monkeypatch.setattr("nacli.cli.commands.run_jobs", lambda _, made, how: seen.append(made))
+    return seen
+
+
+# Numbers.
+
+
+@pytest.mark.parametrize("text", ["6", "6.0", "6k", "6K", "6kbps", "6 kbps", "6kbit/s", "06"])
+def test_bitrates(options: list[Any], text: str) -> None:
+    assert parse_bitrate(text) == 6
+    assert nacli("encode", "a.wav", "--bitrate", text).exit_code == 0
+    assert options == [EncodeOptions(settings=EncoderSettings(bitrate=6.0))]
+
+
+@pytest.mark.parametrize("text", ["", "k", "nan", "inf", "-inf", "nank", "6M", "6kk", "much"])
+def test_what_is_no_bitrate(here: Path, text: str) -> None:
+    for command in (["encode", "a.wav"], ["bench", "."]):
+        done = nacli(*command, "--bitrate", text)
+        assert done.exit_code == 2
+        assert "is no number of kbps (such as 6 or 6k)" in done.stderr
+
+
+@pytest.mark.parametrize(("text", "kbps"), [("6000", "6"), ("24000", "24"), ("1500k", "1.5")])
+def test_bits_per_second_are_taken_for_a_mistake(here: Path, text: str, kbps: str) -> None:
+    done = nacli("encode", "a.wav", "--bitrate", text)
+    assert done.exit_code == 2
+    assert f"{text} is too much: the unit is kbps ({kbps} is {text.rstrip('k')}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["encode", "a.wav", "--quality", "nan"],
+        ["bench", ".", "--seconds", "nan"],
+    ],
+)
+def test_nan_is_no_number(here: Path, arguments: list[str]) -> None:
+    write("a.wav")
+    done = nacli(*arguments)
+    assert (done.exit_code, "nan is no number" in done.stderr) == (2, True)
+    assert names(here) == {"a.wav"}
+
+
+@pytest.mark.parametrize("text", ["19", "10001", "0", "-5", "13.3", "nan", "short"])
+def test_packets_that_do_not_exist(here: Path, text: str) -> None:
+    done = nacli("encode", "a.wav", "--packet-ms", text)
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.split())
+    assert f"{text} is no whole number from 20 to 10000; a packet is rounded down to" in said
+    assert "frames of 13.3 ms (20 ms: one, 27 ms: two, 40 ms: three)" in said
+
+
+@pytest.mark.parametrize("bitrate", [1.5, 2.0, 6.0, 8.0])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_packets_that_are_too_short_for_the_bitrate(bitrate: float, channels: int) -> None:
+    with pytest.raises(UnsupportedAudio) as raised:
+        check_bitrate(bitrate, channels, 1, 75)
+    text = str(raised.value)
+    assert f"{channels} channel{'s' if channels > 1 else ''} in packets of 13.3 ms" in text
+    assert text.endswith("ms or more (in steps of 13.3 ms)")
+    least = float(text.split("at least ")[1].split(" kbps")[0])
+    check_bitrate(least, channels, 1, 75)
+    shortest = math.floor(int(text.split("packets are of ")[1].split(" ms")[0]) * 75 / 1000)
+    check_bitrate(bitrate, channels, shortest, 75)
+    with pytest.raises(UnsupportedAudio):
+        check_bitrate(bitrate, channels, shortest - 1, 75)
+
+
+@pytest.mark.parametrize("arguments", [["--rate", "0"], ["--rate", "8000", "--channels", "0"]])
+def test_raw_audio_has_a_rate_and_channels(here: Path, arguments: list[str]) -> None:
+    assert nacli("encode", "-", "--raw", *arguments, stdin=bytes(100)).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [("2", "1"), ("1:00", "59.9"), ("0", "0"), ("0", "0smp"), ("200smp", "200smp")],
+)
+def test_a_part_ends_after_it_starts(here: Path, start: str, stop: str) -> None:
+    write("a.wav")
+    nacli("encode", "a.wav")
+    done = nacli("decode", "a.nac", "-o", "x.wav", "--start", start, "--end", stop)
+    words = f"--end {stop} is not after --start {start}"
+    if start == "0" and stop == "0smp":  # what a sample is depends on the file
+        assert done.exit_code == 16
+    else:
+        assert (done.exit_code, words in done.stderr) == (2, True)
+    assert names(here) == {"a.wav", "a.nac"}
+
+
+# Inputs that are nothing, or something else.
+
+
+def test_empty_inputs_have_their_own_words(here: Path) -> None:
+    for name in ("talk.wav", "talk.mp3", "talk.xyz"):
+        (here / name).touch()
+        done = nacli("encode", name)
+        assert (done.exit_code, done.stderr) == (3, f"nacli: {name}: the file is empty\n")
+    piped = nacli("encode", "-")
+    assert (piped.exit_code, piped.stdout) == (3, "")
+    assert piped.stderr == "nacli: standard input: the input is empty\n"
+    (here / "talk.nac").touch()
+    for done in (nacli("decode", "talk.nac", "-o", "x.wav"), nacli("decode", "-")):
+        assert (done.exit_code, "it is empty" in done.stderr) == (5, True)
+
+
+def test_an_empty_named_pipe(here: Path) -> None:
+    os.mkfifo("pipe.wav")
+    writer = subprocess.Popen([sys.executable, "-c", "open('pipe.wav', 'wb')"])
+    with writer, pytest.raises(UnreadableInput, match=r"pipe\.wav: the input is empty"):
+        AudioReader("pipe.wav")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x.m4a", "x.m4a: not recognised as audio; where ffmpeg reads it: ffmpeg -i x.m4a -f wav "),
+        ("X.WMA", "X.WMA: not recognised as audio; where ffmpeg reads it: ffmpeg -i X.WMA -f wav "),
+        ("x.nac", "x.nac: not recognised as audio (nacli decode reads .nac files)"),
+        ("x.txt", "x.txt: not recognised as audio (WAV, FLAC"),
+    ],
+)
+def test_what_is_not_recognised_says_what_helps(here: Path, name: str, words: str) -> None:
+    (here / name).write_bytes(b"\0\0\0\x1cftypM4A " + bytes(100))
+    done = nacli("encode", name, "-o", "y.nac")
+    assert (done.exit_code, done.stderr.count("\n")) == (3, 1)
+    assert words in done.stderr
+    piped = nacli("encode", "-", stdin=(here / name).read_bytes())
+    assert piped.exit_code == 3
+    assert "ffmpeg -i FILE -f wav - | nacli encode -" in piped.stderr
+
+
+# Checkpoints and reports.
+
+
+def test_a_checkpoint_that_is_not_whole_names_what_is_missing(tmp_path: Path) -> None:
+    weights = tmp_path / "x.safetensors"
+    with pytest.raises(BadCheckpoint) as raised:
+        load_checkpoint(weights)
+    assert str(raised.value) == f"{weights}: No such file or directory"
+    weights.write_bytes(b"weights")
+    with pytest.raises(BadCheckpoint) as raised:
+        load_checkpoint(weights)
+    assert str(raised.value) == f"{weights}: x.json beside it: No such file or directory"
+    for content in (b"{}", b"\xff", b"[]", b'{"model": 1}'):
+        weights.with_suffix(".json").write_bytes(content)
+        with pytest.raises(BadCheckpoint, match=r"x\.safetensors: "):
+            load_checkpoint(weights)
+    with pytest.raises(BadCheckpoint, match=r"x\.json: a checkpoint is named by its \.safetensors"):
+        load_checkpoint(weights.with_suffix(".json"))
+
+
+@pytest.mark.parametrize("report", ["missing/r.json", "a.txt/r.json", "folder"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    here: Path, report: str
+) -> None:
+    write("a.wav")
+    (here / "a.txt").touch()
+    (here / "folder").mkdir()
+    done = nacli("encode", "a.wav", "--report", report)
+    assert done.exit_code == 11
+    assert done.stderr.startswith(f"nacli: {report}: ")
+    assert names(here) == {"a.wav", "a.txt", "folder"}
+    assert nacli("bench", "a.wav", "--save", report).exit_code == 11
+
+
+def test_a_folder_without_permission_is_noticed_before_the_work(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may be root's
+    with pytest.raises(WriteFailed, match=r"x\.json: Permission denied"):
+        check_output("x.json")
+    check_output("/dev/null")
+
+
+# Other names of options.
+
+
+def test_quiet_is_silent(here: Path) -> None:
+    write("a.wav")
+    for option in ("-q", "--quiet", "--silent"):
+        done = nacli("encode", "-f", option, "a.wav")
+        assert (done.exit_code, done.output) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "deletes"),
+    [
+        ([], False),
+        (["--delete-input"], True),
+        (["--rm"], True),
+        (["-k"], False),
+        (["--rm", "-k"], False),
+        (["--delete-input", "--keep"], False),
+        (["--keep", "--rm"], True),
+    ],
+)
+def test_inputs_are_kept_or_deleted_as_the_last_option_says(
+    options: list[Any], arguments: list[str], deletes: bool
+) -> None:
+    assert nacli("encode", "a.wav", *arguments).exit_code == 0
+    assert nacli("decode", "a.nac", *arguments).exit_code == 0
+    assert [made.delete_input for made in options] == [deletes, deletes]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "effort"),
+    [
+        ([], 1),
+        (["--fast"], 0),
+        (["--best"], 2),
+        (["--effort", "2"], 2),
+        (["--effort", "1", "--fast"], None),
+        (["--effort", "2", "--best"], None),
+        (["--fast", "--best"], None),
+    ],
+)
+def test_efforts_by_name(options: list[Any], arguments: list[str], effort: int | None) -> None:
+    done = nacli("encode", "a.wav", *arguments)
+    if effort is None:
+        assert (done.exit_code, "only one of" in done.output) == (2, True)
+    else:
+        assert options == [EncodeOptions(settings=EncoderSettings(effort=effort))]
+
+
+def test_stdout(here: Path) -> None:
+    write("a.wav")
+    expected = nacli("encode", "a.wav", "-o", "-").stdout_bytes
+    for option in ("-c", "--stdout"):
+        assert nacli("encode", option, "a.wav").stdout_bytes == expected
+        assert nacli("encode", option, "a.wav", "-o", "-").stdout_bytes == expected
+        assert nacli("encode", option, "a.wav", "-o", "a.nac").exit_code == 2
+    assert names(here) == {"a.wav"}
+    nacli("encode", "a.wav")
+    assert nacli("decode", "-qc", "a.nac").stdout_bytes[:4] == b"RIFF"
+    assert nacli("encode", "-c", "a.wav", "a.wav").exit_code == 2
+
+
+def test_test_is_quiet_and_has_the_exit_code_of_check(here: Path) -> None:
+    write("a.wav")
+    nacli("encode", "a.wav")
+    whole = (here / "a.nac").read_bytes()
+    (here / "cut.nac").write_bytes(whole[:-5])
+    assert (nacli("test", "a.nac").exit_code, nacli("test", "a.nac").output) == (0, "")
+    assert nacli("test", "-", stdin=whole).exit_code == 0
+    for inputs in (["a.nac", "cut.nac", "a.wav"], ["a.wav", "cut.nac"], ["gone.nac"]):
+        tested, checked = nacli("test", *inputs), nacli("info", "--check", *inputs)
+        assert tested.exit_code == checked.exit_code != 0
+        assert (tested.stdout, tested.stderr) == ("", checked.stderr)
+
+
+def test_options_are_in_the_report(here: Path) -> None:
+    write("a.wav")
+    nacli("encode", "a.wav", "--report", "r.json", "--bitrate", "6k", "--best")
+    used = json.loads((here / "r.json").read_text())["options"]
+    assert (used["bitrate"], used["effort"]) == (6.0, 3)
+
+
+def test_formats_that_libsndfile_reads_are_found_by_their_other_names(here: Path) -> None:
+    (here / "in").mkdir()
+    for name, container in (("a.wave", "WAV"), ("b.bwf", "WAV"), ("c.snd", "AU")):
+        data = io.BytesIO()
+        soundfile.write(data, [0.1] * RATE, RATE, format=container, subtype="PCM_16")
+        (here / "in" / name).write_bytes(data.getvalue())
+    done = nacli("encode", "-r", "in")
+    assert done.exit_code == 0
+    assert "3 done" in done.stderr
+    assert "recognised" not in done.stderr

@@ -1,0 +1,54 @@
+"""Finished samples: silence is silent, joins fade, DC goes, peaks stay within full scale."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fake_model import CONFIG
+from nacli.decoder.post_processing import PostProcess
+from nacli.envelope.corrections import CorrectionDecoder
+from nacli.envelope.predictor import DecayPredictor
+
+HOP = 320
+
+
+def run(pcm: np.ndarray, gains: list[int], cuts: tuple[int, ...] = ()) -> np.ndarray:
+    corrections = CorrectionDecoder(
+        CONFIG, None, DecayPredictor(0.7), 1
+    )  # without codebooks there are none
+    post, parts, start = PostProcess(None, corrections, 1, HOP, 24_000), [], 0
+    for stop in (*cuts, len(gains)):
+        row = np.array([gains[start:stop]], dtype=np.int32)
+        parts.append(post.process(pcm[:, start * HOP : stop * HOP], row, row))
+        start = stop
+    return np.concatenate([*parts, post.finish()], axis=1)[0, PostProcess.DELAY * HOP :]
+
+
+def tone(hops: int) -> np.ndarray:
+    return np.sin(np.arange(hops * HOP) * 0.3)[None].astype(np.float32)
+
+
+def test_a_hop_of_which_one_frame_is_silent_is_silent_but_for_a_ramp() -> None:
+    fade = PostProcess.FADE
+    sound = run(tone(8), [0, 0, 50, 50, 50, 0, 0, 0])
+    assert not sound[: 3 * HOP - fade].any()
+    assert np.abs(sound[3 * HOP : 5 * HOP]).max() > 0.5
+    assert not sound[5 * HOP + fade :].any()
+    assert np.abs(np.diff(sound)).max() < 0.4
+
+
+def test_cutting_changes_nothing() -> None:
+    gains = [0, 40, 41, 0, 0, 30, 30, 30]
+    np.testing.assert_array_equal(run(tone(8), gains), run(tone(8), gains, cuts=(1, 4, 5)))
+
+
+def test_a_constant_offset_goes_and_a_low_tone_stays() -> None:
+    hops = 150
+    low = 0.3 * np.sin(2 * np.pi * 50 / 24000 * np.arange(hops * HOP))[None]
+    sound = run((low + 0.2).astype(np.float32), [50] * hops)[24000:]
+    assert abs(sound.mean()) < 0.005
+    assert 0.19 < sound.std() < 0.23
+
+
+def test_peaks_are_held() -> None:
+    assert np.abs(run(3 * tone(4), [60] * 4)).max() <= 1

@@ -1,0 +1,136 @@
+"""The post-filter: bands get the gains that its network says, however the sound is cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import train_postfilter
+from nacli.checkpoint import load_checkpoint
+from nacli.dsp.filterbank import BANDS, bark_spectra
+from nacli.envelope.post_filter import AFTER, BEFORE, Gains, PostFilter, seen, with_counts
+from train_postfilter import GainNet
+from training_run import retrain
+
+HOP, RATE = 320, 24_000
+DELAY = PostFilter.DELAY
+
+
+def network(last: float | None = None, seed: int = 0) -> Gains:
+    """Random layers; or, with `last`, this gain everywhere."""
+    torch.manual_seed(seed)
+    net = GainNet(16)
+    torch.nn.init.normal_(net.last.weight, std=0.5)
+    if last is not None:
+        torch.nn.init.zeros_(net.last.weight)
+        torch.nn.init.constant_(net.last.bias, last)
+    return Gains(net.export())
+
+
+def filtered(
+    pcm: np.ndarray,
+    gains: Gains | None,
+    cuts: tuple[int, ...] = (),
+    stages: int = 4,
+    corrections: np.ndarray | None = None,
+) -> np.ndarray:
+    """Through the filter, cut after these hops, and aligned with what went in."""
+    hops = np.pad(pcm, (0, DELAY * HOP)).astype(np.float32).reshape(-1, HOP)
+    made, post = [], PostFilter(gains, 1, HOP, RATE)
+    rows = np.zeros((len(hops), BANDS), dtype=np.float32)
+    rows[: 0 if corrections is None else len(corrections)] = corrections
+    for part, row in zip(np.split(hops, cuts), np.split(rows, cuts), strict=True):
+        counts = np.full((1, len(part)), stages, dtype=np.int32)
+        made.append(post.process(part.reshape(1, -1), counts, row[None]))
+    return np.concatenate(made, axis=1)[0, DELAY * HOP :]
+
+
+def noise(hops: int = 30) -> np.ndarray:
+    return 0.1 * np.random.default_rng(0).normal(size=hops * HOP).astype(np.float32)
+
+
+def test_without_a_network_it_delays() -> None:
+    np.testing.assert_array_equal(filtered(noise(), None), noise())
+
+
+@pytest.mark.parametrize("gain", [0.0, -0.5, 0.5])
+def test_a_gain_of_all_bands_is_a_gain_of_the_sound(gain: float) -> None:
+    expected = noise() * np.exp(np.float16(gain).astype(np.float32))
+    np.testing.assert_allclose(filtered(noise(), network(gain)), expected, atol=1e-5)
+
+
+def test_one_band_gets_louder_alone() -> None:
+    tensors = GainNet(16).export()
+    tensors["last.bias"][:] = 0
+    tensors["last.bias"][20] = 1
+    spectra = bark_spectra(HOP, RATE)
+    before, after = (spectra.of(x) for x in (noise(), filtered(noise(), Gains(tensors))))
+    change = np.square(np.abs(after)).mean(0) / np.square(np.abs(before)).mean(0)
+    centre = spectra.spread[20].argmax()
+    assert change[centre] > 4
+    outside = spectra.spread[19:22].sum(0) == 0
+    assert np.abs(change[outside][:-3] - 1).max() < 0.2
+
+
+def test_cutting_changes_nothing() -> None:
+    whole = filtered(noise(), network())
+    cut = filtered(noise(), network(), cuts=(1, 2, 9, 10))
+    np.testing.assert_allclose(cut, whole, atol=1e-6)
+    assert np.abs(whole - noise()).max() > 0.01
+
+
+def test_loud_and_quiet_sound_get_the_same_gains() -> None:
+    loud, quiet = filtered(noise(), network()), filtered(noise() / 16, network())
+    np.testing.assert_allclose(16 * quiet, loud, atol=1e-3)
+
+
+def test_the_number_of_stages_counts() -> None:
+    few, many = (filtered(noise(), network(), stages=n) for n in (1, 12))
+    assert np.abs(few - many).max() > 1e-3
+
+
+def test_it_hears_no_further_than_it_says() -> None:
+    changed = noise()
+    changed[15 * HOP : 16 * HOP] *= -0.5
+    difference = np.abs(filtered(noise(), network()) - filtered(changed, network()))
+    hops = (difference > 1e-6).reshape(-1, HOP).any(1).nonzero()[0]
+    assert hops.min() >= 15 - DELAY and hops.max() <= 15 + PostFilter.REACH - DELAY
+
+
+def test_silence_stays_silent() -> None:
+    assert not filtered(np.zeros(20 * HOP, dtype=np.float32), network()).any()
+
+
+def test_the_network_is_the_one_that_was_trained() -> None:
+    torch.manual_seed(0)
+    net = GainNet(16)
+    torch.nn.init.normal_(net.last.weight, std=0.5)
+    spectra = bark_spectra(HOP, RATE)
+    energies = spectra.energies(spectra.of(noise()))
+    levels = seen(energies, np.zeros_like(energies))
+    assert levels.shape == (2 * 30 - 1 - BEFORE - AFTER, (BEFORE + 1 + AFTER) * BANDS)
+    counts = np.arange(len(levels), dtype=np.int32) % 16
+    with torch.no_grad():
+        expected = net(torch.from_numpy(with_counts(levels, counts))).numpy()
+    np.testing.assert_allclose(Gains(net.export())(levels, counts), expected, atol=0.01)
+
+
+def test_layers_that_do_not_fit_are_refused() -> None:
+    tensors = GainNet(16).export()
+    with pytest.raises(ValueError, match="fit"):
+        Gains(tensors | {"second.weight": tensors["second.weight"][:, :8]})
+
+
+def test_training_puts_it_into_a_checkpoint(tmp_path: Path) -> None:
+    options = ["--clips", "10", "--steps", "3", "--hidden", "8"]
+    shipped, made = retrain(train_postfilter.main, tmp_path, options)
+    before, after = load_checkpoint(shipped), load_checkpoint(made)
+    assert before.postfilter is None and after.postfilter is not None
+    assert after.digest != before.digest
+    for name, tensor in before.tensors.items():
+        np.testing.assert_array_equal(after.tensors[name], tensor)
+    again = retrain(train_postfilter.main, tmp_path, options, made)[1]
+    assert load_checkpoint(again).tensors.keys() == after.tensors.keys()

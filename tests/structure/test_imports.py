@@ -1,0 +1,188 @@
+"""Imports go down the layers, each heavy library has one door, and light commands are light.
+
+The rules are checked on the syntax trees, the light commands in a process where heavy libraries
+cannot be imported at all.
+"""
+
+from __future__ import annotations
+
+import ast
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nacli
+
+PACKAGE = Path(nacli.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+LAYERS = (
+    {"errors", "config", "prefetch", "types"},
+    {"timing", "files"},
+    {"dsp", "format", "quantizer", "entropy"},
+    {"arguments", "networks", "envelope"},
+    {"audio", "checkpoint"},
+    {"encoder", "decoder"},
+    {"api", "inspection"},
+    {"jobs"},
+    {"bench"},
+    {"cli"},
+    {"__main__"},
+)
+"""From the bottom up; what stands together in a layer does not import each other."""
+
+RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+
+DOORS = {
+    "torch": ("networks",),
+    "constriction": ("entropy",),
+    "safetensors": ("checkpoint",),
+    "soundfile": ("audio",),
+    "soxr": ("audio",),
+    "mutagen": ("audio",),
+    "click": ("cli",),
+    "tqdm": ("cli",),
+    "ray": ("cli/ray_batch",),
+}
+"""The only parts of the package that may import each library."""
+HEAVY = (*DOORS, "numpy", "scipy")
+"""No third-party library but click is needed for help and info."""
+
+LIGHT = (
+    *("__init__", "__main__", "arguments", "errors", "config", "files", "format", "cli"),
+    *("decoder/__init__", "decoder/position", "inspection/__init__", "inspection/info"),
+    *("encoder/__init__", "encoder/settings"),
+    *("jobs/__init__", "jobs/batch", "jobs/source_file", "jobs/task"),
+)
+"""Parts that import only the standard library, each other and click when they are imported."""
+
+
+def location(path: Path) -> str:
+    """`decoder/stream` for the file of `nacli.decoder.stream`."""
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+def unit(path: Path) -> str:
+    """The part of the package that a file belongs to: `format` for `format/wire.py`."""
+    return location(path).split("/")[0]
+
+
+def lies_in(place: str, parts: tuple[str, ...]) -> bool:
+    """Whether a location is one of `parts`, or inside of one."""
+    return any(place == part or place.startswith(f"{part}/") for part in parts)
+
+
+def imports(tree: ast.AST, lazy: bool = True) -> Iterator[str]:
+    """Full names of all modules that a syntax tree imports, but for type checkers; `lazy` includes
+    what its functions import when they are called."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not lazy:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            yield from _imports_from(node)
+        yield from imports(node, lazy)
+
+
+def _imports_from(node: ast.ImportFrom) -> Iterator[str]:
+    """`from nacli import x` imports nacli.x, unless x is one of the package's own names."""
+    assert node.module
+    for alias in node.names:
+        is_module = node.module == "nacli" and alias.name not in nacli.__all__
+        yield f"{node.module}.{alias.name}" if is_module else node.module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=location)
+def test_imports_go_down(path: Path) -> None:
+    mine = unit(path)
+    for name in imports(ast.parse(path.read_text())):
+        top, _, rest = name.partition(".")
+        if top == "nacli" and rest and rest.split(".")[0] != mine:
+            other = rest.split(".")[0]
+            assert mine == "__init__" or RANKS[other] < RANKS[mine], f"{mine} imports {other}"
+        doors = DOORS.get(top, (mine,))
+        assert lies_in(location(path), doors), f"{top} is imported outside its door"
+
+
+LIGHT_MODULES = [path for path in MODULES if lies_in(location(path), LIGHT)]
+
+
+@pytest.mark.parametrize("path", LIGHT_MODULES, ids=location)
+def test_light_modules_import_nothing_heavy(path: Path) -> None:
+    allowed = sys.stdlib_module_names | ({"click"} if unit(path) == "cli" else set())
+    for name in imports(ast.parse(path.read_text()), lazy=False):
+        top, _, rest = name.partition(".")
+        place = rest.replace(".", "/")
+        light = not rest or lies_in(place, LIGHT) or lies_in(f"{place}/__init__", LIGHT)
+        assert top in allowed or (top == "nacli" and light), name
+
+
+BLOCKED = f"""
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {tuple(name for name in HEAVY if name != "click")}:
+            raise ImportError(name + " is blocked")
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def run_blocked(code: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", BLOCKED + code]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_package_imports_without_heavy_libraries() -> None:
+    done = run_blocked(
+        "import nacli, nacli.cli\n"
+        "print(nacli.__version__, nacli.NacliError, nacli.read_info, dir(nacli))\n"
+        "try: nacli.load_model\n"
+        "except ImportError as error: print(error)"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "is blocked" in done.stdout
+
+
+GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.nac"))[:1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["encode", "--help"],
+        ["info", "--help"],
+        *(["info", str(path)] for path in GOLDEN),
+        *(["info", "--json", str(path)] for path in GOLDEN),
+    ],
+)
+def test_light_commands_run_without_heavy_libraries(arguments: list[str]) -> None:
+    done = run_blocked(f"from nacli.cli import main; main({arguments!r})")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_help_is_instant() -> None:
+    """In CPU time, since other work may be on the machine."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "nacli", "--help"], capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def test_the_public_names_are_there() -> None:
+    assert {name: getattr(nacli, name) for name in nacli.__all__}.keys() == set(nacli.__all__)
+    assert set(nacli.__all__) == {*nacli._HOMES, "__version__"}
+    with pytest.raises(AttributeError):
+        nacli.nothing  # noqa: B018

@@ -1,0 +1,103 @@
+"""A tiny codec about to be trained on a tiny corpus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+from export import read_states
+from nacli.checkpoint import Tensors, save_checkpoint
+from nacli.config import ModelConfig
+from nacli.dsp.filterbank import BANDS
+from nacli.entropy import frequencies
+from train import Trainer
+from training.codec import Codec
+from training.losses import CompressedLoss, Losses, Weights
+
+TINY = {
+    "width": 16,
+    "hidden": 16,
+    "encoder_blocks": 1,
+    "decoder_blocks": 1,
+    "latent_dim": 8,
+    "codebook_size": 4,
+    "lookahead": 0,
+    "quantizer_groups": 2,
+    "recurrent_layers": 1,
+}
+SIZES = ["--batch", "2", "--segment", "0.1", "--threads", "1", "--log-steps", "1"]
+
+
+def make_run(folder: Path) -> None:
+    """A corpus of noise, and a run that is about to start from random codebooks."""
+    torch.manual_seed(0)
+    random, rows = np.random.default_rng(0), []
+    (folder / "corpus").mkdir()
+    for kind in ("speech", "music"):
+        samples = (random.normal(size=90 * 24_000) * 3000).astype(np.int16)
+        np.save(folder / "corpus" / f"{kind}.npy", samples)
+        rows.append({"name": kind, "kind": kind, "file": f"{kind}.npy"})
+    (folder / "corpus" / "index.json").write_text(json.dumps(rows))
+    (folder / "config.json").write_text(json.dumps(TINY))
+    codec = Codec(ModelConfig(**TINY))  # type: ignore[arg-type]
+    codec.quantizer.fit(torch.randn(200, TINY["latent_dim"]), batch_frames=20)
+    codec.corrections.fit(torch.randn(200, BANDS), batch_frames=5)
+    (folder / "run").mkdir()
+    losses = Losses(24_000, Weights(), CompressedLoss(24_000))
+    options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0, "ema": 0.999}
+    torch.save(Trainer(codec, losses, options).state(), folder / "run" / "state.pt")
+
+
+def run_command(
+    command: click.Command, folder: Path, paths: dict[str, str], options: Sequence[str]
+) -> dict[str, Any]:
+    """Run a training command with `paths` under `folder`; the state that it leaves in its run."""
+    given = [text for name, path in paths.items() for text in (f"--{name}", str(folder / path))]
+    command.main([*given, *SIZES, "--device", "cpu", "--quiet", *options], standalone_mode=False)
+    state: dict[str, Any] = torch.load(folder / paths["run"] / "state.pt", weights_only=True)
+    return state
+
+
+def ship(state: Path, checkpoint: Path) -> None:
+    """Make a checkpoint of a state, with tables in which everything is equally likely."""
+    config, weights, codebooks, _ = read_states((state,))
+    assert codebooks.corrections is not None
+    shapes = {
+        "codes": (16, 4),
+        "gains": (82, 81),
+        "correction_numbers": (16, 4),
+        "corrections": (6, 4),
+    }
+    tables = {
+        f"entropy.{name}": frequencies(np.ones(shape, np.int64)).astype(np.uint32)
+        for name, shape in shapes.items()
+    }
+    books: Tensors = {
+        "codebooks.entries": codebooks.entries,
+        "codebooks.scales": codebooks.scales,
+        "trims.entries": codebooks.corrections.entries,
+        "trims.scales": codebooks.corrections.scales,
+    }
+    save_checkpoint(checkpoint, config, {**weights, **books, **tables}, {})
+
+
+def retrain(
+    command: click.Command, folder: Path, options: Sequence[str], model: Path | None = None
+) -> tuple[Path, Path]:
+    """Run a command of `retrain_options` on a checkpoint, by default a new one of a tiny corpus:
+    this checkpoint, and the one that the command makes of it."""
+    if model is None:
+        make_run(folder)
+        model = folder / "shipped.safetensors"
+        ship(folder / "run" / "state.pt", model)
+    made = folder / "made.safetensors"
+    paths = {"model": model, "out": made, "corpus": folder / "corpus"}
+    given = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+    command.main([*given, *options], standalone_mode=False)
+    return model, made
