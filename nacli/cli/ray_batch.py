@@ -123,6 +123,6 @@ main.add_command(batch, "encode")
 main.add_command(batch, "decode")
 
 if __name__ == "__main__":
-    from nacli import raybatch  # by this name workers import `convert`, with nacli.cli's settings
+    from nacli.cli import ray_batch  # by this name workers import `convert`, with the settings
 
-    raybatch.main(prog_name="python -m nacli.cli.ray_batch")
+    ray_batch.main(prog_name="python -m nacli.cli.ray_batch")

@@ -19,9 +19,9 @@ import soundfile
 from click.testing import CliRunner
 
 import nacli.cli
+from nacli.cli import ray_batch
 from nacli.cli.jobs import Job
 from nacli.files.signals import ENDING
-from nacli.jobs import ray_batch as raybatch
 from nacli.jobs import task
 from nacli.jobs.convert import Progress
 from nacli.jobs.task import Options
@@ -79,7 +79,7 @@ def test_a_tree_there_and_back(
     for way, source, target in (("encode", "in", "out"), ("decode", "out", "again")):
         batch = [way, source, "--output-dir", target, "--report", f"{way}.json"]
         plain = [way, "-r", source, "--output-dir", f"plain-{target}", "--report", f"plain-{way}"]
-        code = CliRunner().invoke(raybatch.main, batch).exit_code
+        code = CliRunner().invoke(ray_batch.main, batch).exit_code
         assert code == CliRunner().invoke(nacli.cli.main, plain).exit_code
         assert contents(Path(target)) == contents(Path(f"plain-{target}"))
         assert len(contents(Path(target))) == 3
@@ -111,9 +111,9 @@ def test_a_killed_process_is_followed_by_another(
     cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until that has happened too often: then the file has failed, and the others are done."""
-    monkeypatch.setattr(raybatch, "RETRIES", 1)
+    monkeypatch.setattr(ray_batch, "RETRIES", 1)
     jobs = [Job(str(tmp_path / name), str(tmp_path / f"{name}.out")) for name in "abcd"]
-    records = dict(raybatch.run_on_ray(jobs, Deadly(lives={"b": 1, "c": 99}), cpus=1))
+    records = dict(ray_batch.run_on_ray(jobs, Deadly(lives={"b": 1, "c": 99}), cpus=1))
     assert [records[n]["status"] for n in range(4)] == ["done", "done", "failed", "done"]
     assert records[2]["exit_code"] == 1
     assert (records[2]["error"] or "").startswith(f"{tmp_path / 'c'}: ")
@@ -126,8 +126,8 @@ def test_without_ray_one_line_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.setattr(raybatch, "load_model", lambda path: None)
+    monkeypatch.setattr(ray_batch, "load_model", lambda path: None)
     arguments = ["encode", str(tmp_path), "--output-dir", str(tmp_path)]
-    done = CliRunner().invoke(raybatch.main, arguments)
+    done = CliRunner().invoke(ray_batch.main, arguments)
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "pip install 'nacli[ray]'" in done.stderr
