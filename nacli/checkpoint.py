@@ -2,7 +2,7 @@
 
 A checkpoint is two files of one name: `<name>.json` (the configuration) and `<name>.safetensors`
 (weights as float16, codebooks as int8 with scales, the integers of the entropy model). Weights are
-read without pickle. Torch is imported when a network first runs, not before.
+read without pickle.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nacli.prediction import Fading, Prediction, TrimPredictor
 from nacli.quantize import Codebooks
 
 if TYPE_CHECKING:
-    from nacli.model import Networks
+    from nacli.networks import Networks
 
 NAME = "nacli-24k"
 Tensors = dict[str, NDArray[Any]]
@@ -54,8 +54,9 @@ def default_path() -> Path:
 class Model:
     """A frozen checkpoint: configuration, codebooks, entropy tables, networks and digest."""
 
-    def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
-        self.config, self.tensors = config, tensors
+    def __init__(self, config: ModelConfig, tensors: Tensors, engine: str = "auto") -> None:
+        """`engine` is one of `nacli.networks.ENGINES`."""
+        self.config, self.tensors, self._engine = config, tensors, engine
         try:
             self.codebooks = Codebooks(
                 tensors["codebooks.entries"],
@@ -113,7 +114,7 @@ class Model:
     @cached_property
     def networks(self) -> Networks:
         """Encoder and Decoder, built when first asked for."""
-        from nacli.model import Networks
+        from nacli.networks import load_networks
 
         weights = {
             name: tensor
@@ -121,8 +122,8 @@ class Model:
             if name.startswith(("encoder.", "decoder."))
         }
         try:
-            return Networks(self.config, weights)
-        except RuntimeError as error:
+            return load_networks(self.config, weights, self._engine)
+        except ValueError as error:
             raise BadCheckpoint(f"the weights do not fit the configuration: {error}") from error
 
 

@@ -16,7 +16,7 @@ from nacli.prediction import Prediction, RecentLevels
 from nacli.trims import Wanted, lateness, want
 
 if TYPE_CHECKING:
-    from nacli.model import Networks
+    from nacli.networks import Networks
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]

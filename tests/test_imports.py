@@ -24,7 +24,7 @@ LAYERS = (
     {"ahead", "errors", "config", "levels", "live", "offset"},
     {"partials", "position", "postfilter", "prediction", "signals"},
     {"files", "format", "originals", "quantize", "model"},
-    {"info", "audio", "channels", "harmonics", "highband", "preprocess"},
+    {"info", "audio", "channels", "harmonics", "highband", "networks", "preprocess"},
     {"entropy", "metrics", "timeline"},
     {"allocate", "checkpoint", "refine", "trims"},
     {"localdecoder", "payload", "postprocess"},
