@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from nacli.config import ModelConfig
 from nacli.entropy import EntropyModel, HighBandTables, LearnedModel, StaticTables, TrimTables
@@ -25,12 +23,12 @@ from nacli.levels import BANDS
 from nacli.postfilter import Gains
 from nacli.prediction import Fading, Prediction, TrimPredictor
 from nacli.quantize import Codebooks
+from nacli.tensorfile import Tensors, read_tensors
 
 if TYPE_CHECKING:
     from nacli.networks import Networks
 
 NAME = "nacli-24k"
-Tensors = dict[str, NDArray[Any]]
 LEARNED = "entropy.learned."
 """Before the names of the learned entropy model's tensors."""
 POSTFILTER = "postfilter."
@@ -151,24 +149,30 @@ def content_digest(config: ModelConfig, tensors: Tensors) -> bytes:
     return state.digest()
 
 
-def load_checkpoint(path: Path | None = None) -> Model:
-    """Read a checkpoint by its `.safetensors` path; the shipped one by default.
+def load_checkpoint(path: Path | None = None, engine: str = "auto") -> Model:
+    """Read a checkpoint by its `.safetensors` path; the shipped one by default. `engine` says what
+    runs its networks, one of `nacli.networks.ENGINES`.
 
     Raises `BadCheckpoint` when a file is missing, damaged, or does not fit its configuration.
     """
     path = path or default_path()
     try:
         config = ModelConfig.from_json(json.loads(path.with_suffix(".json").read_text())["model"])
-        return Model(config, load(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        return Model(config, read_tensors(path), engine)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
 
 
 def save_checkpoint(
     path: Path, config: ModelConfig, tensors: Tensors, notes: dict[str, Any]
 ) -> None:
-    """Write `<path>` and its JSON beside it; `notes` says how the checkpoint was made."""
+    """Write `<path>` and its JSON beside it; `notes` says how the checkpoint was made. What was
+    read from an older one at this path stays as it is."""
+    from safetensors.numpy import save
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
+    partial.replace(path)  # it may be mapped into memory
     text = json.dumps({"model": config.to_json(), **notes}, indent=2)
     path.with_suffix(".json").write_text(text + "\n")

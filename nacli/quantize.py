@@ -35,9 +35,13 @@ class Codebooks:
         self, entries: NDArray[np.int8], scales: Floats, trims: Codebooks | None = None
     ) -> None:
         self.entries, self.scales, self.trims = entries, scales, trims
-        self.vectors: Floats = entries.astype(np.float32) * scales[:, None, None]
-        self.energies: Floats = np.square(self.vectors).sum(-1)
-        self.doubled: Floats = np.ascontiguousarray(-2 * self.vectors.transpose(0, 2, 1))
+        self.vectors: Floats = entries.astype(np.float32)
+        self.vectors *= scales.astype(np.float32)[:, None, None]
+
+    @cached_property
+    def energies(self) -> Floats:
+        """Of the vectors [N, size]."""
+        return np.stack([np.square(stage).sum(-1) for stage in self.vectors])
 
     @property
     def stages(self) -> int:
@@ -133,7 +137,8 @@ def extend(
     """
     frames, width, dim = residual.shape
     # |r - v|^2 = |r|^2 - 2 r v + |v|^2, in one array: memory is what this costs
-    total = (residual.reshape(-1, dim) @ codebooks.doubled[stage]).reshape(frames, width, -1)
+    doubled = -2 * residual.reshape(-1, dim)
+    total = (doubled @ codebooks.vectors[stage].T).reshape(frames, width, -1)
     total += codebooks.energies[stage] + own
     total += cost[:, :, None]
     chosen, best = smallest(total.reshape(frames, -1), beam)

@@ -112,7 +112,7 @@ def _nearest(new: Floats, codebooks: Codebooks) -> tuple[list[int], list[Floats]
     what 0 to N of them leave. Sums of several paths, as for latents, are worth nothing here."""
     codes, left = [], [new]
     for stage, vectors in enumerate(codebooks.vectors):
-        distances = left[-1] @ codebooks.doubled[stage] + codebooks.energies[stage]
+        distances = codebooks.energies[stage] - 2 * (vectors @ left[-1])
         codes.append(int(distances.argmin()))
         left.append(left[-1] - vectors[codes[-1]])
     return codes, left

@@ -19,7 +19,7 @@ class Networks:
         self.encoder, self.decoder = Encoder(config), Decoder(config)
         for prefix, network in (("encoder.", self.encoder), ("decoder.", self.decoder)):
             state = {
-                name.removeprefix(prefix): torch.from_numpy(weight).float()
+                name.removeprefix(prefix): torch.from_numpy(weight.astype("f4"))
                 for name, weight in weights.items()
                 if name.startswith(prefix)
             }

@@ -62,9 +62,9 @@ class FrameBlock:
 
     def __init__(self, weights: Weights) -> None:
         self._mix = Depthwise(weights["mix.weight"])
-        expand = weights.linear("expand")
-        self._bias = gelu_places(weights["norm.bias"] @ expand + weights["expand.bias"])
-        self._expand = expand * (np.float32(GELU_SCALE) * weights["norm.weight"][:, None])
+        self._expand = weights.linear("expand")
+        self._bias = gelu_places(weights["norm.bias"] @ self._expand + weights["expand.bias"])
+        self._expand *= np.float32(GELU_SCALE) * weights["norm.weight"][:, None]
         self._reduce, self._reduce_bias = weights.linear("reduce"), weights["reduce.bias"]
 
     def __call__(self, x: Floats, state: State) -> Floats:

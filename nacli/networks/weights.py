@@ -32,8 +32,8 @@ class Weights:
         return Weights(self._tensors, self._prefix + prefix)
 
     def linear(self, name: str) -> Floats:
-        """The weight [inputs, outputs] of a linear layer, as a product with its input takes it."""
-        return np.ascontiguousarray(self[f"{name}.weight"].T)
+        """The weight of a linear layer as [inputs, outputs]."""
+        return self[f"{name}.weight"].T
 
 
 def check_weights(config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
