@@ -189,11 +189,12 @@ class Chooser:
     def _packed(self, made: Made, likely: float, budget: int, grows: bool) -> tuple[Made, bytes]:
         """The packet and its payload, with trims that fill a budget in bytes where its gains and
         codes take `likely` bits; once more where they turn out to take others."""
-        rows = np.stack([channel.gains for channel in made.channels])
+        entropy, rows = self._model.entropy, np.stack([channel.gains for channel in made.channels])
+        placed = [entropy.place_codes(channel) for channel in made.channels]
         for _ in range(2):
             room = 8 * (budget - self._size_with(likely + CODER_SLACK, rows))
             made = self._fill(made, room, grows)
-            payload = self._model.entropy.compress(made.channels)
+            payload = entropy.compress(made.channels, placed)
             if self._size_with(8 * len(payload), rows) <= budget:
                 break
             likely = 8 * len(payload) - made.trim_bits - CODER_SLACK

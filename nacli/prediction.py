@@ -70,12 +70,20 @@ class TrimPredictor:
         last, last_bias = tensors["last.weight"], tensors["last.bias"]
 
         def expect(number: int, before: Floats) -> Floats:
-            x = np.maximum(known[number] + before @ before_weight, 0)
-            x = np.maximum(x @ second + second_bias, 0)
-            found: Floats = (x @ last + last_bias + memory * before).clip(-LIMIT, LIMIT)
-            return found
+            x = _relu(known[number] + before @ before_weight)
+            x = _relu(x @ second + second_bias)
+            return limited(x @ last + last_bias + memory * before)
 
         return expect
+
+
+def _relu(x: Floats) -> Floats:
+    return np.maximum(x, 0, out=x)
+
+
+def limited(trim: Floats) -> Floats:
+    """A trim within LIMIT, in place; np.clip takes several times as long over a few values."""
+    return np.minimum(np.maximum(trim, -LIMIT, out=trim), LIMIT, out=trim)
 
 
 def with_stages(levels: Floats, stages: Integers, span: int) -> Floats:

@@ -15,7 +15,7 @@ from nacli.config import ModelConfig
 from nacli.entropy import ChannelCodes, TrimTables
 from nacli.harmonics import HarmonicFilter
 from nacli.levels import BANDS, wanted_trims
-from nacli.prediction import LIMIT, Expect, Prediction, RecentLevels
+from nacli.prediction import Expect, Prediction, RecentLevels, limited
 from nacli.quantize import Codebooks, Codes, Floats, dequantize
 
 PRICE, HALVING = 0.35, 0.8
@@ -98,24 +98,29 @@ def quantize_trims(
     trim, before = np.zeros(wanted.trims.shape[1], dtype=np.float32), (0, 0)
     bits = (worth * wanted.prices).tolist()
     for span, (row, bit) in enumerate(zip(wanted.trims, bits, strict=True)):
-        nearest, left = _nearest(row - wanted.expect(span, trim), codebooks)
-        takes = tables.choices(nearest, before)
-        costs = [float(rest @ rest) + bit * more for rest, more in zip(left, takes, strict=True)]
-        count = costs.index(min(costs))
-        codes[span, :count], counts[span] = nearest[:count], count
-        trim, before = row - left[count], (count, before[0])
+        new = row - wanted.expect(span, trim)
+        found, left = _cheapest(new, bit, before, codebooks, tables)
+        codes[span, : len(found)], counts[span] = found, len(found)
+        trim, before = row - left, (len(found), before[0])
     return codes, counts
 
 
-def _nearest(new: Floats, codebooks: Codebooks) -> tuple[list[int], list[Floats]]:
-    """The nearest code of every stage to what those before it leave of what is new [bands], and
-    what 0 to N of them leave. Sums of several paths, as for latents, are worth nothing here."""
-    codes, left = [], [new]
+def _cheapest(
+    new: Floats, bit: float, before: tuple[int, int], codebooks: Codebooks, tables: TrimTables
+) -> tuple[list[int], Floats]:
+    """The codes of a span for what is new [bands], and what they leave of it. Each is the nearest
+    to what those before it leave: sums of several paths, as for latents, are worth nothing here."""
+    least, found, left = tables.least_bits(before), [], new
+    best = (float(new @ new) + bit * tables.span_bits([], before), 0, new)
     for stage, vectors in enumerate(codebooks.vectors):
-        distances = codebooks.energies[stage] - 2 * (vectors @ left[-1])
-        codes.append(int(distances.argmin()))
-        left.append(left[-1] - vectors[codes[-1]])
-    return codes, left
+        if bit * least[stage + 1] >= best[0]:  # so would all be with more codes
+            break
+        distances = codebooks.energies[stage] - 2 * (vectors @ left)
+        found.append(int(distances.argmin()))
+        left = left - vectors[found[-1]]
+        cost = float(left @ left) + bit * tables.span_bits(found, before)
+        best = min(best, (cost, stage + 1, left), key=lambda choice: choice[0])
+    return found[: best[1]], best[2]
 
 
 def dequantize_trims(
@@ -126,7 +131,7 @@ def dequantize_trims(
     trims = dequantize(codes, counts, codebooks)
     trim = np.zeros(trims.shape[1], dtype=np.float32) if before is None else before
     for span in range(len(trims)):
-        trims[span] = trim = (expect(span, trim) + trims[span]).clip(-LIMIT, LIMIT)
+        trims[span] = trim = limited(expect(span, trim) + trims[span])
     return trims
 
 
