@@ -70,9 +70,9 @@ class TrimPredictor:
         last, last_bias = tensors["last.weight"], tensors["last.bias"]
 
         def expect(number: int, before: Floats) -> Floats:
-            x = _relu(known[number] + before @ before_weight)
-            x = _relu(x @ second + second_bias)
-            return limited(x @ last + last_bias + memory * before)
+            x = _relu(known[number] + before.dot(before_weight))
+            x = _relu(x.dot(second) + second_bias)
+            return limited(x.dot(last) + last_bias + memory * before)
 
         return expect
 

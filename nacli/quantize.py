@@ -43,6 +43,12 @@ class Codebooks:
         """Of the vectors [N, size]."""
         return np.stack([np.square(stage).sum(-1) for stage in self.vectors])
 
+    @cached_property
+    def half_energies(self) -> Floats:
+        """Half of `energies`, for the search of one vector: nearest is the least of these less the
+        product with each."""
+        return self.energies / 2
+
     @property
     def stages(self) -> int:
         return len(self.entries)

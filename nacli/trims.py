@@ -110,17 +110,15 @@ def _cheapest(
 ) -> tuple[list[int], Floats]:
     """The codes of a span for what is new [bands], and what they leave of it. Each is the nearest
     to what those before it leave: sums of several paths, as for latents, are worth nothing here."""
-    least, found, left = tables.least_bits(before), [], new
-    best = (float(new @ new) + bit * tables.span_bits([], before), 0, new)
-    for stage, vectors in enumerate(codebooks.vectors):
-        if bit * least[stage + 1] >= best[0]:  # so would all be with more codes
-            break
-        distances = codebooks.energies[stage] - 2 * (vectors @ left)
-        found.append(int(distances.argmin()))
-        left = left - vectors[found[-1]]
-        cost = float(left @ left) + bit * tables.span_bits(found, before)
-        best = min(best, (cost, stage + 1, left), key=lambda choice: choice[0])
-    return found[: best[1]], best[2]
+    numbers, codes, left = tables.number_bits(before), [], new
+    least, count, kept = float(new.dot(new)) + bit * numbers[0], 0, new
+    for vectors, half in zip(codebooks.vectors, codebooks.half_energies, strict=True):
+        codes.append(int((half - vectors.dot(left)).argmin()))
+        left = left - vectors[codes[-1]]
+        cost = float(left.dot(left)) + bit * (numbers[len(codes)] + tables.codes_bits(codes))
+        if cost < least:
+            least, count, kept = cost, len(codes), left
+    return codes[:count], kept
 
 
 def dequantize_trims(

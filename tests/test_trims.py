@@ -124,11 +124,11 @@ def test_each_number_of_codes_has_rows_of_its_own() -> None:
     bits = [model.bits(np.array([[2, 3]]), np.array([count], np.int32)) for count in (0, 1, 2)]
     assert bits == pytest.approx([10, 12, 0], abs=0.1)
     for before, wanted in (((0, 0), [10, 12, 0]), ((0, 1), [1.6, 3.6, 1.6])):
-        bits = [model.span_bits([2, 3][:count], before) for count in range(3)]
+        bits = [
+            number + model.codes_bits([2, 3][:count])
+            for count, number in enumerate(model.number_bits(before))
+        ]
         assert bits == pytest.approx(wanted, abs=0.1)
-        least = model.least_bits(before)
-        assert all(at <= min(bits[count:]) for count, at in enumerate(least))
-        assert least == sorted(least) and least[2] == pytest.approx(bits[2])
 
 
 def test_tables_survive_storage_and_broken_ones_are_refused() -> None:

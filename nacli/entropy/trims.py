@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
-from itertools import accumulate
 
 import numpy as np
 
@@ -31,13 +29,6 @@ class TrimTables:
             raise ValueError("the trim tables lack rows")
         self._numbers, self._rows = Rows(numbers[: self.stages * len(numbers)]), Rows(table)
         self._number_bits, self._code_bits = self._numbers.bits.tolist(), self._rows.bits.tolist()
-        self._least = self._least_bits()
-
-    def _least_bits(self) -> list[list[float]]:
-        least = [min(row) for row in self._code_bits]
-        codes = [sum(least[row_of(n, 0) : row_of(n + 1, 0)]) for n in range(self.stages + 1)]
-        rows = (map(operator.add, row, codes) for row in self._number_bits)
-        return [_from_here(list(row)) for row in rows]
 
     @classmethod
     def none(cls) -> TrimTables:
@@ -89,17 +80,15 @@ class TrimTables:
         codes = [means[row_of(n, 0) : row_of(n + 1, 0)].sum() for n in range(self.stages + 1)]
         return float(2.0 ** -numbers[0] @ (numbers[0] + codes))
 
-    def span_bits(self, codes: list[int], before: tuple[int, int]) -> float:
-        """Bits of a span with these codes. `before` are the numbers of codes of the span before and
-        of the one before that."""
-        count = len(codes)
-        first = row_of(count, 0)
-        own = sum(self._code_bits[first + n][code] for n, code in enumerate(codes))
-        return self._number_bits[self._row(before)][count] + own
+    def number_bits(self, before: tuple[int, int]) -> list[float]:
+        """Bits [N + 1] of how many codes a span has. `before` are the numbers of codes of the span
+        before and of the one before that."""
+        return self._number_bits[self._row(before)]
 
-    def least_bits(self, before: tuple[int, int]) -> list[float]:
-        """Bits that a span takes at least with 0 to N or more codes [N + 1]."""
-        return self._least[self._row(before)]
+    def codes_bits(self, codes: list[int]) -> float:
+        """Bits of all codes of a span."""
+        first = row_of(len(codes), 0)
+        return sum(self._code_bits[first + n][code] for n, code in enumerate(codes))
 
     def bits(self, trims: Integers, counts: Integers) -> float:
         """What spans take that have so many [S] of the codes [S, N]."""
@@ -134,11 +123,6 @@ class TrimTables:
         if not self.stages:
             return []
         return [(self._row(before), count) for before, count in contexts(counts)]
-
-
-def _from_here(values: list[float]) -> list[float]:
-    """The least of each value and those after it."""
-    return list(accumulate(reversed(values), min))[::-1]
 
 
 def _shape(blob: bytes) -> tuple[int, int]:
