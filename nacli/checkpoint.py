@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nacli.config import ModelConfig
 from nacli.entropy import EntropyModel, HighBandTables, LearnedModel, StaticTables, TrimTables
@@ -159,7 +158,7 @@ def load_checkpoint(path: Path | None = None, engine: str = "auto") -> Model:
     try:
         config = ModelConfig.from_json(json.loads(path.with_suffix(".json").read_text())["model"])
         return Model(config, read_tensors(path), engine)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
 
 

@@ -31,6 +31,13 @@ DTYPES = {
 def read_tensors(path: Path) -> Tensors:
     """All tensors by name, read-only. Raises `OSError`, and `ValueError` for a file that is not
     sound: cut short, with bytes that no tensor has, of another format."""
+    try:
+        return _read(path)
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError) as error:
+        raise ValueError(f"its header is not sound: {error!r}") from error
+
+
+def _read(path: Path) -> Tensors:
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     start = 8 + int.from_bytes(data[:8], "little")

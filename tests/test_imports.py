@@ -22,7 +22,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     {"ahead", "errors", "config", "levels", "live", "offset"},
-    {"partials", "position", "postfilter", "prediction", "signals"},
+    {"partials", "position", "postfilter", "prediction", "signals", "tensorfile"},
     {"files", "format", "originals", "quantize", "model"},
     {"info", "audio", "channels", "harmonics", "highband", "networks", "preprocess"},
     {"entropy", "metrics", "timeline"},

@@ -35,9 +35,7 @@ class Decoder:
         self._subframe = subframe_blocks(weights, config.subframe_blocks)
         self._up_samples = Upsampling(weights, config.strides[0])
 
-    def __call__(
-        self, latents: Floats, gains: Integers, counts: Integers, state: State
-    ) -> Floats:
+    def __call__(self, latents: Floats, gains: Integers, counts: Integers, state: State) -> Floats:
         """Latents [F, D], gains and stage counts [F] to samples [F * hop]."""
         known, gains, counts = self._known(latents, gains, counts, state)
         x = np.concatenate([known, self._gain.features(gains, state)], axis=1) @ self._project_in
@@ -61,7 +59,11 @@ class Decoder:
         own = joined[:frames]
         parts = [own[:, :dim]]
         for later in (joined[n : n + frames] for n in range(1, late + 1)):
-            parts += [later[:, :dim], (later[:, [dim]] - own[:, [dim]]) / 8, later[:, [dim + 1]] / 8]
+            parts += [
+                later[:, :dim],
+                (later[:, [dim]] - own[:, [dim]]) / 8,
+                later[:, [dim + 1]] / 8,
+            ]
         gains, counts = own[:, dim:].astype(np.int32).T
         return np.concatenate(parts, axis=1, dtype=np.float32), gains, counts
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.config import ModelConfig
+from nacli.networks.choice import runs_in_numpy
 from nacli.networks.decoder import Decoder
 from nacli.networks.encoder import Encoder
 from nacli.networks.layers import State
@@ -46,7 +47,10 @@ class NumpyNetworks:
     other."""
 
     def __init__(self, config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Raises `ValueError` where the tensors do not fit the configuration."""
+        """Raises `ValueError` where the tensors do not fit the configuration, or it has layers that
+        only torch has."""
+        if not runs_in_numpy(config):
+            raise ValueError("the NumPy engine does not have all layers of the configuration")
         check_weights(config, tensors)
         self._config, self._weights = config, Weights(tensors)
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from nacli.networks.activations import (
     GELU_SCALE,
     gelu,
-    gelu_places,
     leaky_relu,
     normalize,
 )
@@ -63,7 +62,8 @@ class FrameBlock:
     def __init__(self, weights: Weights) -> None:
         self._mix = Depthwise(weights["mix.weight"])
         self._expand = weights.linear("expand")
-        self._bias = gelu_places(weights["norm.bias"] @ self._expand + weights["expand.bias"])
+        bias = weights["norm.bias"] @ self._expand + weights["expand.bias"]
+        self._bias = np.float32(GELU_SCALE) * bias
         self._expand *= np.float32(GELU_SCALE) * weights["norm.weight"][:, None]
         self._reduce, self._reduce_bias = weights.linear("reduce"), weights["reduce.bias"]
 

@@ -32,7 +32,9 @@ class Downsampling:
         self._stride, self._window = stride, math.gcd(stride, WINDOW)
         first = weights["features.first.weight"].transpose(2, 1, 0)  # [K, 1, hidden]
         self._first = banded(first, self._window)
-        down = weights.linear("down_samples").reshape(stride, -1, len(weights["down_samples.weight"]))
+        down = weights.linear("down_samples").reshape(
+            stride, -1, len(weights["down_samples.weight"])
+        )
         second = weights["features.second.weight"].transpose(2, 1, 0)  # [K, hidden, features]
         rows = np.zeros((stride + CONTEXT, HIDDEN_FEATURES, down.shape[2]), dtype=np.float32)
         for tap, matrix in enumerate(second):

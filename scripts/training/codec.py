@@ -97,7 +97,7 @@ class Codec(nn.Module):
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
         """Take what a checkpoint has of a codec that was trained with so many frames in a batch."""
         weights = {
-            name: torch.from_numpy(weight).float()
+            name: torch.from_numpy(weight.astype(np.float32))
             for name, weight in model.tensors.items()
             if name.startswith(("encoder.", "decoder."))
         }
