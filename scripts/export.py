@@ -15,13 +15,14 @@ import click
 import numpy as np
 import torch
 
-from nacli.checkpoint import PREDICTOR, Model, Tensors, load_checkpoint, save_checkpoint
+from nacli.checkpoint import PREDICTOR, Model, load_checkpoint, save_checkpoint
 from nacli.codec import decode, encode
 from nacli.config import ModelConfig
 from nacli.entropy import TrimTables
 from nacli.model import Networks
 from nacli.prediction import Fading
 from nacli.quantize import Codebooks
+from nacli.tensorfile import Tensors
 from training.corpus import Sampler, read_corpus
 from training.states import load_state
 from training.tables import fit_tables

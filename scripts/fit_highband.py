@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from corpus import SOURCES, Source, clip_paths, read_clip, unpack
 from nacli.audio import Resampler
 from nacli.bench.clips import resample
-from nacli.checkpoint import HIGH_BAND, Tensors, default_path, load_checkpoint
+from nacli.checkpoint import HIGH_BAND, default_path, load_checkpoint
 from nacli.entropy import frequencies
 from nacli.entropy.highband import ROWS, changes
 from nacli.format import CODED_RATE
 from nacli.highband import BANDS, LEVELS, RATE, RATIO, HighBandMeter, courses
 from nacli.levels import LevelMeter, bark_spectra
+from nacli.tensorfile import Tensors
 from training.states import rewrite_checkpoint
 
 PACKET = 150

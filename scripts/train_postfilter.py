@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nacli.checkpoint import POSTFILTER, Model, Tensors, default_path, load_checkpoint
+from nacli.checkpoint import POSTFILTER, Model, default_path, load_checkpoint
 from nacli.config import ModelConfig
 from nacli.levels import BANDS, Spectra, bark_spectra
 from nacli.postfilter import (
@@ -37,6 +37,7 @@ from nacli.postfilter import (
     smooth,
     with_counts,
 )
+from nacli.tensorfile import Tensors
 from nacli.trims import dequantize_trims, quantize_trims, span_frames, want
 from training.codec import frozen_codec
 from training.heard import Heard, heard_clips

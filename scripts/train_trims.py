@@ -23,11 +23,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from export import trim_table, trim_vectors
-from nacli.checkpoint import PREDICTOR, Tensors, default_path, load_checkpoint
+from nacli.checkpoint import PREDICTOR, default_path, load_checkpoint
 from nacli.config import ModelConfig
 from nacli.levels import BANDS, wanted_trims
 from nacli.prediction import SEEN, TrimPredictor, with_stages
 from nacli.quantize import Codebooks
+from nacli.tensorfile import Tensors
 from nacli.trims import prices, span_ends, span_frames, span_stages
 from training.codec import frozen_codec
 from training.corpus import Sampler, read_corpus

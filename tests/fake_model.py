@@ -122,7 +122,7 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
 if __name__ in ("__main__", "__mp_main__"):  # the second in worker processes
     from nacli import codec
 
-    def load_fake(path: str | Path | None = None) -> Any:
+    def load_fake(path: str | Path | None = None, *, engine: str = "auto") -> Any:
         return make_model()
 
     codec.load_model = load_fake

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from export import raised, read_states, with_decoder
-from nacli.checkpoint import Tensors
 from nacli.config import ModelConfig
 from nacli.entropy import TrimTables, frequencies
 from nacli.model import Decoder, History
 from nacli.prediction import Fading
 from nacli.quantize import Codebooks, search
+from nacli.tensorfile import Tensors
 from nacli.trims import Wanted, dequantize_trims, quantize_trims
 from training.corpus import Sampler, Source
 from training.losses import CompressedLoss, LogMelLoss

@@ -11,7 +11,7 @@ from nacli.entropy import StaticTables, TrimTables, frequencies
 from nacli.entropy.trims import contexts, number_row, row_of, symbols
 from nacli.levels import LevelMeter, bark_spectra
 from nacli.localdecoder import LocalDecoder
-from nacli.model import Networks
+from nacli.networks import Networks
 from nacli.prediction import Prediction
 from nacli.quantize import Codebooks, dequantize, search, select
 from nacli.trims import Wanted, quantize_trims
