@@ -41,7 +41,8 @@ class Codebooks:
     @cached_property
     def energies(self) -> Floats:
         """Of the vectors [N, size]."""
-        return np.stack([np.square(stage).sum(-1) for stage in self.vectors])
+        energies: Floats = np.stack([np.square(stage).sum(-1) for stage in self.vectors])
+        return energies
 
     @cached_property
     def half_energies(self) -> Floats:

@@ -116,7 +116,6 @@ def _records(
     jobs: list[Job], options: Options, manner: Manner
 ) -> Generator[tuple[int, Record], None, None]:
     """What becomes of each job, with its number, as it becomes known."""
-    from nacli.batch import Pool, cores
     from nacli.task import failed, run_task
 
     def tell(line: str) -> None:
@@ -127,10 +126,12 @@ def _records(
         if job.fault:
             yield number, failed(job.source, job.target, job.fault)
     able = {number: job for number, job in enumerate(jobs) if not job.fault}
-    workers = min(manner.workers or cores(), len(able))
+    workers = 1 if manner.workers == 1 else min(manner.workers or _cores(), len(able))
     if any("-" in (job.source, job.target) for job in able.values()):
         workers = 1  # stdin and stdout are this process's
     if workers > 1:
+        from nacli.batch import Pool
+
         numbers = list(able)
         tasks = ((job.source, job.target) for job in able.values())
         with Pool(options, workers) as pool, Bar("files", manner.shows_bars, "file") as bar:
@@ -144,6 +145,12 @@ def _records(
         with Bar(str(job), manner.shows_bars) as bar:
             record = run_task(options, job.source, job.target, bar.show, tell)
         yield number, record
+
+
+def _cores() -> int:
+    from nacli.batch import cores
+
+    return cores()
 
 
 def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bool) -> int:

@@ -59,13 +59,10 @@ class Decoder:
         own = joined[:frames]
         parts = [own[:, :dim]]
         for later in (joined[n : n + frames] for n in range(1, late + 1)):
-            parts += [
-                later[:, :dim],
-                (later[:, [dim]] - own[:, [dim]]) / 8,
-                later[:, [dim + 1]] / 8,
-            ]
+            levels, stages = later[:, [dim]] - own[:, [dim]], later[:, [dim + 1]]
+            parts += [later[:, :dim], levels * np.float32(1 / 8), stages * np.float32(1 / 8)]
         gains, counts = own[:, dim:].astype(np.int32).T
-        return np.concatenate(parts, axis=1, dtype=np.float32), gains, counts
+        return np.concatenate(parts, axis=1), gains, counts
 
     def _sound(self, coefficients: Floats, state: State) -> Floats:
         """The learned synthesis transform: coefficients [F, hop] to samples [F * hop]."""

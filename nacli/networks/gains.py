@@ -40,8 +40,8 @@ class GainScale:
 
     def features(self, gains: Integers, state: State) -> Floats:
         """Level, in units of 20 dB, and its change since the frame before [F, 2]."""
-        level = ((gains.astype(np.float32) * self._step + self._floor + 40) / 20)[:, None]
-        level = level.astype(np.float32)
+        decibels = gains[:, None].astype(np.float32) * self._step + self._floor
+        level: Floats = ((decibels + 40) / 20).astype(np.float32)
         before = state.extend(self, level, 1)[:-1]
         return np.concatenate([level, level - before], axis=1)
 

@@ -80,7 +80,7 @@ class Upsampling:
         before = self._next.shape[1]
         hidden[:, :before] += state.extend((self, "x"), x, 1)[:-1] @ self._next
         leaky_relu(hidden, np.empty_like(hidden))
-        y = hidden @ self._last
+        y: Floats = hidden @ self._last
         y += state.extend((self, "hidden"), hidden[:, -before:], 1)[:-1] @ self._last_before
         y += x @ self._skip
         return y.reshape(-1)
