@@ -41,14 +41,17 @@ class Codebooks:
     @cached_property
     def energies(self) -> Floats:
         """Of the vectors [N, size]."""
-        energies: Floats = np.stack([np.square(stage).sum(-1) for stage in self.vectors])
+        energies: Floats = np.empty(self.vectors.shape[:2], dtype=np.float32)
+        for own, vectors in zip(energies, self.vectors, strict=True):
+            own[:] = np.square(vectors).sum(-1)
         return energies
 
     @cached_property
     def half_energies(self) -> Floats:
         """Half of `energies`, for the search of one vector: nearest is the least of these less the
         product with each."""
-        return self.energies / 2
+        half: Floats = self.energies / np.float32(2)
+        return half
 
     @property
     def stages(self) -> int:

@@ -71,7 +71,9 @@ class Upsampling:
             rows[CONTEXT - tap : CONTEXT - tap + stride] += matrix @ up
         self._own, self._next = (np.ascontiguousarray(part.T) for part in _split(rows, stride))
         second = banded(weights["features.second.weight"].transpose(2, 1, 0), stride)
-        self._last_before, self._last = np.split(second, [CONTEXT * HIDDEN_FEATURES])
+        before = CONTEXT * HIDDEN_FEATURES
+        self._last_before: Floats = second[:before]
+        self._last: Floats = second[before:]
         skip = np.einsum("of,sfc->cs", weights["features.skip.weight"], up)
         self._skip = np.ascontiguousarray(skip)
 
@@ -80,7 +82,7 @@ class Upsampling:
         before = self._next.shape[1]
         hidden[:, :before] += state.extend((self, "x"), x, 1)[:-1] @ self._next
         leaky_relu(hidden, np.empty_like(hidden))
-        y: Floats = hidden @ self._last
+        y: Floats = np.matmul(hidden, self._last)
         y += state.extend((self, "hidden"), hidden[:, -before:], 1)[:-1] @ self._last_before
         y += x @ self._skip
         return y.reshape(-1)
