@@ -31,19 +31,21 @@ from nacli.files.streams import Source, blocks_from, naming_source
 from nacli.types import Pcm
 
 
-def load_model(path: str | Path | None = None) -> Model:
+def load_model(path: str | Path | None = None, *, engine: str = "auto") -> Model:
     """Load a checkpoint by its `.safetensors` path, or, without one, that of this package.
 
-    A model is frozen: any number of Encoders and Decoders may share it. The shipped one is read
-    once and kept. Raises `BadCheckpoint` when it is missing, damaged or contradictory.
+    `engine` says what runs its networks: "numpy", "torch", or "auto", which is NumPy wherever it
+    can run them. Files of one decode with the other. A model is frozen: any number of Encoders and
+    Decoders may share it. The shipped one is read once and kept. Raises `BadCheckpoint` when it is
+    missing, damaged or contradictory.
     """
     expect("path", path, (str, Path, type(None)), "the path of a .safetensors file")
-    return _shipped_model() if path is None else load_checkpoint(Path(path))
+    return _shipped_model(engine) if path is None else load_checkpoint(Path(path), engine)
 
 
 @cache
-def _shipped_model() -> Model:
-    return load_checkpoint()
+def _shipped_model(engine: str) -> Model:
+    return load_checkpoint(engine=engine)
 
 
 def encode(

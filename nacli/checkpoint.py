@@ -2,7 +2,7 @@
 
 A checkpoint is two files of one name: `<name>.json` (the configuration) and `<name>.safetensors`
 (weights as float16, codebooks as int8 with scales, the integers of the entropy model). Weights are
-read without pickle. Torch is imported when a network first runs, not before.
+read without pickle.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
@@ -26,12 +23,12 @@ from nacli.envelope.post_filter import Gains
 from nacli.envelope.predictor import CorrectionPredictor, DecayPredictor, LearnedPredictor
 from nacli.errors import BadCheckpoint
 from nacli.quantizer.rvq import Codebooks
+from nacli.tensor_file import Tensors, read_tensors
 
 if TYPE_CHECKING:
     from nacli.networks import Networks
 
 NAME = "nacli-24k"
-Tensors = dict[str, NDArray[Any]]
 LEARNED = "entropy.learned."
 """Before the names of the learned entropy model's tensors."""
 POSTFILTER = "postfilter."
@@ -55,8 +52,9 @@ def default_path() -> Path:
 class Model:
     """A frozen checkpoint: configuration, codebooks, entropy tables, networks and digest."""
 
-    def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
-        self.config, self.tensors = config, tensors
+    def __init__(self, config: ModelConfig, tensors: Tensors, engine: str = "auto") -> None:
+        """`engine` is one of `nacli.networks.ENGINES`."""
+        self.config, self.tensors, self._engine = config, tensors, engine
         try:
             self.codebooks = Codebooks(
                 tensors["codebooks.entries"],
@@ -122,7 +120,7 @@ class Model:
     @cached_property
     def networks(self) -> Networks:
         """Encoder and Decoder, built when first asked for."""
-        from nacli.networks import Networks
+        from nacli.networks import load_networks
 
         weights = {
             name: tensor
@@ -130,8 +128,8 @@ class Model:
             if name.startswith(("encoder.", "decoder."))
         }
         try:
-            return Networks(self.config, weights)
-        except RuntimeError as error:
+            return load_networks(self.config, weights, self._engine)
+        except ValueError as error:
             raise BadCheckpoint(f"the weights do not fit the configuration: {error}") from error
 
 
@@ -159,8 +157,9 @@ def content_digest(config: ModelConfig, tensors: Tensors) -> bytes:
     return state.digest()
 
 
-def load_checkpoint(path: Path | None = None) -> Model:
-    """Read a checkpoint by its `.safetensors` path; the shipped one by default.
+def load_checkpoint(path: Path | None = None, engine: str = "auto") -> Model:
+    """Read a checkpoint by its `.safetensors` path; the shipped one by default. `engine` says what
+    runs its networks, one of `nacli.networks.ENGINES`.
 
     Raises `BadCheckpoint` when a file is missing, damaged, or does not fit its configuration.
     """
@@ -169,24 +168,31 @@ def load_checkpoint(path: Path | None = None) -> Model:
     if path == settings:
         raise BadCheckpoint(f"{path}: a checkpoint is named by its .safetensors file")
     try:
-        weights, text = path.read_bytes(), settings.read_text()
+        tensors, text = read_tensors(path), settings.read_text()
     except OSError as error:
         place = "" if error.filename == str(path) else f"{settings.name} beside it: "
         raise BadCheckpoint(f"{path}: {place}{error.strerror}") from error
-    except ValueError as error:
+    except UnicodeDecodeError as error:
         raise BadCheckpoint(f"{path}: {settings.name} beside it is no text: {error}") from error
+    except ValueError as error:
+        raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
     try:
         config = ModelConfig.from_json(json.loads(text)["model"])
-        return Model(config, load(weights))
-    except (ValueError, KeyError, TypeError, SafetensorError) as error:
+        return Model(config, tensors, engine)
+    except (ValueError, KeyError, TypeError) as error:
         raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
 
 
 def save_checkpoint(
     path: Path, config: ModelConfig, tensors: Tensors, notes: dict[str, Any]
 ) -> None:
-    """Write `<path>` and its JSON beside it; `notes` says how the checkpoint was made."""
+    """Write `<path>` and its JSON beside it; `notes` says how the checkpoint was made. What was
+    read from an older one at this path stays as it is."""
+    from safetensors.numpy import save
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
+    partial.replace(path)  # it may be mapped into memory
     text = json.dumps({"model": config.to_json(), **notes}, indent=2)
     path.with_suffix(".json").write_text(text + "\n")

@@ -49,11 +49,11 @@ class ModelConfig:
     recurrent_layers: int = 0
     """Gated recurrent layers after the blocks of each network."""
     lookahead: int = 2
-    """Frames after a frame that the Decoder waits for; see `nacli/networks/lookahead.py`."""
+    """Frames after a frame that the Decoder waits for; see `nacli/networks/torch_engine/lookahead.py`."""
     pair_blocks: int = 0
     """Residual blocks on pairs of sub-frames, between the sub-frame blocks and the frames."""
     upsampling: str = "subpixel"
-    """How the Decoder gets from sub-frames to samples; see `nacli/networks/upsampling.py`."""
+    """How the Decoder gets from sub-frames to samples; see `nacli/networks/torch_engine/upsampling.py`."""
     normalize: bool = True
     """Divide each frame by its level before the network sees it."""
     latent_dim: int = 160

@@ -23,7 +23,7 @@ import torch
 from nacli.bench import metrics
 from nacli.bench.clips import Clip, find_clips, read_clip, resample
 from nacli.config import ModelConfig
-from nacli.networks import History
+from nacli.networks.torch_engine import History
 from train import main as trainer
 from training.codec import Codec, alike
 from training.quantizer import usage_bits

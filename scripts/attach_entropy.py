@@ -14,8 +14,9 @@ import click
 import numpy as np
 from safetensors.numpy import load
 
-from nacli.checkpoint import LEARNED, Model, Tensors, default_path, load_checkpoint
+from nacli.checkpoint import LEARNED, Model, default_path, load_checkpoint
 from nacli.entropy import LearnedModel
+from nacli.tensor_file import Tensors
 from training.states import rewrite_checkpoint
 
 

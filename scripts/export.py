@@ -16,12 +16,13 @@ import numpy as np
 import torch
 
 from nacli.api import decode, encode
-from nacli.checkpoint import PREDICTOR, Model, Tensors, load_checkpoint, save_checkpoint
+from nacli.checkpoint import PREDICTOR, Model, load_checkpoint, save_checkpoint
 from nacli.config import ModelConfig
 from nacli.entropy import CorrectionTables
 from nacli.envelope.predictor import DecayPredictor
-from nacli.networks import Networks
+from nacli.networks.torch_engine import Networks
 from nacli.quantizer.rvq import Codebooks
+from nacli.tensor_file import Tensors
 from training.corpus import Sampler, read_corpus
 from training.states import load_state
 from training.tables import fit_tables

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from nacli.checkpoint import load_checkpoint
 from nacli.config import ModelConfig
-from nacli.networks import History
+from nacli.networks.torch_engine import History
 from training.adversarial import (
     Balance,
     deceiving_loss,

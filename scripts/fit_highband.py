@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from corpus import SOURCES, Source, clip_paths, read_clip, unpack
 from nacli.audio import Resampler
 from nacli.bench.clips import resample
-from nacli.checkpoint import HIGH_BAND, Tensors, default_path, load_checkpoint
+from nacli.checkpoint import HIGH_BAND, default_path, load_checkpoint
 from nacli.config import CODED_RATE
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
 from nacli.dsp.high_band import BANDS, LEVELS, RATE, RATIO, HighBandAnalyzer, level_trajectories
 from nacli.entropy import frequencies
 from nacli.entropy.high_band import ROWS, changes
+from nacli.tensor_file import Tensors
 from training.states import rewrite_checkpoint
 
 PACKET = 150

@@ -16,7 +16,7 @@ import click
 import torch
 
 from nacli.config import ModelConfig
-from nacli.networks import History
+from nacli.networks.torch_engine import History
 from training.codec import Codec
 from training.corpus import Sampler, read_corpus
 from training.states import load_state, save

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.networks import History, compress, emphasis
+from nacli.networks.torch_engine import History, compress, emphasis
 from training.average import Average
 from training.codec import Codec, as_encoded, autocast_blocks
 from training.corpus import Sampler, read_corpus

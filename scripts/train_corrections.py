@@ -23,12 +23,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from export import correction_table, correction_vectors
-from nacli.checkpoint import PREDICTOR, Tensors, default_path, load_checkpoint
+from nacli.checkpoint import PREDICTOR, default_path, load_checkpoint
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS, band_corrections
 from nacli.envelope.corrections import correction_lambdas, span_ends, span_frames, span_stages
 from nacli.envelope.predictor import SEEN, LearnedPredictor, with_stages
 from nacli.quantizer.rvq import Codebooks
+from nacli.tensor_file import Tensors
 from training.codec import frozen_codec
 from training.corpus import Sampler, read_corpus
 from training.decoded_segments import FRAMES, Heard, heard_clips

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nacli.checkpoint import POSTFILTER, Model, Tensors, default_path, load_checkpoint
+from nacli.checkpoint import POSTFILTER, Model, default_path, load_checkpoint
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS, Spectra, bark_spectra
 from nacli.envelope.corrections import (
@@ -43,6 +43,7 @@ from nacli.envelope.post_filter import (
     smooth,
     with_counts,
 )
+from nacli.tensor_file import Tensors
 from training.codec import frozen_codec
 from training.decoded_segments import Heard, heard_clips
 from training.options import retrain_options

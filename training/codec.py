@@ -15,8 +15,8 @@ from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
 from nacli.envelope.corrections import correction_lambdas as span_lambdas
 from nacli.envelope.corrections import span_stages
-from nacli.networks import Decoder, Encoder, History
-from nacli.networks.layers import RecurrentLayer
+from nacli.networks.torch_engine import Decoder, Encoder, History
+from nacli.networks.torch_engine.layers import RecurrentLayer
 from nacli.quantizer.allocation import LEVELS_PER_STAGE, packet_counts
 from training.filterbank import BandLevels
 from training.pitch_filter import PitchFilter
@@ -98,7 +98,7 @@ class Codec(nn.Module):
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
         """Take what a checkpoint has of a codec that was trained with so many frames in a batch."""
         weights = {
-            name: torch.from_numpy(weight).float()
+            name: torch.from_numpy(weight.astype(np.float32))
             for name, weight in model.tensors.items()
             if name.startswith(("encoder.", "decoder."))
         }

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from nacli.checkpoint import Tensors, load_checkpoint, save_checkpoint
+from nacli.checkpoint import load_checkpoint, save_checkpoint
 from nacli.config import ModelConfig
+from nacli.tensor_file import Tensors
 from training.codec import Codec
 
 

@@ -177,6 +177,12 @@ def _run(
             yield index, record
 
 
+def _cores() -> int:
+    from nacli.jobs.batch import cores
+
+    return cores()
+
+
 def _save_report(manner: Manner, options: Options, tally: Tally, interrupted: bool) -> int:
     """Write the report, whole or not at all; return 0 or the exit code of the failure."""
     assert manner.report is not None

@@ -95,7 +95,8 @@ def _extend(
     """
     frames, width, dim = residual.shape
     # |r - v|^2 = |r|^2 - 2 r v + |v|^2, in one array: memory traffic is what this costs
-    total = (residual.reshape(-1, dim) @ codebooks.doubled[stage]).reshape(frames, width, -1)
+    doubled = -2 * residual.reshape(-1, dim)
+    total = (doubled @ codebooks.vectors[stage].T).reshape(frames, width, -1)
     total += codebooks.energies[stage] + own
     total += cost[:, :, None]
     chosen, best = _smallest(total.reshape(frames, -1), beam)

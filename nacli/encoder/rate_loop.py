@@ -114,11 +114,13 @@ class RateLoop:
     ) -> FittedPacket:
         """The candidate with corrections that fill a budget in bytes where its gains and codes take
         `likely` bits; once more where they turn out to take another number."""
+        entropy = self._model.entropy
         gains = np.stack([channel.gains for channel in candidate.channels])
+        placed = [entropy.place_codes(channel) for channel in candidate.channels]
         for _ in range(2):
             room = 8 * (budget - self._packet_bytes(likely + CODER_SLACK, gains))
             candidate = self._fill(candidate, room, grows)
-            payload = self._model.entropy.compress(candidate.channels)
+            payload = entropy.compress(candidate.channels, placed)
             if self._packet_bytes(8 * len(payload), gains) <= budget:
                 break
             likely = 8 * len(payload) - candidate.correction_bits - CODER_SLACK

@@ -27,6 +27,7 @@ class CorrectionTables:
         if len(numbers) != (self.stages + 1) ** 2 or len(table) != row_of(self.stages + 1, 0):
             raise ValueError("the correction tables lack rows")
         self._numbers, self._rows = Rows(numbers[: self.stages * len(numbers)]), Rows(table)
+        self._number_bits, self._code_bits = self._numbers.bits.tolist(), self._rows.bits.tolist()
 
     @classmethod
     def none(cls) -> CorrectionTables:
@@ -53,21 +54,21 @@ class CorrectionTables:
         codes = [means[row_of(n, 0) : row_of(n + 1, 0)].sum() for n in range(self.stages + 1)]
         return float(2.0 ** -numbers[0] @ (numbers[0] + codes))
 
-    def choices(self, codes: list[int], before: tuple[int, int]) -> list[float]:
-        """Bits [N + 1] of a span that gets none of its codes [N], or the first 1 to N of them.
-        `before` are the numbers of codes of the span before and of the one before that."""
-        rows, found = self._rows.bits, self._numbers.bits[self._row(before)].tolist()
-        for count in range(1, self.stages + 1):
-            found[count] += sum(rows[row_of(count, n), codes[n]] for n in range(count))
-        return found
+    def number_bits(self, before: tuple[int, int]) -> list[float]:
+        """Bits [N + 1] of how many codes a span has. `before` are the numbers of codes of the span
+        before and of the one before that."""
+        return self._number_bits[self._row(before)]
+
+    def codes_bits(self, codes: list[int]) -> float:
+        """Bits of all codes of a span."""
+        first = row_of(len(codes), 0)
+        return sum(self._code_bits[first + n][code] for n, code in enumerate(codes))
 
     def bits(self, corrections: Integers, counts: Integers) -> float:
         """What spans take that have so many [S] of the codes [S, N]."""
-        bits = sum(self._numbers.bits[row, count] for row, count in self._contexts(counts))
-        return float(
-            bits
-            + sum(self._rows.bits[row, corrections[span, n]] for span, n, row in symbols(counts))
-        )
+        bits = sum(self._number_bits[row][count] for row, count in self._contexts(counts))
+        codes = corrections.tolist()
+        return bits + sum(self._code_bits[row][codes[span][n]] for span, n, row in symbols(counts))
 
     def push(self, coder: Coder, corrections: Integers, counts: Integers) -> None:
         codes = symbols(counts)

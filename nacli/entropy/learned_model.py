@@ -111,14 +111,17 @@ class LearnedModel(EntropyModel):
             bits[frames, stage] = self._network.bits(logits, channel.codes[frames, stage])
         return bits
 
-    def push_codes(self, coder: Coder, channel: ChannelCodes) -> None:
+    def place_codes(self, channel: ChannelCodes) -> Doubles:
         """Where a code lies in its table is all that the coder takes from it, so no more is kept
-        until all can be pushed in the order of decoding."""
+        until all can be pushed in the order of decoding [M, 3]."""
         found = np.zeros((*channel.codes.shape, 3))
         for frames, stage, logits in self._predictions(channel):
             table = self._network.frequencies_less_one(logits)
             found[frames, stage] = places(table, channel.codes[frames, stage])
-        push_intervals(coder, found[self._order.sequence(channel.counts)])
+        return found[self._order.sequence(channel.counts)]
+
+    def push_codes(self, coder: Coder, channel: ChannelCodes, placed: Doubles | None) -> None:
+        push_intervals(coder, self.place_codes(channel) if placed is None else placed)
 
     def _predictions(self, channel: ChannelCodes) -> Iterator[tuple[Indices, int, Floats]]:
         """Logits for all codes of a channel that is known: frames [M], stage, logits [M, size].

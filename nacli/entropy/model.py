@@ -103,8 +103,13 @@ class EntropyModel(ABC):
     def code_bits(self, channel: ChannelCodes) -> Doubles:
         """Bits [F, N] of each code of a channel; 0 where a frame has no such stage."""
 
+    def place_codes(self, channel: ChannelCodes) -> Doubles | None:
+        """What `push_codes` has to know of a channel's codes beside themselves, None for nothing.
+        It takes most of the time of `compress`, and corrections do not change it."""
+        return None
+
     @abstractmethod
-    def push_codes(self, coder: Coder, channel: ChannelCodes) -> None:
+    def push_codes(self, coder: Coder, channel: ChannelCodes, placed: Doubles | None) -> None:
         """Encode a channel's codes, the last that will be read first."""
 
     @abstractmethod
@@ -119,16 +124,20 @@ class EntropyModel(ABC):
         """The start of the SHA-256 of `to_bytes`, by which a file names these tables."""
         return hashlib.sha256(self.to_bytes()).digest()[:8]
 
-    def compress(self, channels: list[ChannelCodes]) -> bytes:
-        """The payload of one packet."""
+    def compress(
+        self, channels: list[ChannelCodes], placed: list[Doubles | None] | None = None
+    ) -> bytes:
+        """The payload of one packet. `placed` is what `place_codes` has made of each channel."""
+        if placed is None:
+            placed = [self.place_codes(channel) for channel in channels]
         coder = constriction.stream.stack.AnsCoder()
         for channel in reversed(channels):
             if channel.high is not None:
                 self.high.push(coder, channel.high)
         for channel in reversed(channels):
             self.corrections.push(coder, channel.corrections, channel.correction_counts)
-        for channel in reversed(channels):
-            self.push_codes(coder, channel)
+        for channel, places in zip(reversed(channels), reversed(placed), strict=True):
+            self.push_codes(coder, channel, places)
         for channel in reversed(channels):
             self.gains.push(coder, channel.gains)
         return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")

@@ -37,7 +37,7 @@ class StaticTables(EntropyModel):
         used = stages < channel.counts[:, None]
         return np.where(used, self._rows.bits[stages, channel.codes], 0.0)
 
-    def push_codes(self, coder: Coder, channel: ChannelCodes) -> None:
+    def push_codes(self, coder: Coder, channel: ChannelCodes, placed: Doubles | None) -> None:
         for stage in reversed(range(int(channel.counts.max(initial=0)))):
             used = channel.codes[channel.counts > stage, stage]
             coder.encode_reverse(used.astype(np.int32), self._rows.models[stage])

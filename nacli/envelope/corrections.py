@@ -16,7 +16,7 @@ import numpy as np
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS, band_corrections
 from nacli.entropy import ChannelCodes, CorrectionTables
-from nacli.envelope.predictor import LIMIT, CorrectionPredictor, Predict, RecentLevels
+from nacli.envelope.predictor import CorrectionPredictor, Predict, RecentLevels, limited
 from nacli.quantizer.rvq import Codebooks, dequantize
 from nacli.timing import corrections_delay
 from nacli.types import Floats, Integers
@@ -107,23 +107,36 @@ def quantize_corrections(
     counts_before = (0, 0)
     lambdas = (scale * targets.lambdas).tolist()
     for span, (target, weight) in enumerate(zip(targets.corrections, lambdas, strict=True)):
-        nearest, residuals = _nearest(target - targets.predict(span, previous), codebooks)
-        bits = tables.choices(nearest, counts_before)
-        costs = [float(r @ r) + weight * b for r, b in zip(residuals, bits, strict=True)]
-        count = costs.index(min(costs))
-        codes[span, :count], counts[span] = nearest[:count], count
-        previous, counts_before = target - residuals[count], (count, counts_before[0])
+        residual = target - targets.predict(span, previous)
+        found, left = _cheapest(residual, weight, counts_before, codebooks, tables)
+        codes[span, : len(found)], counts[span] = found, len(found)
+        previous, counts_before = target - left, (len(found), counts_before[0])
     return codes, counts
 
 
-def _nearest(residual: Floats, codebooks: Codebooks) -> tuple[list[int], list[Floats]]:
-    """The nearest code of every stage, and what 0, 1... of them leave over."""
-    codes, left = [], [residual]
-    for stage, vectors in enumerate(codebooks.vectors):
-        distances = left[-1] @ codebooks.doubled[stage] + codebooks.energies[stage]
-        codes.append(int(distances.argmin()))
-        left.append(left[-1] - vectors[codes[-1]])
-    return codes, left
+def _cheapest(
+    residual: Floats,
+    weight: float,
+    counts_before: tuple[int, int],
+    codebooks: Codebooks,
+    tables: CorrectionTables,
+) -> tuple[list[int], Floats]:
+    """The codes of a span for a residual [BANDS] with the least squared error plus `weight` times
+    bits, and what they leave of it.
+
+    Each code is the nearest to what the codes before it leave. A beam, as for latents, gains
+    nothing here.
+    """
+    number_bits, codes, left = tables.number_bits(counts_before), [], residual
+    least, count, kept = float(residual.dot(residual)) + weight * number_bits[0], 0, residual
+    for vectors, half in zip(codebooks.vectors, codebooks.half_energies, strict=True):
+        codes.append(int((half - vectors.dot(left)).argmin()))
+        left = left - vectors[codes[-1]]
+        bits = number_bits[len(codes)] + tables.codes_bits(codes)
+        cost = float(left.dot(left)) + weight * bits
+        if cost < least:
+            least, count, kept = cost, len(codes), left
+    return codes[:count], kept
 
 
 def dequantize_corrections(
@@ -138,7 +151,7 @@ def dequantize_corrections(
     corrections = dequantize(codes, counts, codebooks)
     previous = np.zeros(corrections.shape[1], dtype=np.float32) if before is None else before
     for span, residual in enumerate(corrections):
-        previous = (predict(span, previous) + residual).clip(-LIMIT, LIMIT)
+        previous = limited(predict(span, previous) + residual)
         corrections[span] = previous
     return corrections
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,7 +26,7 @@ _NAME = re.compile(r"\.nacli-(?:(?P<host>.+)-)?[0-9a-f]{16}\.part")
 
 @cache
 def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", socket.gethostname())[:64]
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", os.uname().nodename)[:64]
 
 
 @contextmanager
@@ -43,7 +41,7 @@ def open_temporary(folder: Path, mode: int = 0o666) -> Iterator[tuple[BinaryIO, 
         return os.open(name, flags, mode)
 
     while True:
-        path = folder / f".nacli-{_host()}-{secrets.token_hex(8)}.part"
+        path = folder / f".nacli-{_host()}-{os.urandom(8).hex()}.part"
         try:
             with _closing_quietly(open(path, "x+b", opener=opener)) as stream:
                 if _lock(stream.fileno(), otherwise=True) and path.exists():

@@ -1,16 +1,9 @@
-"""Encoder and Decoder networks: raw PCM to latents, and back.
+"""The learned encoder and decoder of a checkpoint: one definition, two engines.
 
-Everything is causal and runs on tensors laid out [batch, time, channels]. A network holds no state
-of its own: the left context of every causal layer lives in a `History`, one per stream, so the same
-code trains on whole segments (a fresh history) and runs on a live pipe (a kept one).
-
-The networks start as an exact sine-window MDCT and its transpose (Princen, Johnson and Bradley,
-1987) with every residual branch at zero; training moves them from there.
+`numpy_engine` runs the common configurations in NumPy and is the default; `torch_engine` runs all
+configurations, trains them, and is the reference in the tests. `engines` chooses between them.
 """
 
-from nacli.networks.layers import History
-from nacli.networks.networks import Decoder, Encoder
-from nacli.networks.runtime import Networks
-from nacli.networks.transform import compress, emphasis, expand
+from nacli.networks.engines import ENGINES, Networks, load_networks, runs_in_numpy
 
-__all__ = ["Decoder", "Encoder", "History", "Networks", "compress", "emphasis", "expand"]
+__all__ = ["ENGINES", "Networks", "load_networks", "runs_in_numpy"]

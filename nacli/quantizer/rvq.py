@@ -26,18 +26,23 @@ class Codebooks:
         self, entries: NDArray[np.int8], scales: Floats, corrections: Codebooks | None = None
     ) -> None:
         self.entries, self.scales, self.corrections = entries, scales, corrections
-        self.vectors: Floats = entries.astype(np.float32) * scales[:, None, None]
+        self.vectors: Floats = entries.astype(np.float32)
+        self.vectors *= scales.astype(np.float32)[:, None, None]
 
     @cached_property
     def energies(self) -> Floats:
-        """Squared norms [N, size] of the vectors."""
-        energies: Floats = np.square(self.vectors).sum(-1)
+        """Of the vectors [N, size]."""
+        energies: Floats = np.empty(self.vectors.shape[:2], dtype=np.float32)
+        for own, vectors in zip(energies, self.vectors, strict=True):
+            own[:] = np.square(vectors).sum(-1)
         return energies
 
     @cached_property
-    def doubled(self) -> Floats:
-        """The vectors times -2, as matrices [N, D, size], for squared distances by one product."""
-        return np.ascontiguousarray(-2 * self.vectors.transpose(0, 2, 1))
+    def half_energies(self) -> Floats:
+        """Half of `energies`, for the search of one vector: nearest is the least of these less the
+        product with each."""
+        half: Floats = self.energies / np.float32(2)
+        return half
 
     @property
     def stages(self) -> int:

@@ -118,8 +118,12 @@ def test_each_number_of_codes_has_rows_of_its_own() -> None:
     model = CorrectionTables(frequencies(numbers), frequencies(weights))
     bits = [model.bits(np.array([[2, 3]]), np.array([count], np.int32)) for count in (0, 1, 2)]
     assert bits == pytest.approx([10, 12, 0], abs=0.1)
-    assert model.choices([2, 3], (0, 0)) == pytest.approx([10, 12, 0], abs=0.1)
-    assert model.choices([2, 3], (0, 1)) == pytest.approx([1.6, 3.6, 1.6], abs=0.1)
+    for before, wanted in (((0, 0), [10, 12, 0]), ((0, 1), [1.6, 3.6, 1.6])):
+        bits = [
+            number + model.codes_bits([2, 3][:count])
+            for count, number in enumerate(model.number_bits(before))
+        ]
+        assert bits == pytest.approx(wanted, abs=0.1)
 
 
 def test_broken_tables_are_refused() -> None:

@@ -288,7 +288,7 @@ def wrong_codes(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
     """A payload that is sound, and of other codes."""
     compress = model.entropy.compress
 
-    def other(coded: list[ChannelCodes]) -> bytes:
+    def other(coded: list[ChannelCodes], placed: Any = None) -> bytes:
         return compress([ChannelCodes(c.gains, c.codes ^ 1, c.counts) for c in coded])
 
     monkeypatch.setattr(model.entropy, "compress", other)

@@ -17,9 +17,17 @@ from fake_model import make_model
 from loss import packet_bounds
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.decoder.timeline import Gap
-from nacli.networks import Decoder, Encoder, History, Networks, compress, emphasis, expand
-from nacli.networks.gains import CHANGE_COST, REACH, STEP_COST, smooth_gains
-from nacli.networks.upsampling import step_factors
+from nacli.networks.torch_engine import (
+    Decoder,
+    Encoder,
+    History,
+    Networks,
+    compress,
+    emphasis,
+    expand,
+)
+from nacli.networks.torch_engine.gains import CHANGE_COST, REACH, STEP_COST, smooth_gains
+from nacli.networks.torch_engine.upsampling import step_factors
 from nacli.quantizer.rvq import Codebooks
 
 SMALL = ModelConfig(
@@ -71,7 +79,7 @@ def test_untrained_networks_reconstruct_exactly(options: dict[str, Any]) -> None
 @pytest.fixture
 def unsteady(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gains that wait for no later frame of their block."""
-    monkeypatch.setattr("nacli.networks.networks.smooth_gains", lambda gains: gains)
+    monkeypatch.setattr("nacli.networks.torch_engine.networks.smooth_gains", lambda gains: gains)
 
 
 @pytest.mark.usefixtures("unsteady")

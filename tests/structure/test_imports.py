@@ -21,7 +21,7 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "config", "prefetch", "types"},
+    {"errors", "config", "prefetch", "tensor_file", "types"},
     {"timing", "files"},
     {"dsp", "format", "quantizer", "entropy"},
     {"arguments", "networks", "envelope"},
@@ -38,7 +38,7 @@ LAYERS = (
 RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 DOORS = {
-    "torch": ("networks",),
+    "torch": ("networks/torch_engine",),
     "constriction": ("entropy",),
     "safetensors": ("checkpoint",),
     "soundfile": ("audio",),

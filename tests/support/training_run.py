@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from export import read_states
-from nacli.checkpoint import Tensors, save_checkpoint
+from nacli.checkpoint import save_checkpoint
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
 from nacli.entropy import frequencies
+from nacli.tensor_file import Tensors
 from train import Trainer
 from training.codec import Codec
 from training.losses import CompressedLoss, Losses, Weights

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from export import raised, read_states, with_decoder
-from nacli.checkpoint import Tensors
 from nacli.config import ModelConfig
 from nacli.encoder.code_search import search
 from nacli.entropy import CorrectionTables, frequencies
@@ -20,8 +19,9 @@ from nacli.envelope.corrections import (
     quantize_corrections,
 )
 from nacli.envelope.predictor import DecayPredictor
-from nacli.networks import Decoder, History
+from nacli.networks.torch_engine import Decoder, History
 from nacli.quantizer.rvq import Codebooks
+from nacli.tensor_file import Tensors
 from training.corpus import Sampler, Source
 from training.losses import CompressedLoss, LogMelLoss
 from training.quantizer import CorrectionQuantizer, ResidualQuantizer

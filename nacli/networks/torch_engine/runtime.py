@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from nacli.config import ModelConfig
-from nacli.networks.layers import History
-from nacli.networks.networks import Decoder, Encoder
+from nacli.networks.torch_engine.layers import History
+from nacli.networks.torch_engine.networks import Decoder, Encoder
 
 
 class Networks:
@@ -19,7 +19,7 @@ class Networks:
         self.encoder, self.decoder = Encoder(config), Decoder(config)
         for prefix, network in (("encoder.", self.encoder), ("decoder.", self.decoder)):
             state = {
-                name.removeprefix(prefix): torch.from_numpy(weight).float()
+                name.removeprefix(prefix): torch.from_numpy(weight.astype("f4"))
                 for name, weight in weights.items()
                 if name.startswith(prefix)
             }

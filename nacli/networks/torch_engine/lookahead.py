@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.networks.layers import History
+from nacli.networks.torch_engine.layers import History
 
 
 class Lookahead(nn.Module):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.networks.layers import SLOPE, CausalConv, History
+from nacli.networks.torch_engine.layers import SLOPE, CausalConv, History
 
 
 class Subpixel(nn.Linear):

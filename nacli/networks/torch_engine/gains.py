@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import GAIN_LEVELS, ModelConfig
-from nacli.networks.layers import History
+from nacli.networks.torch_engine.layers import History
 
 REACH = 2
 """Steps by which a gain may be off the level of its frame, for the sake of steadiness."""

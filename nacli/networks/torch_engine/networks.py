@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.networks.gains import GainScale, smooth_gains
-from nacli.networks.layers import (
+from nacli.networks.torch_engine.gains import GainScale, smooth_gains
+from nacli.networks.torch_engine.layers import (
     FeatureLayers,
     History,
     frame_layers,
@@ -17,8 +17,8 @@ from nacli.networks.layers import (
     run,
     subframe_layers,
 )
-from nacli.networks.lookahead import Lookahead
-from nacli.networks.transform import (
+from nacli.networks.torch_engine.lookahead import Lookahead
+from nacli.networks.torch_engine.transform import (
     compress,
     emphasis,
     expand,
@@ -26,7 +26,7 @@ from nacli.networks.transform import (
     mdct_basis,
     spread,
 )
-from nacli.networks.upsampling import upsampling
+from nacli.networks.torch_engine.upsampling import upsampling
 
 
 class Encoder(nn.Module):

@@ -1,0 +1,119 @@
+"""The tensors of the networks that the NumPy engine runs: names and shapes, as torch saves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.config import ModelConfig
+from nacli.types import Floats
+
+Shapes = dict[str, tuple[int, ...]]
+
+HIDDEN_FEATURES = 8
+FEATURE_KERNEL = 7
+"""Of the layers on samples."""
+
+
+class Weights:
+    """Some of a checkpoint's tensors, read as float32 by the rest of their names."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], prefix: str = "") -> None:
+        self._tensors, self._prefix = tensors, prefix
+
+    def __getitem__(self, name: str) -> Floats:
+        return self._tensors[self._prefix + name].astype(np.float32)
+
+    def under(self, prefix: str) -> Weights:
+        """Those whose names go on like this."""
+        return Weights(self._tensors, self._prefix + prefix)
+
+    def linear(self, name: str) -> Floats:
+        """The weight of a linear layer as [inputs, outputs]."""
+        return self[f"{name}.weight"].T
+
+
+def check_weights(config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
+    """`ValueError` unless there is exactly every tensor of the configuration, in its shape."""
+    wanted = {f"encoder.{name}": shape for name, shape in _encoder_shapes(config).items()}
+    wanted |= {f"decoder.{name}": shape for name, shape in _decoder_shapes(config).items()}
+    if missing := sorted(wanted.keys() - tensors.keys()):
+        raise ValueError(f"the network's {missing[0]} is missing")
+    if unknown := sorted(tensors.keys() - wanted.keys()):
+        raise ValueError(f"the network has no {unknown[0]}")
+    for name, shape in wanted.items():
+        if tensors[name].shape != shape:
+            raise ValueError(f"the network's {name} is {tensors[name].shape}, not {shape}")
+
+
+def _encoder_shapes(config: ModelConfig) -> Shapes:
+    width, channels, (samples, per_frame) = config.width, config.subframe_channels, config.strides
+    return {
+        **_feature_shapes(1, config.feature_channels),
+        "down_samples.weight": (channels, samples * config.feature_channels),
+        "down_subframes.weight": (config.hop, 2 * per_frame * channels),
+        **_shared_shapes(config, config.encoder_blocks),
+        "project_in.weight": (width, config.hop),
+        "project_out.weight": (config.latent_dim, width),
+        "project_out.bias": (config.latent_dim,),
+    }
+
+
+def _decoder_shapes(config: ModelConfig) -> Shapes:
+    width, channels, (samples, per_frame) = config.width, config.subframe_channels, config.strides
+    later = config.lookahead * (config.latent_dim + 2)
+    return {
+        **_feature_shapes(config.feature_channels, 1),
+        "up_samples.weight": (samples * config.feature_channels, channels),
+        "up_subframes.weight": (2 * per_frame * channels, config.hop),
+        **_shared_shapes(config, config.decoder_blocks),
+        "project_in.weight": (width, config.latent_dim),
+        "project_out.weight": (config.hop, width),
+        "project_out.bias": (config.hop,),
+        "stage_feature.weight": (config.stages + 1, width),
+        **({"lookahead.layers.0.weight": (width, later)} if later else {}),
+    }
+
+
+def _feature_shapes(inputs: int, outputs: int) -> Shapes:
+    return {
+        "features.first.weight": (HIDDEN_FEATURES, inputs, FEATURE_KERNEL),
+        "features.second.weight": (outputs, HIDDEN_FEATURES, FEATURE_KERNEL),
+        "features.skip.weight": (outputs, inputs),
+    }
+
+
+def _shared_shapes(config: ModelConfig, blocks: int) -> Shapes:
+    """Those of layers that both networks have."""
+    shapes: Shapes = {
+        "band_scale": (config.hop,),
+        "gain.feature.weight": (config.width, 2),
+        "gain.feature.bias": (config.width,),
+        "project_in.bias": (config.width,),
+    }
+    channels = config.subframe_channels
+    for index in range(config.subframe_blocks):
+        shapes |= {
+            f"subframe.{index}.mix.weight": (config.kernel, channels),
+            f"subframe.{index}.expand.weight": (2 * channels, channels),
+            f"subframe.{index}.reduce.weight": (channels, 2 * channels),
+        }
+    for index in range(blocks):
+        shapes |= {f"layers.{index}.{name}": s for name, s in _block_shapes(config).items()}
+    return shapes
+
+
+def _block_shapes(config: ModelConfig) -> Shapes:
+    width, hidden = config.width, config.hidden
+    return {
+        "mix.weight": (config.kernel, width),
+        "norm.weight": (width,),
+        "norm.bias": (width,),
+        "expand.weight": (hidden, width),
+        "expand.bias": (hidden,),
+        "reduce.weight": (width, hidden),
+        "reduce.bias": (width,),
+    }
