@@ -25,10 +25,10 @@ from tqdm import tqdm
 from nacli.checkpoint import POSTFILTER, Model, default_path, load_checkpoint
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS, Spectra, bark_spectra
+from nacli.encoder.correction_search import search_corrections
 from nacli.envelope.corrections import (
     correction_targets,
     dequantize_corrections,
-    quantize_corrections,
     span_frames,
 )
 from nacli.envelope.post_filter import (
@@ -90,7 +90,9 @@ def _corrections(model: Model, clip: Heard) -> NDArray[np.float32]:
         return np.zeros((frames, BANDS), dtype=np.float32)
     pair = (clip.original_energies, clip.decoded_energies)
     targets = correction_targets(*pair, clip.levels, clip.counts, 0, model.predictor, config)
-    codes = quantize_corrections(targets, books, model.entropy.corrections)
+    tables = model.entropy.corrections
+    choices = search_corrections(targets, books, tables, np.ones(1, np.float32))
+    codes = (choices.codes[0], choices.counts[0])
     corrections = dequantize_corrections(*codes, books, targets.predict)
     return corrections.repeat(span_frames(clip.counts, config), axis=0)[:frames]
 

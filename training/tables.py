@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
 from nacli.encoder.code_search import search, select
+from nacli.encoder.correction_search import search_corrections
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.entropy import CorrectionTables, StaticTables, frequencies
 from nacli.entropy.corrections import contexts, number_row, row_of, symbols
-from nacli.envelope.corrections import CorrectionTargets, quantize_corrections
+from nacli.envelope.corrections import CorrectionTargets
 from nacli.envelope.predictor import CorrectionPredictor
 from nacli.networks import Networks
 from nacli.quantizer.allocation import highest_level, packet_counts
@@ -91,7 +92,8 @@ def count_corrections(
     codes = np.full((row_of(most, 0), config.codebook_size), CODE_PRIOR, dtype=np.int64)
     tables = tables or CorrectionTables(frequencies(numbers), frequencies(codes))
     for packet in wanted:
-        chosen, counts = quantize_corrections(packet, books, tables)
+        choices = search_corrections(packet, books, tables, np.ones(1, np.float32))
+        chosen, counts = choices.codes[0], choices.counts[0]
         for before, own in contexts(counts):
             numbers[number_row(before, config.correction_stages), own] += 1
         for span, stage, row in symbols(counts):

@@ -1,4 +1,4 @@
-"""Candidates for a packet: one allocation level, its codes, and the corrections that fit them.
+"""Candidates for a packet: the codes of one allocation level, then the corrections that fit them.
 
 Nothing here changes a state: what the encoder learns from a candidate is part of the candidate, and
 only the packet that is kept counts.
@@ -17,14 +17,11 @@ import numpy as np
 from nacli.checkpoint import Model
 from nacli.dsp.high_band import span_frames as high_band_span
 from nacli.encoder.code_search import SearchResult, rate_costs, search, select
-from nacli.encoder.envelope_coder import EnvelopeCoder
-from nacli.encoder.local_decoder import LocalDecoder
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
 from nacli.encoder.settings import EFFORTS
 from nacli.entropy import ChannelCodes
-from nacli.envelope.corrections import CorrectionTargets
 from nacli.quantizer.allocation import highest_level, packet_counts, packet_levels
-from nacli.types import Integers
+from nacli.types import Doubles, Integers
 
 Value = TypeVar("Value")
 
@@ -33,28 +30,17 @@ LOUD_GAIN_STEPS = 24
 
 
 @dataclass(frozen=True)
-class Estimates:
-    """What earlier packets say about the size of the next one.
-
-    `code_share` is what gains and codes took relative to the prediction; `span_bits` is what the
-    corrections of a span took; `decoder` is the local decoder after the packets so far.
-    """
-
-    code_share: float
-    span_bits: float
-    decoder: LocalDecoder
-
-
-@dataclass(frozen=True)
 class Candidate:
-    """A packet at one allocation level, with its corrections, their targets and their bits, and the
-    estimates after it."""
+    """A packet at one allocation level, without corrections.
+
+    `placed` is what the entropy model has found of the codes of each channel, `bits` the size of
+    gains, codes and high band.
+    """
 
     level: int
     channels: list[ChannelCodes]
-    targets: list[CorrectionTargets]
-    correction_bits: float
-    after: Estimates
+    placed: list[Doubles]
+    bits: float
 
 
 class CandidateMaker:
@@ -63,44 +49,26 @@ class CandidateMaker:
     def __init__(self, model: Model, effort: int) -> None:
         self._model, self._beam = model, EFFORTS[effort]
         self._costs = rate_costs(model.codebooks, model.tables)
-        self._envelope = EnvelopeCoder(model)
         self.highest_level = highest_level(model.codebooks.stages)
 
     def search(self, analysis: PacketAnalysis, level: int) -> SearchedPacket:
         """Search the codes of a packet up to an allocation level. This takes most of the time."""
-        books = self._model.codebooks
-        depth = max(1, int(self.counts(analysis.gains, level).max()))
-        rows = analysis.latents
-        results = [search(row, books, depth, self._beam, self._costs) for row in rows]
+        books, depths = self._model.codebooks, self.counts(analysis.gains, level)
+        rows = zip(analysis.latents, depths, strict=True)
+        results = [search(row, books, own, self._beam, self._costs) for row, own in rows]
         return SearchedPacket(analysis, level, results)
 
-    def make(self, packet: SearchedPacket, level: int, before: Estimates) -> Candidate:
-        """The packet at a level, after the packets that `before` has seen."""
-        analysis = packet.analysis
+    def make(self, packet: SearchedPacket, level: int) -> Candidate:
+        """The packet at a level."""
+        analysis, entropy = packet.analysis, self._model.entropy
         counts = self.counts(analysis.gains, level)
         channels = _channels(analysis.gains, packet.results, counts)
         if analysis.high_band:
             rows = zip(channels, analysis.high_band, strict=True)
             channels = [replace(row, high=at_span(high, row.counts)) for row, high in rows]
-        targets, decoder = self._envelope.targets(channels, analysis.energies, before.decoder)
-        candidate = Candidate(level, channels, targets, 0.0, replace(before, decoder=decoder))
-        return self._with_estimates(self.with_corrections(candidate))
-
-    def with_corrections(self, candidate: Candidate, scale: float = 1.0) -> Candidate:
-        """The candidate with corrections at a scaled rate-distortion weight."""
-        if not candidate.targets:
-            return candidate
-        channels, bits = self._envelope.quantize(candidate.channels, candidate.targets, scale)
-        return replace(candidate, channels=channels, correction_bits=bits)
-
-    def _with_estimates(self, candidate: Candidate) -> Candidate:
-        """The candidate with its bits per span averaged into the estimates."""
-        if not candidate.targets:
-            return candidate
-        spans = sum(len(channel.correction_counts) for channel in candidate.channels)
-        before = candidate.after.span_bits
-        after = before + (candidate.correction_bits / max(1, spans) - before) / 2
-        return replace(candidate, after=replace(candidate.after, span_bits=after))
+        placed = [entropy.place_codes(channel) for channel in channels]
+        bits = sum(map(entropy.placed_bits, placed)) + sum(map(entropy.side_bits, channels))
+        return Candidate(level, channels, placed, bits)
 
     def sufficient_level(self, packet: SearchedPacket, snr_db: float, highest: int) -> int:
         """The lowest level up to `highest` at which the latents come back with this signal-to-noise

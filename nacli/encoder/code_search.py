@@ -49,34 +49,53 @@ def rate_costs(
 
 
 def search(
-    latents: Floats, codebooks: Codebooks, depth: int, beam: int = 4, costs: Floats | None = None
+    latents: Floats,
+    codebooks: Codebooks,
+    depths: int | Integers,
+    beam: int = 4,
+    costs: Floats | None = None,
 ) -> SearchResult:
-    """Find the best codes of latents [F, D] for every number of stages up to `depth`.
+    """Find the best codes of latents [F, D] for every number of stages up to `depths`, one number
+    for all frames or one for each [F].
 
     The best codes have the least sum of squared error and `costs` [N, size], if there are any. A
-    path is not always the start of the next longer one.
+    path is not always the start of the next longer one. Beyond its own depth a frame has the codes
+    0 and the error of its last stage.
     """
     costs = np.zeros_like(codebooks.energies) if costs is None else costs
+    depths = np.broadcast_to(np.asarray(depths, dtype=np.int32), len(latents))
+    depth = max(1, int(depths.max(initial=0)))
     starts = range(0, max(1, len(latents)), BLOCK)
-    parts = [_search(latents[at : at + BLOCK], codebooks, depth, beam, costs) for at in starts]
+    parts = [
+        _search(latents[at : at + BLOCK], codebooks, depths[at : at + BLOCK], depth, beam, costs)
+        for at in starts
+    ]
     return SearchResult(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
 
 
 def _search(
-    latents: Floats, codebooks: Codebooks, depth: int, beam: int, costs: Floats
+    latents: Floats, codebooks: Codebooks, depths: Integers, depth: int, beam: int, costs: Floats
 ) -> SearchResult:
     best = np.zeros((depth, len(latents), depth), dtype=np.int32)
     errors = np.empty((depth + 1, len(latents)), dtype=np.float32)
     errors[0] = np.square(latents).sum(1)
-    residual, row = latents[:, None, :], np.arange(len(latents))[:, None]
+    frames, residual = np.arange(len(latents)), latents[:, None, :]
     paths = np.zeros((len(latents), 1, 0), dtype=np.int32)
     cost = np.zeros((len(latents), 1), dtype=np.float32)
     for stage in range(depth):
+        deeper = depths[frames] > stage
+        if not deeper.all():  # quiet frames have few stages
+            frames, residual = frames[deeper], residual[deeper]
+            paths, cost = paths[deeper], cost[deeper]
+        errors[stage + 1] = errors[stage]
+        if not len(frames):
+            continue
         parent, code, cost = _extend(residual, cost, costs[stage], codebooks, stage, beam)
+        row = np.arange(len(frames))[:, None]
         residual = residual[row, parent] - codebooks.vectors[stage][code]
         paths = np.concatenate([paths[row, parent], code[:, :, None]], axis=2)
-        best[stage, :, : stage + 1] = paths[:, 0]
-        errors[stage + 1] = np.square(residual[:, 0]).sum(1)
+        best[stage, frames, : stage + 1] = paths[:, 0]
+        errors[stage + 1, frames] = np.square(residual[:, 0]).sum(1)
     return SearchResult(best, errors)
 
 

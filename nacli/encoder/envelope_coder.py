@@ -1,17 +1,46 @@
-"""Envelope corrections of a packet: what they should be, and the codes that are worth their bits."""
+"""Envelope corrections of a packet: what they should be, and codes for them at several sizes."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nacli.checkpoint import Model
+from nacli.encoder.correction_search import CorrectionChoices, search_corrections
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.entropy import ChannelCodes
-from nacli.envelope.corrections import CorrectionTargets, quantize_corrections
 from nacli.quantizer.rvq import dequantize
-from nacli.types import Floats
+from nacli.types import Doubles, Floats
+
+SCALES = np.array([4.0, 1.0, 0.4, 0.16], dtype=np.float32)
+"""Scales of the rate-distortion weight, from the fewest bits to the most."""
+USUAL = 1
+"""The index of scale 1."""
+
+
+@dataclass(frozen=True)
+class CodedEnvelope:
+    """The corrections of a packet at each of SCALES: their bits, and their codes by channel; and
+    the local decoder after the packet."""
+
+    bits: Doubles
+    choices: list[CorrectionChoices]
+    decoder: LocalDecoder
+
+    def with_choice(self, channels: list[ChannelCodes], index: int) -> list[ChannelCodes]:
+        """The channels with the corrections of one scale."""
+        if not self.choices:
+            return channels
+        rows = zip(channels, self.choices, strict=True)
+        return [
+            replace(
+                channel,
+                corrections=choice.codes[index],
+                correction_counts=choice.counts[index],
+            )
+            for channel, choice in rows
+        ]
 
 
 class EnvelopeCoder:
@@ -20,34 +49,19 @@ class EnvelopeCoder:
     def __init__(self, model: Model) -> None:
         self._codebooks, self._entropy = model.codebooks, model.entropy
 
-    def targets(
+    def code(
         self, channels: list[ChannelCodes], energies: Floats, before: LocalDecoder
-    ) -> tuple[list[CorrectionTargets], LocalDecoder]:
-        """Decode the codes of a packet after the packets that `before` has decoded.
-
-        `energies` [C, F, BANDS] are those of the original's hops. Returns the targets by channel,
-        none where the model has no corrections, and the local decoder after this packet.
+    ) -> CodedEnvelope:
+        """Decode the codes of a packet after the packets that `before` has decoded, and search the
+        corrections that bring its bands to `energies` [C, F, BANDS], those of the original's hops.
         """
-        after = before.copy()
-        if not self._codebooks.corrections:
-            return [], after
+        after, books = before.copy(), self._codebooks.corrections
+        if books is None:
+            return CodedEnvelope(np.zeros(1), [], after)
         latents = [dequantize(c.codes, c.counts, self._codebooks) for c in channels]
         gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
-        return after.targets(energies, np.stack(latents), gains, counts), after
-
-    def quantize(
-        self, channels: list[ChannelCodes], targets: list[CorrectionTargets], scale: float = 1.0
-    ) -> tuple[list[ChannelCodes], float]:
-        """The channels with corrections near their targets, and the bits that these take.
-
-        `scale` multiplies the rate-distortion weight: larger values give fewer bits.
-        """
-        books, tables = self._codebooks.corrections, self._entropy.corrections
-        if books is None:
-            return channels, 0.0
-        coded, bits = [], 0.0
-        for channel, target in zip(channels, targets, strict=True):
-            codes, counts = quantize_corrections(target, books, tables, scale)
-            coded.append(replace(channel, corrections=codes, correction_counts=counts))
-            bits += tables.bits(codes, counts)
-        return coded, bits
+        targets = after.targets(energies, np.stack(latents), gains, counts)
+        tables = self._entropy.corrections
+        choices = [search_corrections(target, books, tables, SCALES) for target in targets]
+        bits: Doubles = np.sum([choice.bits for choice in choices], axis=0)
+        return CodedEnvelope(bits, choices, after)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nacli.checkpoint import Model
-from nacli.encoder.candidates import Candidate, CandidateMaker, Estimates
+from nacli.encoder.candidates import CandidateMaker
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket
-from nacli.encoder.rate_loop import RateLoop
+from nacli.encoder.rate_loop import Estimates, FittedPacket, RateLoop
 from nacli.encoder.settings import EncoderSettings
 from nacli.entropy import ChannelCodes
 from nacli.quantizer.allocation import packet_levels
@@ -32,11 +32,12 @@ class PacketEncoder:
     """
 
     def __init__(self, model: Model, channels: int, settings: EncoderSettings) -> None:
-        self._entropy = model.entropy
         self._maker = CandidateMaker(model, settings.effort)
         self._loop = RateLoop(model, self._maker, settings.packet_frames)
         decoder = LocalDecoder(model.config, model.networks, model.predictor, channels)
-        self._estimates = Estimates(1.0, model.entropy.corrections.first_bits(), decoder)
+        bits = model.entropy.corrections.typical_bits()
+        span_bits = {1: bits, model.config.correction_frames: bits}
+        self._estimates = Estimates(1.0, span_bits, decoder)
 
     def search(self, analysis: PacketAnalysis, level: int) -> SearchedPacket:
         """Search the codes of a packet up to an allocation level."""
@@ -49,18 +50,16 @@ class PacketEncoder:
     def fit(self, packet: SearchedPacket, budget: int, snr_db: float) -> EncodedPacket:
         """Encode the next packet within a budget in bytes, or with fewer where `snr_db` is reached.
         See `RateLoop.fit`."""
-        fitted = self._loop.fit(packet, budget, snr_db, self._estimates)
-        return self._keep(fitted.candidate, fitted.payload)
+        return self._keep(self._loop.fit(packet, budget, snr_db, self._estimates))
 
     def at_level(self, packet: SearchedPacket, snr_db: float) -> EncodedPacket:
         """Encode the next packet at the level it was searched to, or at a lower one at which
         `snr_db` is reached."""
         level = self._maker.sufficient_level(packet, snr_db, packet.depth)
-        candidate = self._maker.make(packet, level, self._estimates)
-        return self._keep(candidate, self._entropy.compress(candidate.channels))
+        return self._keep(self._loop.at_level(packet, level, self._estimates))
 
-    def _keep(self, candidate: Candidate, payload: bytes) -> EncodedPacket:
+    def _keep(self, fitted: FittedPacket) -> EncodedPacket:
         """The next packet follows this one."""
-        self._estimates = candidate.after
-        levels = packet_levels(candidate.level, len(candidate.channels))
-        return EncodedPacket(levels, candidate.channels, payload)
+        self._estimates = fitted.after
+        levels = packet_levels(fitted.level, len(fitted.channels))
+        return EncodedPacket(levels, fitted.channels, fitted.payload)

@@ -1,17 +1,27 @@
-"""The rate loop: the allocation level and the corrections with which a packet fits its budget."""
+"""The rate loop: the allocation level and the corrections with which a packet fits its budget.
+
+The level is chosen by predicted sizes; the size of the codes is then known exactly, before anything
+is decoded, and corrections fill the room that is left. A packet is decoded locally once, and again
+only where its corrections turn out not to fit.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nacli.checkpoint import Model
-from nacli.encoder.candidates import Candidate, CandidateMaker, Estimates
+from nacli.encoder.candidates import Candidate, CandidateMaker
+from nacli.encoder.envelope_coder import USUAL, CodedEnvelope, EnvelopeCoder
+from nacli.encoder.local_decoder import LocalDecoder
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
-from nacli.envelope.corrections import span_count
+from nacli.entropy import ChannelCodes
+from nacli.envelope.corrections import span_frames, span_stages
 from nacli.format import packet_cost
+from nacli.timing import corrections_delay
 from nacli.types import Integers
 
 SAFETY = 1.005
@@ -22,20 +32,32 @@ ENOUGH_EXTRA_LEVELS = 2
 """Of these, the number that suffices where codes have been scored ahead."""
 CODER_SLACK = 16.0
 """Bits by which a payload may exceed the information content of its symbols."""
-UNUSED_SHARE = 0.1
-"""Share of the corrections' bits that may stay unused; more than that goes into corrections."""
-SCALE_ATTEMPTS = 2
-"""Attempts at a scale of the rate-distortion weight that makes corrections fill a budget."""
-SCALE_EXPONENT, MAX_SCALE = 1.5, 4.0
-"""The weight is scaled by the ratio of bits to room to this power, by at most this factor."""
+LEAST_SHARE = 0.9
+"""Share of the usual bits of corrections for which there must be room beside the codes."""
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What earlier packets say about the size of the next one.
+
+    `code_share` is what gains and codes took relative to the prediction; `span_bits` is what the
+    corrections of a sounding span took, by the frames of a span; `decoder` is the local decoder
+    after the packets so far.
+    """
+
+    code_share: float
+    span_bits: Mapping[int, float]
+    decoder: LocalDecoder
 
 
 @dataclass(frozen=True)
 class FittedPacket:
-    """A candidate that fits, and its payload."""
+    """A packet at one level with its corrections and payload, and the estimates after it."""
 
-    candidate: Candidate
+    level: int
+    channels: list[ChannelCodes]
     payload: bytes
+    after: Estimates
 
 
 class RateLoop:
@@ -44,6 +66,7 @@ class RateLoop:
     def __init__(self, model: Model, maker: CandidateMaker, packet_frames: int) -> None:
         """`packet_frames` is what the header says."""
         self._model, self._maker, self._packet_frames = model, maker, packet_frames
+        self._envelope = EnvelopeCoder(model)
 
     def search_ahead(self, analysis: PacketAnalysis, budget: float) -> SearchedPacket:
         """Search and score the codes of a packet whose share of the rate is `budget` bytes. A
@@ -53,30 +76,71 @@ class RateLoop:
         deepest = min(self._maker.highest_level, usual + EXTRA_LEVELS)
         return replace(packet, sizes=self._maker.predict_sizes(packet, deepest))
 
+    def at_level(self, packet: SearchedPacket, level: int, before: Estimates) -> FittedPacket:
+        """The packet at a level, with the usual corrections."""
+        candidate = self._maker.make(packet, level)
+        envelope = self._envelope.code(candidate.channels, packet.analysis.energies, before.decoder)
+        return self._packed(candidate, envelope, USUAL, before)
+
     def fit(
         self, packet: SearchedPacket, budget: int, snr_db: float, before: Estimates
     ) -> FittedPacket:
         """The packet at the highest level that fits a budget in bytes, or at a lower one that
-        reaches this signal-to-noise ratio. Corrections take what the codes leave over or lack."""
-        gains = packet.analysis.gains
+        reaches this signal-to-noise ratio. Corrections take the room that the codes leave."""
         packet, sizes = self._with_sizes(packet, budget)
         highest = self._maker.sufficient_level(packet, snr_db, sizes.deepest)
-        estimates, target = before, float(budget)
+        target, estimates = float(budget), before
         while True:
-            level = self._level(gains, sizes, target, highest, estimates)
-            candidate = self._maker.make(packet, level, before=estimates)
-            predicted = sizes.bits(self._maker.counts(gains, level))
-            likely = estimates.code_share * predicted
-            fitted = self._filled(candidate, likely, budget, grows=level < highest)
-            candidate, payload = fitted.candidate, fitted.payload
-            taken = 8 * len(payload) - candidate.correction_bits
-            after = _learned(candidate.after, predicted, taken)
-            excess = self._packet_bytes(8 * len(payload), gains) - budget
-            if excess <= 0 or level == 0:
-                return FittedPacket(replace(candidate, after=after), payload)
-            # What the attempt says about sizes counts; its packet does not.
-            estimates = replace(after, decoder=before.decoder)
-            target, highest = target - excess, level - 1
+            level = self._level(packet.analysis.gains, sizes, target, highest, estimates)
+            candidate = self._maker.make(packet, level)
+            estimates = self._learned(candidate, sizes, packet.analysis.gains, estimates)
+            missing = self._missing_bytes(candidate, budget, estimates)
+            if missing <= 0 or level == 0:
+                fitted = self._with_corrections(
+                    candidate, packet, budget, estimates, grows=level < highest
+                )
+                missing = self._size(fitted.payload, candidate.channels) - budget
+                if missing <= 0 or level == 0:
+                    return fitted
+                # What the attempt says about sizes counts; its packet does not.
+                estimates = replace(fitted.after, decoder=before.decoder)
+            target, highest = target - missing, level - 1
+
+    def _with_corrections(
+        self,
+        candidate: Candidate,
+        packet: SearchedPacket,
+        budget: int,
+        estimates: Estimates,
+        grows: bool,
+    ) -> FittedPacket:
+        """The candidate with the largest corrections that fit the budget, with the smallest where
+        none do, and with no more than the usual ones where the packet is not to grow."""
+        envelope = self._envelope.code(
+            candidate.channels, packet.analysis.energies, estimates.decoder
+        )
+        room = self._room(candidate, budget)
+        last = len(envelope.bits) - 1 if grows else min(USUAL, len(envelope.bits) - 1)
+        index = max((i for i in range(last + 1) if envelope.bits[i] <= room), default=0)
+        fitted = self._packed(candidate, envelope, index, estimates)
+        while index and self._size(fitted.payload, candidate.channels) > budget:
+            index -= 1
+            fitted = self._packed(candidate, envelope, index, estimates)
+        return fitted
+
+    def _packed(
+        self, candidate: Candidate, envelope: CodedEnvelope, index: int, before: Estimates
+    ) -> FittedPacket:
+        channels = envelope.with_choice(candidate.channels, index)
+        payload = self._model.entropy.compress(channels, candidate.placed)
+        span_bits = dict(before.span_bits)
+        for channel, choice in zip(channels, envelope.choices, strict=True):
+            span, sounding = self._sounding_spans(channel.counts)
+            if sounding:
+                usual = float(choice.bits[USUAL]) / sounding
+                span_bits[span] += 0.7 * (usual - span_bits[span])
+        after = Estimates(before.code_share, span_bits, envelope.decoder)
+        return FittedPacket(candidate.level, channels, payload, after)
 
     def _with_sizes(
         self, packet: SearchedPacket, budget: int
@@ -102,64 +166,57 @@ class RateLoop:
 
         def predicted(counts: Integers) -> float:
             bits = SAFETY * estimates.code_share * sizes.bits(counts) + CODER_SLACK
-            if self._model.codebooks.corrections:
-                spans = sum(span_count(row, self._model.config) for row in counts)
-                bits += spans * estimates.span_bits
+            bits += self._usual_correction_bits(counts, estimates)
             return self._packet_bytes(bits, counts)
 
         return self._maker.highest_fitting(gains, predicted, target, highest)
 
-    def _filled(
-        self, candidate: Candidate, likely: float, budget: int, grows: bool
-    ) -> FittedPacket:
-        """The candidate with corrections that fill a budget in bytes where its gains and codes take
-        `likely` bits; once more where they turn out to take another number."""
-        entropy = self._model.entropy
-        gains = np.stack([channel.gains for channel in candidate.channels])
-        placed = [entropy.place_codes(channel) for channel in candidate.channels]
-        for _ in range(2):
-            room = 8 * (budget - self._packet_bytes(likely + CODER_SLACK, gains))
-            candidate = self._fill(candidate, room, grows)
-            payload = entropy.compress(candidate.channels, placed)
-            if self._packet_bytes(8 * len(payload), gains) <= budget:
-                break
-            likely = 8 * len(payload) - candidate.correction_bits - CODER_SLACK
-        return FittedPacket(candidate, payload)
+    def _usual_correction_bits(self, counts: Integers, estimates: Estimates) -> float:
+        if not self._model.codebooks.corrections:
+            return 0.0
+        spans = map(self._sounding_spans, counts)
+        return sum(sounding * estimates.span_bits[span] for span, sounding in spans)
 
-    def _fill(self, candidate: Candidate, room: float, grows: bool) -> Candidate:
-        """The candidate with corrections that take nearly the bits that there is room for, and no
-        more than usual where it is not to grow. This takes less time than another level."""
-        taken = candidate.correction_bits
-        unused = room > (1 + UNUSED_SHARE) * taken
-        if not taken or (taken <= room and not (grows and unused)):
-            return candidate
-        best, scale = candidate, 1.0
-        for _ in range(SCALE_ATTEMPTS):
-            ratio = (taken / max(room, 1.0)) ** SCALE_EXPONENT
-            scale *= min(MAX_SCALE, max(1 / MAX_SCALE, ratio))
-            attempt = self._maker.with_corrections(candidate, scale)
-            taken = attempt.correction_bits
-            if taken <= room:
-                return attempt
-            if taken < best.correction_bits:
-                best = attempt
-        return best
+    def _sounding_spans(self, counts: Integers) -> tuple[int, int]:
+        """The frames of a span of a channel with stage counts [F], and the number of its spans
+        that correct sound: silent ones take next to nothing."""
+        config = self._model.config
+        span = span_frames(counts, config)
+        stages = span_stages(counts, span, corrections_delay(config))
+        return span, int(np.count_nonzero(stages))
+
+    def _missing_bytes(self, candidate: Candidate, budget: int, estimates: Estimates) -> float:
+        """Bytes that a packet lacks for its codes and the least corrections; negative where there
+        is more room."""
+        counts = np.stack([channel.counts for channel in candidate.channels])
+        least = LEAST_SHARE * self._usual_correction_bits(counts, estimates)
+        return (least - self._room(candidate, budget)) / 8
+
+    def _room(self, candidate: Candidate, budget: int) -> float:
+        """Bits for corrections beside the codes of a candidate."""
+        gains = np.stack([channel.gains for channel in candidate.channels])
+        return 8 * (budget - self._packet_bytes(candidate.bits + CODER_SLACK, gains))
+
+    def _learned(
+        self, candidate: Candidate, sizes: SizePrediction, gains: Integers, estimates: Estimates
+    ) -> Estimates:
+        """The estimates after the exact size of the codes of a candidate is known."""
+        predicted = sizes.bits(self._maker.counts(gains, candidate.level))
+        if predicted <= 0 or candidate.bits <= CODER_SLACK:
+            return estimates
+        share = estimates.code_share
+        share += (candidate.bits / predicted - share) / 2
+        return replace(estimates, code_share=share)
 
     def _typical_level(self, gains: Integers, budget: float) -> int:
         """The level at which a packet of average codes takes a budget in bytes."""
         limit, highest = 8 * 1.1 * budget, self._maker.highest_level
         return self._maker.highest_fitting(gains, self._maker.average_bits, limit, highest)
 
+    def _size(self, payload: bytes, channels: list[ChannelCodes]) -> int:
+        return self._packet_bytes(8 * len(payload), np.stack([c.gains for c in channels]))
+
     def _packet_bytes(self, payload_bits: float, rows: Integers) -> int:
         """Bytes of a packet of `rows` [C, F] with such a payload."""
         payload = math.ceil(payload_bits / 8)
         return packet_cost(len(rows), payload, rows.shape[1], self._packet_frames)
-
-
-def _learned(estimates: Estimates, predicted: float, taken: float) -> Estimates:
-    """The estimates after a packet whose gains and codes took `taken` bits."""
-    if predicted <= 0 or taken <= CODER_SLACK:
-        return estimates
-    share = estimates.code_share
-    share += ((taken - CODER_SLACK / 2) / predicted - share) / 2
-    return replace(estimates, code_share=share)

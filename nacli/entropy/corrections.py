@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nacli.entropy.frequencies import Coder, Frequencies, Rows
-from nacli.types import Integers
+from nacli.types import Doubles, Indices, Integers
+
+TYPICAL_SPANS = 20
+"""Spans after which the start of a packet no longer matters to the number of codes."""
 
 
 class CorrectionTables:
@@ -45,24 +48,32 @@ class CorrectionTables:
     def size(self) -> int:
         return self.table.shape[1]
 
-    def first_bits(self) -> float:
-        """What the first span of a packet takes, on average."""
-        rows, numbers = self._rows.bits, self._numbers.bits
+    def typical_bits(self) -> float:
+        """Bits of a span in the middle of a packet, on average over the tables."""
         if not self.stages:
             return 0.0
-        means = (rows * 2.0**-rows).sum(1)
-        codes = [means[row_of(n, 0) : row_of(n + 1, 0)].sum() for n in range(self.stages + 1)]
-        return float(2.0 ** -numbers[0] @ (numbers[0] + codes))
+        size = self.stages + 1
+        numbers = 2.0 ** -self._numbers.bits.reshape(size, size, size)
+        before = np.zeros((size, size))  # by the numbers of codes of the last two spans
+        before[0, 0] = 1.0
+        for _ in range(TYPICAL_SPANS):
+            before = np.einsum("bc,bcn->nb", before, numbers)
+        means = (self._rows.bits * 2.0**-self._rows.bits).sum(1)
+        codes = [means[row_of(n, 0) : row_of(n + 1, 0)].sum() for n in range(size)]
+        bits = self._numbers.bits.reshape(size, size, size) + np.array(codes)
+        return float(np.einsum("bc,bcn,bcn->", before, numbers, bits))
 
-    def number_bits(self, before: tuple[int, int]) -> list[float]:
-        """Bits [N + 1] of how many codes a span has. `before` are the numbers of codes of the span
-        before and of the one before that."""
-        return self._number_bits[self._row(before)]
+    def number_bits_after(self, before: Indices, before_that: Indices) -> Doubles:
+        """Bits [K, N + 1] of each number of codes of a span, where the span before has `before` [K]
+        codes and the one before that `before_that` [K]."""
+        bits: Doubles = self._numbers.bits[before * (self.stages + 1) + before_that]
+        return bits
 
-    def codes_bits(self, codes: list[int]) -> float:
-        """Bits of all codes of a span."""
-        first = row_of(len(codes), 0)
-        return sum(self._code_bits[first + n][code] for n, code in enumerate(codes))
+    def codes_bits(self, codes: Integers) -> Doubles:
+        """Bits [K] of all codes [K, n] of a span that has n of them."""
+        rows = row_of(codes.shape[1], 0) + np.arange(codes.shape[1])
+        bits: Doubles = self._rows.bits[rows, codes].sum(1)
+        return bits
 
     def bits(self, corrections: Integers, counts: Integers) -> float:
         """What spans take that have so many [S] of the codes [S, N]."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nacli.entropy.context import PLAIN_INPUTS, Context, Order, Row, Vectors
 from nacli.entropy.corrections import CorrectionTables
-from nacli.entropy.frequencies import ROW_MODELS, Coder, places, push_intervals
+from nacli.entropy.frequencies import ROW_MODELS, Coder, places
 from nacli.entropy.high_band import HighBandTables
 from nacli.entropy.integer_network import Network, Tensors
 from nacli.entropy.model import ChannelCodes, EntropyModel, GainTable
@@ -119,9 +119,6 @@ class LearnedModel(EntropyModel):
             table = self._network.frequencies_less_one(logits)
             found[frames, stage] = places(table, channel.codes[frames, stage])
         return found[self._order.sequence(channel.counts)]
-
-    def push_codes(self, coder: Coder, channel: ChannelCodes, placed: Doubles | None) -> None:
-        push_intervals(coder, self.place_codes(channel) if placed is None else placed)
 
     def _predictions(self, channel: ChannelCodes) -> Iterator[tuple[Indices, int, Floats]]:
         """Logits for all codes of a channel that is known: frames [M], stage, logits [M, size].

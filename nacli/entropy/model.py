@@ -17,7 +17,13 @@ import numpy as np
 
 from nacli.config import GAIN_LEVELS
 from nacli.entropy.corrections import CorrectionTables
-from nacli.entropy.frequencies import Coder, Frequencies, Rows
+from nacli.entropy.frequencies import (
+    PRECISION_BITS,
+    Coder,
+    Frequencies,
+    Rows,
+    push_intervals,
+)
 from nacli.entropy.high_band import HighBandTables
 from nacli.types import Doubles, Integers
 
@@ -103,14 +109,20 @@ class EntropyModel(ABC):
     def code_bits(self, channel: ChannelCodes) -> Doubles:
         """Bits [F, N] of each code of a channel; 0 where a frame has no such stage."""
 
-    def place_codes(self, channel: ChannelCodes) -> Doubles | None:
-        """What `push_codes` has to know of a channel's codes beside themselves, None for nothing.
-        It takes most of the time of `compress`, and corrections do not change it."""
-        return None
-
     @abstractmethod
-    def push_codes(self, coder: Coder, channel: ChannelCodes, placed: Doubles | None) -> None:
-        """Encode a channel's codes, the last that will be read first."""
+    def place_codes(self, channel: ChannelCodes) -> Doubles:
+        """The interval of each code of a channel in its table of frequencies [M, 3], in the order
+        of decoding: the sum below it, its own frequency, and the sum above it. This takes most of
+        the time of `compress`."""
+
+    def placed_bits(self, placed: Doubles) -> float:
+        """Bits of codes whose intervals [M, 3] are known."""
+        return float((PRECISION_BITS - np.log2(placed[:, 1])).sum())
+
+    def side_bits(self, channel: ChannelCodes) -> float:
+        """Bits of the gains and the high band of a channel."""
+        high = 0.0 if channel.high is None else self.high.bits(channel.high)
+        return self.gains.bits(channel.gains) + high
 
     @abstractmethod
     def pop_codes(
@@ -124,10 +136,9 @@ class EntropyModel(ABC):
         """The start of the SHA-256 of `to_bytes`, by which a file names these tables."""
         return hashlib.sha256(self.to_bytes()).digest()[:8]
 
-    def compress(
-        self, channels: list[ChannelCodes], placed: list[Doubles | None] | None = None
-    ) -> bytes:
-        """The payload of one packet. `placed` is what `place_codes` has made of each channel."""
+    def compress(self, channels: list[ChannelCodes], placed: list[Doubles] | None = None) -> bytes:
+        """The payload of one packet. `placed` is what `place_codes` gives for each channel, where
+        it is known already."""
         if placed is None:
             placed = [self.place_codes(channel) for channel in channels]
         coder = constriction.stream.stack.AnsCoder()
@@ -136,8 +147,8 @@ class EntropyModel(ABC):
                 self.high.push(coder, channel.high)
         for channel in reversed(channels):
             self.corrections.push(coder, channel.corrections, channel.correction_counts)
-        for channel, places in zip(reversed(channels), reversed(placed), strict=True):
-            self.push_codes(coder, channel, places)
+        for intervals in reversed(placed):
+            push_intervals(coder, intervals)
         for channel in reversed(channels):
             self.gains.push(coder, channel.gains)
         return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")

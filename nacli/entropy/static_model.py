@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.entropy.corrections import CorrectionTables
-from nacli.entropy.frequencies import Coder, Frequencies, Rows
+from nacli.entropy.frequencies import PRECISION_BITS, Coder, Frequencies, Rows
 from nacli.entropy.high_band import HighBandTables
 from nacli.entropy.model import ChannelCodes, EntropyModel
 from nacli.types import Doubles, Integers
@@ -27,6 +27,7 @@ class StaticTables(EntropyModel):
         super().__init__(gain_table, corrections, high)
         self._rows = Rows(code_table)
         self.gain_table, self.code_table = gain_table, code_table
+        self._below = np.cumsum(code_table, axis=1) - code_table
         self.shape = (code_table.shape[0], code_table.shape[1])
         self.table_bits: NDArray[np.float32] = self._rows.bits.astype(np.float32)
         self.probabilities = 2.0**-self._rows.bits
@@ -37,10 +38,14 @@ class StaticTables(EntropyModel):
         used = stages < channel.counts[:, None]
         return np.where(used, self._rows.bits[stages, channel.codes], 0.0)
 
-    def push_codes(self, coder: Coder, channel: ChannelCodes, placed: Doubles | None) -> None:
-        for stage in reversed(range(int(channel.counts.max(initial=0)))):
-            used = channel.codes[channel.counts > stage, stage]
-            coder.encode_reverse(used.astype(np.int32), self._rows.models[stage])
+    def place_codes(self, channel: ChannelCodes) -> Doubles:
+        stages = range(int(channel.counts.max(initial=0)))
+        used = [channel.codes[channel.counts > stage, stage] for stage in stages]
+        rows = np.repeat(np.arange(len(used)), [len(codes) for codes in used])
+        codes = np.concatenate([np.zeros(0, dtype=np.int32), *used])
+        below, own = self._below[rows, codes], self.code_table[rows, codes]
+        found = np.stack([below, own, (1 << PRECISION_BITS) - below - own], axis=1)
+        return found.astype(np.float64)
 
     def pop_codes(
         self, coders: list[Coder], gains: list[Integers], counts: list[Integers]

@@ -15,7 +15,7 @@ import numpy as np
 
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS, band_corrections
-from nacli.entropy import ChannelCodes, CorrectionTables
+from nacli.entropy import ChannelCodes
 from nacli.envelope.predictor import CorrectionPredictor, Predict, RecentLevels, limited
 from nacli.quantizer.rvq import Codebooks, dequantize
 from nacli.timing import corrections_delay
@@ -91,52 +91,6 @@ def correction_targets(
     predict = predictor.of(levels[span_ends(len(counts), span)], stages, span)
     targets = band_corrections(original, decoded, span)
     return CorrectionTargets(targets, correction_lambdas(stages), predict)
-
-
-def quantize_corrections(
-    targets: CorrectionTargets, codebooks: Codebooks, tables: CorrectionTables, scale: float = 1.0
-) -> tuple[Integers, Integers]:
-    """Codes [S, N] of the corrections, and the number of codes of each span [S].
-
-    Each span gets the number of codes with the least squared error plus lambda times bits; `scale`
-    multiplies lambda. Codes after a span's number are 0.
-    """
-    codes = np.zeros((len(targets.corrections), codebooks.stages), dtype=np.int32)
-    counts = np.zeros(len(codes), dtype=np.int32)
-    previous = np.zeros(targets.corrections.shape[1], dtype=np.float32)
-    counts_before = (0, 0)
-    lambdas = (scale * targets.lambdas).tolist()
-    for span, (target, weight) in enumerate(zip(targets.corrections, lambdas, strict=True)):
-        residual = target - targets.predict(span, previous)
-        found, left = _cheapest(residual, weight, counts_before, codebooks, tables)
-        codes[span, : len(found)], counts[span] = found, len(found)
-        previous, counts_before = target - left, (len(found), counts_before[0])
-    return codes, counts
-
-
-def _cheapest(
-    residual: Floats,
-    weight: float,
-    counts_before: tuple[int, int],
-    codebooks: Codebooks,
-    tables: CorrectionTables,
-) -> tuple[list[int], Floats]:
-    """The codes of a span for a residual [BANDS] with the least squared error plus `weight` times
-    bits, and what they leave of it.
-
-    Each code is the nearest to what the codes before it leave. A beam, as for latents, gains
-    nothing here.
-    """
-    number_bits, codes, left = tables.number_bits(counts_before), [], residual
-    least, count, kept = float(residual.dot(residual)) + weight * number_bits[0], 0, residual
-    for vectors, half in zip(codebooks.vectors, codebooks.half_energies, strict=True):
-        codes.append(int((half - vectors.dot(left)).argmin()))
-        left = left - vectors[codes[-1]]
-        bits = number_bits[len(codes)] + tables.codes_bits(codes)
-        cost = float(left.dot(left)) + weight * bits
-        if cost < least:
-            least, count, kept = cost, len(codes), left
-    return codes[:count], kept
 
 
 def dequantize_corrections(

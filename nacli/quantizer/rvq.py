@@ -44,6 +44,11 @@ class Codebooks:
         half: Floats = self.energies / np.float32(2)
         return half
 
+    @cached_property
+    def transposed(self) -> Floats:
+        """The vectors as matrices [N, D, size], for products with a few residuals at a time."""
+        return np.ascontiguousarray(self.vectors.transpose(0, 2, 1))
+
     @property
     def stages(self) -> int:
         return len(self.entries)

@@ -9,6 +9,7 @@ import constriction
 import numpy as np
 import pytest
 
+from corrections import quantize_corrections
 from fake_model import CONFIG, make_model
 from nacli import decode, encode
 from nacli.dsp.filterbank import BANDS
@@ -19,7 +20,6 @@ from nacli.envelope.corrections import (
     CorrectionTargets,
     correction_lambdas,
     dequantize_corrections,
-    quantize_corrections,
     span_frames,
     span_stages,
 )
@@ -119,9 +119,10 @@ def test_each_number_of_codes_has_rows_of_its_own() -> None:
     bits = [model.bits(np.array([[2, 3]]), np.array([count], np.int32)) for count in (0, 1, 2)]
     assert bits == pytest.approx([10, 12, 0], abs=0.1)
     for before, wanted in (((0, 0), [10, 12, 0]), ((0, 1), [1.6, 3.6, 1.6])):
+        (numbers,) = model.number_bits_after(*(np.array([n], np.intp) for n in before))
+        codes = np.array([[2, 3]], np.int32)
         bits = [
-            number + model.codes_bits([2, 3][:count])
-            for count, number in enumerate(model.number_bits(before))
+            number + model.codes_bits(codes[:, :count])[0] for count, number in enumerate(numbers)
         ]
         assert bits == pytest.approx(wanted, abs=0.1)
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import train_corrections
+from corrections import quantize_corrections
 from fake_model import CONFIG, make_model
 from nacli import decode, encode
 from nacli.checkpoint import load_checkpoint
@@ -19,7 +20,6 @@ from nacli.envelope.corrections import (
     CorrectionDecoder,
     CorrectionTargets,
     dequantize_corrections,
-    quantize_corrections,
     span_ends,
 )
 from nacli.envelope.predictor import (

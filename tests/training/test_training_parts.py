@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from corrections import quantize_corrections
 from export import raised, read_states, with_decoder
 from nacli.config import ModelConfig
 from nacli.encoder.code_search import search
@@ -16,7 +17,6 @@ from nacli.entropy import CorrectionTables, frequencies
 from nacli.envelope.corrections import (
     CorrectionTargets,
     dequantize_corrections,
-    quantize_corrections,
 )
 from nacli.envelope.predictor import DecayPredictor
 from nacli.networks.torch_engine import Decoder, History
@@ -140,7 +140,7 @@ def test_grouped_stages_stay_in_their_dimensions_and_search_alike() -> None:
     codebooks = Codebooks.from_vectors(quantizer.codebooks.numpy())
     quantizer.codebooks.copy_(torch.from_numpy(codebooks.vectors))
     _, codes, _ = quantizer.eval()(latents, torch.full((2, 30), 4))
-    found = search(latents.reshape(-1, 6).numpy(), codebooks, depth=4, beam=1)
+    found = search(latents.reshape(-1, 6).numpy(), codebooks, depths=4, beam=1)
     np.testing.assert_array_equal(codes.numpy().T, found.paths[3])
 
 
