@@ -1,4 +1,4 @@
-"""The documents: their links and the files that they name exist, and the changelog has the version."""
+"""The documents: links and named files exist, and the changelog has the version."""
 
 from __future__ import annotations
 
