@@ -46,7 +46,7 @@ $(VENV)/.bench: $(VENV)/.done
 	$(BIN)/pip install -e '.[bench]'
 	touch $@
 
-# What tests/test_bench_gate.py holds the codec to; save it again when a better model ships.
+# The baseline of tests/bench/test_gate.py; save it again when a better model ships.
 baseline: venv
 	$(BIN)/nacli bench tests/data --seconds 3 --bitrate 3 --metrics mel,stft,si_sdr,level \
 		--save tests/data/baseline.json -f
