@@ -22,7 +22,7 @@ from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
 from nacli.dsp.high_band import has_high_band
 from nacli.entropy import CorrectionTables, EntropyModel, HighBandTables, LearnedModel, StaticTables
-from nacli.envelope.post_filter import Gains
+from nacli.envelope.post_filter import GainNetwork
 from nacli.envelope.predictor import CorrectionPredictor, DecayPredictor, LearnedPredictor
 from nacli.errors import BadCheckpoint
 from nacli.quantizer.rvq import Codebooks
@@ -92,10 +92,10 @@ class Model:
         side = (self.tables.corrections, self.tables.high)
         return LearnedModel(found | shared, self.codebooks.entries, *side)
 
-    def _postfilter(self) -> Gains | None:
+    def _postfilter(self) -> GainNetwork | None:
         """The network of the post-filter, where the checkpoint has one."""
         found = self._named(POSTFILTER)
-        return Gains(found) if found else None
+        return GainNetwork(found) if found else None
 
     def _predictor(self) -> CorrectionPredictor:
         """The network that expects corrections, where the checkpoint has one."""

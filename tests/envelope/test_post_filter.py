@@ -11,7 +11,14 @@ import torch
 import train_postfilter
 from nacli.checkpoint import load_checkpoint
 from nacli.dsp.filterbank import BANDS, bark_spectra
-from nacli.envelope.post_filter import AFTER, BEFORE, Gains, PostFilter, seen, with_counts
+from nacli.envelope.post_filter import (
+    AFTER,
+    BEFORE,
+    GainNetwork,
+    PostFilter,
+    neighbour_levels,
+    with_counts,
+)
 from train_postfilter import GainNet
 from training_run import retrain
 
@@ -19,7 +26,7 @@ HOP, RATE = 320, 24_000
 DELAY = PostFilter.DELAY
 
 
-def network(last: float | None = None, seed: int = 0) -> Gains:
+def network(last: float | None = None, seed: int = 0) -> GainNetwork:
     """Random layers; or, with `last`, this gain everywhere."""
     torch.manual_seed(seed)
     net = GainNet(16)
@@ -27,12 +34,12 @@ def network(last: float | None = None, seed: int = 0) -> Gains:
     if last is not None:
         torch.nn.init.zeros_(net.last.weight)
         torch.nn.init.constant_(net.last.bias, last)
-    return Gains(net.export())
+    return GainNetwork(net.export())
 
 
 def filtered(
     pcm: np.ndarray,
-    gains: Gains | None,
+    gains: GainNetwork | None,
     cuts: tuple[int, ...] = (),
     stages: int = 4,
     corrections: np.ndarray | None = None,
@@ -67,7 +74,7 @@ def test_one_band_gets_louder_alone() -> None:
     tensors["last.bias"][:] = 0
     tensors["last.bias"][20] = 1
     spectra = bark_spectra(HOP, RATE)
-    before, after = (spectra.of(x) for x in (noise(), filtered(noise(), Gains(tensors))))
+    before, after = (spectra.of(x) for x in (noise(), filtered(noise(), GainNetwork(tensors))))
     change = np.square(np.abs(after)).mean(0) / np.square(np.abs(before)).mean(0)
     centre = spectra.spread[20].argmax()
     assert change[centre] > 4
@@ -110,18 +117,18 @@ def test_the_network_is_the_one_that_was_trained() -> None:
     torch.nn.init.normal_(net.last.weight, std=0.5)
     spectra = bark_spectra(HOP, RATE)
     energies = spectra.energies(spectra.of(noise()))
-    levels = seen(energies, np.zeros_like(energies))
+    levels = neighbour_levels(energies, np.zeros_like(energies))
     assert levels.shape == (2 * 30 - 1 - BEFORE - AFTER, (BEFORE + 1 + AFTER) * BANDS)
     counts = np.arange(len(levels), dtype=np.int32) % 16
     with torch.no_grad():
         expected = net(torch.from_numpy(with_counts(levels, counts))).numpy()
-    np.testing.assert_allclose(Gains(net.export())(levels, counts), expected, atol=0.01)
+    np.testing.assert_allclose(GainNetwork(net.export())(levels, counts), expected, atol=0.01)
 
 
 def test_layers_that_do_not_fit_are_refused() -> None:
     tensors = GainNet(16).export()
     with pytest.raises(ValueError, match="fit"):
-        Gains(tensors | {"second.weight": tensors["second.weight"][:, :8]})
+        GainNetwork(tensors | {"second.weight": tensors["second.weight"][:, :8]})
 
 
 def test_training_puts_it_into_a_checkpoint(tmp_path: Path) -> None:

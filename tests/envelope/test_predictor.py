@@ -23,13 +23,14 @@ from nacli.envelope.corrections import (
     span_ends,
 )
 from nacli.envelope.predictor import (
+    LEVELS,
     LIMIT,
-    SEEN,
     DecayPredictor,
     LearnedPredictor,
     RecentLevels,
     with_stages,
 )
+from nacli.timing import PREDICTOR_CONTEXT
 from train_corrections import PredictorNet
 from training_run import retrain
 
@@ -45,19 +46,21 @@ def energies(frames: int, channels: int = 2) -> np.ndarray:
 
 def test_levels_come_with_those_of_the_hops_before_whatever_the_cuts() -> None:
     measured, whole = energies(12), RecentLevels(2).of(energies(12))
-    assert whole.shape == (2, 12, SEEN * BANDS)
+    assert whole.shape == (2, 12, LEVELS)
     recent = RecentLevels(2)
     parts = [recent.of(measured[:, f:t]) for f, t in ((0, 1), (1, 7), (7, 12))]
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
-    row = whole[0, 6].reshape(BANDS, SEEN)
-    expected = np.log(measured[0, 7 - SEEN : 7].T)
+    row = whole[0, 6].reshape(BANDS, PREDICTOR_CONTEXT)
+    expected = np.log(measured[0, 7 - PREDICTOR_CONTEXT : 7].T)
     np.testing.assert_allclose(row, (expected - expected.max()) / 4, atol=1e-5)
 
 
 def test_loud_and_quiet_sound_look_alike_and_silence_is_far_below() -> None:
     measured = energies(8)
     levels = [RecentLevels(2).of(scale * measured) for scale in (np.float32(1), np.float32(100))]
-    np.testing.assert_allclose(levels[0][:, SEEN:], levels[1][:, SEEN:], atol=1e-4)
+    np.testing.assert_allclose(
+        levels[0][:, PREDICTOR_CONTEXT:], levels[1][:, PREDICTOR_CONTEXT:], atol=1e-4
+    )
     assert levels[0].min() >= -3 and levels[0].max() == 0
 
 

@@ -27,7 +27,7 @@ from nacli.entropy import (
     StaticTables,
     frequencies,
 )
-from nacli.envelope.predictor import SEEN, LearnedPredictor
+from nacli.envelope.predictor import LEVELS, LearnedPredictor
 from nacli.quantizer.rvq import Codebooks
 from nacli.types import Floats
 
@@ -77,7 +77,7 @@ def _amplitude(gains: NDArray[np.int32]) -> NDArray[np.float64]:
 def make_predictor(seed: int = 0, size: float = 0.2) -> LearnedPredictor:
     """A network of random weights, which expects corrections of about this size, and half of the one
     before."""
-    random, width, known = np.random.default_rng(seed), 6, SEEN * BANDS + 2
+    random, width, known = np.random.default_rng(seed), 6, LEVELS + 2
     shapes = {"levels": (known, width), "before": (BANDS, width), "second.weight": (width, width)}
     tensors = {name: random.normal(size=shape) for name, shape in shapes.items()}
     tensors["levels"] /= 8
