@@ -71,8 +71,8 @@ def ship(state: Path, checkpoint: Path) -> None:
     shapes = {
         "codes": (16, 4),
         "gains": (82, 81),
-        "correction_numbers": (16, 4),
-        "corrections": (6, 4),
+        "trim_numbers": (16, 4),
+        "trims": (6, 4),
     }
     tables = {
         f"entropy.{name}": frequencies(np.ones(shape, np.int64)).astype(np.uint32)
