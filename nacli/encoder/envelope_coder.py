@@ -1,4 +1,4 @@
-"""Envelope corrections of a packet: what they should be, and the codes that are worth their bits."""
+"""Envelope corrections of a packet: their targets, and the codes that are worth their bits."""
 
 from __future__ import annotations
 
