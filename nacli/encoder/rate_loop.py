@@ -57,7 +57,8 @@ class RateLoop:
         self, packet: SearchedPacket, budget: int, snr_db: float, before: Estimates
     ) -> FittedPacket:
         """The packet at the highest level that fits a budget in bytes, or at a lower one that
-        reaches this signal-to-noise ratio. Corrections take what the codes leave over or lack."""
+        reaches this signal-to-noise ratio. Corrections are fitted to the bits that the codes
+        leave."""
         gains = packet.analysis.gains
         packet, sizes = self._with_sizes(packet, budget)
         highest = self._maker.sufficient_level(packet, snr_db, sizes.deepest)
