@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import count
 from math import ceil
 
 import numpy as np
 
+from nacli.config import MAX_PACKET_FRAMES
 from nacli.entropy import CODER_BYTES, ChannelCodes
 from nacli.errors import UnsupportedAudio, counted
 from nacli.format import packet_cost
@@ -29,16 +29,21 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
         raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to {most:g} kbps")
     least = _least_bitrate(channels, packet_frames, frame_rate)
     if bitrate < least:
-        frame = 1000 / frame_rate
-        layout = counted(channels, "channel")
-        longer = (
-            n for n in count(packet_frames) if _least_bitrate(channels, n, frame_rate) <= bitrate
-        )
+        layout, frame = counted(channels, "channel"), 1000 / frame_rate
         raise UnsupportedAudio(
             f"{layout} in packets of {frame * packet_frames:.1f} ms take at least "
-            f"{ceil(10 * least) / 10:.1f} kbps; at {bitrate:g} kbps, packets are of "
-            f"{ceil(frame * next(longer))} ms or more (in steps of {frame:.1f} ms)"
+            f"{ceil(10 * least) / 10:.1f} kbps; at {bitrate:g} kbps, "
+            + _longer_packets(bitrate, channels, packet_frames, frame_rate)
         )
+
+
+def _longer_packets(bitrate: float, channels: int, packet_frames: int, frame_rate: float) -> str:
+    """Which longer packets a bitrate allows, in words."""
+    frame = 1000 / frame_rate
+    for frames in range(packet_frames, MAX_PACKET_FRAMES + 1):
+        if _least_bitrate(channels, frames, frame_rate) <= bitrate:
+            return f"packets are of {ceil(frame * frames)} ms or more (in steps of {frame:.1f} ms)"
+    return "no packets are long enough"
 
 
 def _least_bitrate(channels: int, packet_frames: int, frame_rate: float) -> float:
