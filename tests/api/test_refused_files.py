@@ -54,7 +54,7 @@ def test_a_bitrate_that_cannot_be_kept_is_refused(channels: int, packet_frames: 
 
 
 def test_a_bitrate_that_no_packet_length_allows_is_refused_without_a_search_for_one() -> None:
-    with pytest.raises(UnsupportedAudio, match="at 1.5 kbps, no packets are long enough"):
+    with pytest.raises(UnsupportedAudio, match=r"at 1\.5 kbps, no packets are long enough"):
         Encoder(MODEL, 24_000, 8, EncoderSettings(1.5))
 
 
