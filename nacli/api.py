@@ -1,6 +1,6 @@
 """Whole recordings in one call: pcm to the bytes of a .nac file, and back.
 
-For what does not fit into memory, or is still being recorded, there are `nacli.Encoder` and
+Recordings that do not fit into memory, or are still running, need `nacli.Encoder` and
 `nacli.Decoder`, which these functions wrap: the bytes and samples are the same.
 
     import nacli, soundfile
@@ -13,7 +13,7 @@ For what does not fit into memory, or is still being recorded, there are `nacli.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,15 @@ from nacli.types import Pcm
 
 
 def load_model(path: str | Path | None = None, *, engine: str = "auto") -> Model:
-    """Load a checkpoint by its `.safetensors` path, or, without one, that of this package.
+    """Load a checkpoint by its `.safetensors` path; by default, the one shipped with nacli.
 
-    `engine` says what runs its networks: "numpy", "torch", or "auto", which is NumPy wherever it
-    can run them. Files of one decode with the other. A model is frozen: any number of Encoders and
-    Decoders may share it. The shipped one is read once and kept. Raises `BadCheckpoint` when it is
-    missing, damaged or contradictory.
+    `engine` runs its networks: "numpy", "torch", or "auto", which is NumPy wherever NumPy can run
+    them. Files of one engine decode with the other. A model does not change: any number of Encoders
+    and Decoders may share it. The shipped one is read once and kept.
+
+    Raises:
+        BadCheckpoint: a file is missing, damaged or contradictory.
+        TypeError: `path` is of another type.
     """
     expect("path", path, (str, Path, type(None)), "the path of a .safetensors file")
     return _shipped_model(engine) if path is None else load_checkpoint(Path(path), engine)
@@ -59,19 +62,20 @@ def encode(
 
     Args:
         pcm: samples [T, C], or [T] for mono: an array, tensor or list of floats with full scale
-            +-1, or an array of int16, int32, int8 or uint8 by its own full scale; T may be 0.
-            Samples beyond +-4 are clipped, with a `UserWarning`; so is a constant offset removed.
+            +-1, or an array of int16, int32, int8 or uint8 with its own full scale; T may be 0.
+            Samples beyond +-4 are clipped, and a constant offset is removed; a `UserWarning` says
+            so.
         sample_rate: in Hz, 8000 to 192000. `decode` returns the same rate and length.
         model: from `load_model`; the shipped one by default.
         settings: fields of `EncoderSettings`: bitrate, quality, effort, packet_frames,
             sample_format, tags, picture.
 
     Raises:
-        UnsupportedAudio: a sample rate, channel count or bitrate out of range, or pcm of another
-            kind or shape, not finite, or far over full scale (such as floats in +-32767).
+        UnsupportedAudio: the sample rate, channel count or bitrate is out of range, or pcm is of
+            another kind or shape, not finite, or far over full scale (such as floats in +-32767).
         TypeError: another argument is of a type that is not named here.
-        ValueError: a tag or picture is not what it should be, or too large; quality or effort out
-            of range, or a quality beside a bitrate.
+        ValueError: a tag or picture is malformed or too large, quality or effort is out of range,
+            or a quality is given beside a bitrate.
         BadCheckpoint: the shipped model cannot be loaded.
     """
     pcm = checked(pcm)
@@ -79,12 +83,14 @@ def encode(
     sample_rate = integer("sample_rate", sample_rate)
     chosen = EncoderSettings(**settings)
     encoder = Encoder(model or load_model(), sample_rate, pcm.shape[1], chosen, samples=len(pcm))
-    starts = range(0, len(pcm), sample_rate)  # by the second: the resampler's copies stay small
-    made = [encoder.encode(pcm[start : start + sample_rate]) for start in starts]
-    made.append(encoder.finish())
+    starts = range(
+        0, len(pcm), sample_rate
+    )  # a second at a time: the resampler's copies stay small
+    blocks = [encoder.encode(pcm[start : start + sample_rate]) for start in starts]
+    blocks.append(encoder.finish())
     for line in encoder.warnings:
         warnings.warn(line, stacklevel=2)
-    return b"".join(made)
+    return b"".join(blocks)
 
 
 def decode(
@@ -102,30 +108,33 @@ def decode(
     Args:
         source: a .nac file: its path ("-" is stdin), its bytes, or a file object in binary mode.
         model: the one that the file was made with; the shipped one by default.
-        start, stop: the part that is wanted, in seconds or as text: "1:23.5", "48000smp". It equals
-            that part of the whole, sample for sample.
-        on_gap: called for each place where damage was concealed, or where the file ends too soon;
-            without it, damage raises.
+        start, stop: the section to decode, in seconds or as text: "1:23.5", "48000smp". It equals
+            that section of the whole, sample for sample.
+        on_gap: called for each gap: damage, which is concealed, or a file that ends too soon.
+            Without it, damage raises.
 
     Raises:
         UnreadableInput: the file cannot be read.
-        NotNac, UnknownVersion, DamagedHeader, DamagedPacket: it is not a sound .nac file.
-        OutOfRange: the recording ends before `start`.
+        NotNac, UnknownVersion, DamagedHeader, DamagedPacket: it is not an intact .nac file.
+        OutOfRange: the recording ends before `start`, or `stop` is not after `start`.
         WrongModel: it was made with another model.
-        Mismatch: the codes are not those that were encoded.
+        Mismatch: the codes differ from those that were encoded.
         BadCheckpoint: the shipped model cannot be loaded.
-        ValueError: `start` or `stop` is no position.
+        ValueError: `start` or `stop` is not a position.
         TypeError: an argument is of a type that is not named here.
     """
     decoder = Decoder(model or load_model(), start=start, stop=stop, on_gap=on_gap)
     with naming_source(source):
-        blocks: list[Pcm] = []
-        for data in blocks_from(source):
-            blocks.extend(decoder.blocks(data))
-            if decoder.done:
-                break
-        blocks.extend(decoder.last_blocks())
+        blocks = list(_decoded(source, decoder))
     assert decoder.header is not None, "last_blocks() raises where there is no header"
     stream = decoder.header.stream
-    nothing = np.zeros((0, stream.channels), dtype=np.float32)
-    return np.concatenate([nothing, *blocks]), stream.sample_rate
+    empty = np.zeros((0, stream.channels), dtype=np.float32)
+    return np.concatenate([empty, *blocks]), stream.sample_rate
+
+
+def _decoded(source: Source, decoder: Decoder) -> Iterator[Pcm]:
+    for data in blocks_from(source):
+        yield from decoder.blocks(data)
+        if decoder.done:
+            break
+    yield from decoder.last_blocks()

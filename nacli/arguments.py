@@ -1,5 +1,5 @@
-"""Arguments of the Python API: what has the wrong type is refused in one clear line, which says
-what is accepted."""
+"""Checks of the Python API's arguments: an error says in one line what was given and what is
+accepted."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from nacli.format import check_tag
 
 
 def wrong_type(name: str, value: object, accepted: str) -> TypeError:
-    """The error for an argument of another type than those `accepted`."""
+    """Return the error for an argument that has another type than `accepted` says."""
     return TypeError(f"{name} is a {type(value).__name__}, but nacli takes {accepted}")
 
 
 def expect(name: str, value: object, kinds: type | tuple[type, ...], accepted: str) -> None:
-    """Raise `TypeError` where an argument is not of one of these kinds."""
+    """Raise `TypeError` if an argument is not an instance of `kinds`; `accepted` names them."""
     if not isinstance(value, kinds):
         raise wrong_type(name, value, accepted)
 
 
 def integer(name: str, value: Any) -> int:
-    """A whole number of any numeric type, such as 44100.0. Raises `TypeError`."""
+    """Convert a whole number of any numeric type, such as 44100.0. Raises `TypeError`."""
     try:
         if isinstance(value, float) and value.is_integer():
             return int(value)
@@ -32,8 +32,8 @@ def integer(name: str, value: Any) -> int:
 
 
 def number(name: str, value: Any) -> float:
-    """A number of any numeric type. Raises `TypeError`."""
-    if isinstance(value, str):  # which float() would read
+    """Convert a number of any numeric type. Raises `TypeError`."""
+    if isinstance(value, str):  # float() would accept it
         raise wrong_type(name, value, "a number")
     try:
         return float(value)
@@ -42,10 +42,14 @@ def number(name: str, value: Any) -> float:
 
 
 def tag_list(tags: Any) -> tuple[str, ...]:
-    """Tags, a mapping of names to values or "NAME=value" each, in the second form.
+    """Convert tags to "NAME=value" each.
 
-    The value of a mapping may also be a list of values. Raises `TypeError`, and `ValueError` for a
-    name that no tag may have.
+    Args:
+        tags: an iterable of "NAME=value", or a mapping of names to values or lists of values.
+
+    Raises:
+        TypeError: the tags are of another type.
+        ValueError: a tag is malformed.
     """
     accepted = 'tags as ["NAME=value", ...] or {"NAME": "value"}'
     if isinstance(tags, str | bytes) or not isinstance(tags, Iterable):
@@ -73,6 +77,6 @@ def _joined(name: object, value: object) -> str:
 
 
 def check_model(model: object) -> None:
-    """Raise `TypeError` for what is no model."""
+    """Raise `TypeError` if this is not a model."""
     if not hasattr(model, "networks"):
         raise wrong_type("model", model, "what load_model returns")

@@ -1,8 +1,8 @@
-"""The pretrained model: found, checked, loaded, and its identity.
+"""Checkpoints: reading, checking and writing a pretrained model, and its digest.
 
 A checkpoint is two files of one name: `<name>.json` (the configuration) and `<name>.safetensors`
-(weights as float16, codebooks as int8 with scales, the integers of the entropy model). Weights are
-read without pickle.
+(weights as float16, codebooks as int8 with scales, entropy model as integers). Weights are read
+without pickle.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
 from nacli.dsp.high_band import has_high_band
 from nacli.entropy import CorrectionTables, EntropyModel, HighBandTables, LearnedModel, StaticTables
-from nacli.envelope.post_filter import Gains
+from nacli.envelope.post_filter import GainNetwork
 from nacli.envelope.predictor import CorrectionPredictor, DecayPredictor, LearnedPredictor
 from nacli.errors import BadCheckpoint
 from nacli.quantizer.rvq import Codebooks
@@ -30,17 +30,18 @@ if TYPE_CHECKING:
 
 NAME = "nacli-24k"
 LEARNED = "entropy.learned."
-"""Before the names of the learned entropy model's tensors."""
+"""Prefix of the names of the learned entropy model's tensors."""
 POSTFILTER = "postfilter."
-"""Before those of the post-filter's."""
+"""Prefix of the names of the post-filter's tensors."""
 PREDICTOR = "predictor."
-"""And of the network that expects corrections."""
+"""Prefix of the names of the correction predictor's tensors."""
 HIGH_BAND = ("entropy.high_numbers", "entropy.high")
-"""The tables of the high band."""
+"""Names of the tables of the high band."""
 
 
 def default_path() -> Path:
-    """The shipped checkpoint's weights: inside the installed package, or in the source tree."""
+    """Return the path of the shipped checkpoint's weights, in the package or in the source tree.
+    Raises `BadCheckpoint` where there are none."""
     here = Path(__file__).parent
     for folder in (here / "models", here.parent / "models"):
         path = folder / f"{NAME}.safetensors"
@@ -56,22 +57,8 @@ class Model:
         """`engine` is one of `nacli.networks.ENGINES`."""
         self.config, self.tensors, self._engine = config, tensors, engine
         try:
-            self.codebooks = Codebooks(
-                tensors["codebooks.entries"],
-                tensors["codebooks.scales"],
-                Codebooks(tensors["trims.entries"], tensors["trims.scales"])
-                if config.correction_stages
-                else None,
-            )
-            if (corrections := self.codebooks.corrections) and corrections.vectors.shape[
-                2
-            ] != BANDS:
-                raise ValueError(f"corrections are not of {BANDS} bands")
-            tables = (tensors["entropy.gains"], tensors["entropy.codes"])
-            gains, codes = (table.astype(np.int64) for table in tables)
-            self.tables = StaticTables(
-                gains, codes, _correction_tables(tensors), _high_tables(tensors)
-            )
+            self.codebooks = _codebooks(config, tensors)
+            self.tables = _static_tables(tensors)
             self.entropy: EntropyModel = self._learned() or self.tables
             self.postfilter = self._postfilter()
             self.predictor = self._predictor()
@@ -81,27 +68,27 @@ class Model:
             ) from error
 
     def _learned(self) -> LearnedModel | None:
-        """The learned entropy model, where the checkpoint has one; it shares the tables of gains,
+        """The learned entropy model, if the checkpoint has one; it shares the tables of gains,
         corrections and the high band."""
-        found = self._named(LEARNED)
-        if not found:
+        own = self._named(LEARNED)
+        if not own:
             return None
         shared = {"gains": self.tables.gain_table}
         side = (self.tables.corrections, self.tables.high)
-        return LearnedModel(found | shared, self.codebooks.entries, *side)
+        return LearnedModel(own | shared, self.codebooks.entries, *side)
 
-    def _postfilter(self) -> Gains | None:
-        """The network of the post-filter, where the checkpoint has one."""
-        found = self._named(POSTFILTER)
-        return Gains(found) if found else None
+    def _postfilter(self) -> GainNetwork | None:
+        """The network of the post-filter, if the checkpoint has one."""
+        own = self._named(POSTFILTER)
+        return GainNetwork(own) if own else None
 
     def _predictor(self) -> CorrectionPredictor:
-        """The network that expects corrections, where the checkpoint has one."""
-        found = self._named(PREDICTOR)
-        return LearnedPredictor(found) if found else DecayPredictor(self.config.correction_memory)
+        """The learned predictor of corrections, if the checkpoint has one, or a plain one."""
+        own = self._named(PREDICTOR)
+        return LearnedPredictor(own) if own else DecayPredictor(self.config.correction_memory)
 
     def _named(self, prefix: str) -> Tensors:
-        """The tensors whose names start like this, by the rest of their names."""
+        """The tensors whose names have this prefix, by their names without it."""
         return {
             name.removeprefix(prefix): tensor
             for name, tensor in self.tensors.items()
@@ -109,7 +96,7 @@ class Model:
         }
 
     def codes_high_band(self, sample_rate: int) -> bool:
-        """Whether streams at this rate have a high band."""
+        """Whether streams of this original rate have a high band."""
         return self.entropy.high.bands > 0 and has_high_band(sample_rate)
 
     @cached_property
@@ -133,7 +120,23 @@ class Model:
             raise BadCheckpoint(f"the weights do not fit the configuration: {error}") from error
 
 
+def _codebooks(config: ModelConfig, tensors: Tensors) -> Codebooks:
+    """The codebooks of latents, with those of the corrections if the configuration has any."""
+    corrections = None
+    if config.correction_stages:
+        corrections = Codebooks(tensors["trims.entries"], tensors["trims.scales"])
+        if corrections.vectors.shape[2] != BANDS:
+            raise ValueError(f"corrections are not of {BANDS} bands")
+    return Codebooks(tensors["codebooks.entries"], tensors["codebooks.scales"], corrections)
+
+
+def _static_tables(tensors: Tensors) -> StaticTables:
+    gains, codes = (tensors[f"entropy.{name}"].astype(np.int64) for name in ("gains", "codes"))
+    return StaticTables(gains, codes, _correction_tables(tensors), _high_tables(tensors))
+
+
 def _correction_tables(tensors: Tensors) -> CorrectionTables | None:
+    """The tables of the corrections, if the checkpoint has them."""
     if "entropy.trims" not in tensors:
         return None
     names = ("entropy.trim_numbers", "entropy.trims")
@@ -141,14 +144,15 @@ def _correction_tables(tensors: Tensors) -> CorrectionTables | None:
 
 
 def _high_tables(tensors: Tensors) -> HighBandTables | None:
-    """Those of the high band, where the checkpoint has them."""
+    """The tables of the high band, if the checkpoint has them."""
     if HIGH_BAND[1] not in tensors:
         return None
     return HighBandTables(*(tensors[name].astype(np.int64) for name in HIGH_BAND))
 
 
 def content_digest(config: ModelConfig, tensors: Tensors) -> bytes:
-    """SHA-256 over the sorted JSON configuration and every tensor's name, type, shape and bytes."""
+    """Return the SHA-256 of the sorted JSON configuration and of the name, type, shape and bytes of
+    every tensor."""
     state = hashlib.sha256(json.dumps(config.to_json(), sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = np.ascontiguousarray(tensors[name])
@@ -161,7 +165,7 @@ def load_checkpoint(path: Path | None = None, engine: str = "auto") -> Model:
     """Read a checkpoint by its `.safetensors` path; the shipped one by default. `engine` says what
     runs its networks, one of `nacli.networks.ENGINES`.
 
-    Raises `BadCheckpoint` when a file is missing, damaged, or does not fit its configuration.
+    Raises `BadCheckpoint` where a file is missing or damaged, or does not fit its configuration.
     """
     path = path or default_path()
     settings = path.with_suffix(".json")
@@ -173,7 +177,7 @@ def load_checkpoint(path: Path | None = None, engine: str = "auto") -> Model:
         place = "" if error.filename == str(path) else f"{settings.name} beside it: "
         raise BadCheckpoint(f"{path}: {place}{error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise BadCheckpoint(f"{path}: {settings.name} beside it is no text: {error}") from error
+        raise BadCheckpoint(f"{path}: {settings.name} beside it is not text: {error}") from error
     except ValueError as error:
         raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
     try:
@@ -186,8 +190,11 @@ def load_checkpoint(path: Path | None = None, engine: str = "auto") -> Model:
 def save_checkpoint(
     path: Path, config: ModelConfig, tensors: Tensors, notes: dict[str, Any]
 ) -> None:
-    """Write `<path>` and its JSON beside it; `notes` says how the checkpoint was made. What was
-    read from an older one at this path stays as it is."""
+    """Write the weights to `path`, and the configuration and `notes` to a JSON file beside it.
+
+    `notes` say how the checkpoint was made. An older file at `path` may be mapped into memory: it
+    is replaced, not changed.
+    """
     from safetensors.numpy import save
 
     path.parent.mkdir(parents=True, exist_ok=True)

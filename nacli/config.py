@@ -1,4 +1,4 @@
-"""The configuration of a model: every size that the weights depend on, as plain data."""
+"""The configuration of a model: all sizes on which its weights depend, as plain data."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 CODED_RATE = 24_000
-"""Samples a second of the signal that the networks code; the hop counts these."""
+"""Sample rate in Hz of the coded signal, which the networks see; hops are counted in it."""
 MAX_PACKET_FRAMES = 4096
-"""Longest packet, 54 s: this bounds what one packet can make a reader allocate."""
+"""Length of the longest packet, 54 s. It bounds the memory that a reader allocates for a packet."""
 GAIN_LEVELS = 81
-"""Gain indices 0..80: 0 is digital silence, 1 is `gain_floor_db`, then steps of `gain_step_db`."""
+"""Number of gain indices. 0 is digital silence, 1 is `gain_floor_db`; each further index is
+`gain_step_db` more."""
 MAX_LOOKAHEAD = 8
-"""Frames; more would be heard as an echo of oneself."""
+"""Frames of the longest look-ahead: speakers who hear themselves later perceive an echo."""
 _STORED_NAMES = {
     "correction_stages": "trim_stages",
     "correction_frames": "trim_frames",
     "correction_fine": "trim_fine",
     "correction_memory": "trim_memory",
 }
-"""Names in checkpoints that differ from those of the fields. The digest of a model covers them, so
-they can only change with the next checkpoint."""
+"""Fields whose names in checkpoints differ. The digest of a model covers these names, so they can
+only change with the next checkpoint."""
 UPSAMPLINGS = ("subpixel", "transposed", "interpolation")
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of Encoder, quantiser and Decoder. Rates in Hz, levels in dB relative to full scale.
+    """Sizes of Encoder, quantiser and Decoder. Rates are in Hz, gains in dB relative to full scale.
 
-    Raises `ValueError` for what cannot be built.
+    Raises `ValueError` for sizes that contradict each other.
     """
 
     sample_rate: int = CODED_RATE
@@ -43,38 +44,39 @@ class ModelConfig:
     decoder_blocks: int = 7
     kernel: int = 7
     attention_every: int = 0
-    """Put a windowed attention layer after every n-th block; 0 means none."""
+    """Blocks between windowed attention layers; 0 means that there are none."""
     attention_window: int = 64
     attention_heads: int = 4
     recurrent_layers: int = 0
     """Gated recurrent layers after the blocks of each network."""
     lookahead: int = 2
-    """Frames after a frame that the Decoder waits for; see `nacli/networks/torch_engine/lookahead.py`."""
+    """Later frames on which the Decoder's output for a frame depends; see
+    `nacli/networks/torch_engine/lookahead.py`."""
     pair_blocks: int = 0
     """Residual blocks on pairs of sub-frames, between the sub-frame blocks and the frames."""
     upsampling: str = "subpixel"
-    """How the Decoder gets from sub-frames to samples; see `nacli/networks/torch_engine/upsampling.py`."""
+    """How the Decoder turns sub-frames into samples; see `nacli/networks/torch_engine/upsampling.py`."""
     normalize: bool = True
     """Divide each frame by its level before the network sees it."""
     latent_dim: int = 160
     compand: float = 0.6
     """Exponent of the signed power law between the network and the quantiser."""
     emphasis: float = 0.25
-    """Latents start out weighed by their frequency to the power of minus this, so that the
-    quantiser's squared errors count for more where the ear is finer."""
+    """Exponent of the weighting of latents before training: by frequency to the power of minus
+    this, so that squared errors count for more where hearing is more sensitive."""
     stages: int = 16
     codebook_size: int = 1024
     quantizer_groups: int = 1
-    """Split the latents into so many groups; stage s quantises group s modulo their number."""
+    """Groups into which the latents are split; stage s quantises group s modulo this number."""
     correction_stages: int = 3
-    """Corrections say how the levels of decoded bands are to be corrected. A span has at most so many
-    codes for them; 0 means no corrections."""
+    """Largest number of codes for the envelope corrections of a span; 0 means no corrections."""
     correction_frames: int = 2
-    """Frames of a span, whose bands are corrected alike."""
+    """Frames of a span, which share one envelope correction."""
     correction_fine: int = 8
-    """Packets in which a frame has so many stages have spans of one frame."""
+    """Stage count from which on a packet has spans of one frame: if any of its frames has it."""
     correction_memory: float = 0.7
-    """Of the correction of the span before, what is expected of the next; its codes say the rest."""
+    """Share of the correction of the span before that predicts the next, without a learned
+    predictor."""
     gain_floor_db: float = -100.0
     gain_step_db: float = 1.5051499783
 
@@ -105,26 +107,30 @@ class ModelConfig:
 
     @property
     def decoder_context(self) -> int | None:
-        """Frames before a frame on which the samples that come with it may depend; None for all."""
+        """Frames before a frame on which its completed samples may depend; None means all."""
         if self.recurrent_layers:
             return None
         blocks = self.decoder_blocks * (self.kernel - 1)
         attention = self.decoder_blocks // self.attention_every if self.attention_every else 0
         subframes = (self.subframe_blocks + 2 * self.pair_blocks) * (self.kernel - 1)
         subframes += 0 if self.upsampling == "subpixel" else 2
-        # and one each for the change of the gain, the overlap, and the layers on samples
+        # Three more: for the change of the gain, the overlap, and the layers on samples.
         frames = -(-subframes // self.strides[1])
         own = blocks + attention * self.attention_window + frames + 3
         return own + self.lookahead
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, under the names that checkpoints use."""
+        """Return plain data, under the names that checkpoints use."""
         return {_STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:
-        """Read a configuration: missing names are defaults, unknown ones a `TypeError`, values
-        that cannot be built a `ValueError`."""
+        """Read a configuration; missing fields have their defaults.
+
+        Raises:
+            TypeError: a name is unknown.
+            ValueError: the values contradict each other.
+        """
         names = {_STORED_NAMES.get(field.name, field.name): field.name for field in fields(cls)}
         unknown = set(values) - set(names)
         if unknown:

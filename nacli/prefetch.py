@@ -1,4 +1,10 @@
-"""Work that goes on one item ahead of its use, in a thread: two cores for what is a chain."""
+"""Work that runs a few items ahead of its use, in a thread: a chain of steps keeps two cores busy.
+
+One daemon thread, the prefetch thread, serves the whole process. What an iterator's items are made
+from belongs to that thread from the first item that is taken until the iterator is closed or
+exhausted; the caller's thread must not touch it meanwhile. `nacli.encoder.stream.Encoder` and
+`nacli.decoder.stream.Decoder` say which of their parts that is.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +14,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from functools import cache
 from queue import SimpleQueue
-from threading import Thread
-from typing import TypeVar
+from threading import Thread, current_thread
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -17,15 +23,18 @@ _END = object()
 
 
 def prefetch(items: Iterator[T], count: int = 1) -> Iterator[T]:
-    """The same items, up to `count` of them made while the one before is in use.
+    """Yield the same items, of which up to `count` are made while the one before is in use.
 
-    No item waits for the next, so nothing comes later than it would. Making one must not itself
-    use `prefetch`: there is one thread for all of it.
+    No item waits for the next one, so none comes later than it would without this. An error in
+    making an item is raised in its place. Making an item must not itself use `prefetch`: the only
+    thread would wait for itself, which is an `AssertionError`.
     """
+    worker = _worker()
+    assert current_thread() is not worker.thread, "prefetch is used in the prefetch thread itself"
 
     def submit() -> Future[object]:
         future: Future[object] = Future()
-        _tasks().put((future, lambda: next(items, _END)))
+        worker.tasks.put((future, lambda: next(items, _END)))
         return future
 
     made = deque(submit() for _ in range(count))
@@ -34,43 +43,50 @@ def prefetch(items: Iterator[T], count: int = 1) -> Iterator[T]:
             made.append(submit())
             yield item  # type: ignore[misc]
     finally:
+        # Once this returns, the prefetch thread does not touch the items' source any more.
         wait([future for future in made if not future.cancel()])
-        # whoever has had enough finds the source at rest
 
 
 Task = tuple[Future[object], Callable[[], object]]
 
 
+class _Worker(NamedTuple):
+    """The prefetch thread and its tasks; the task None ends it."""
+
+    thread: Thread
+    tasks: SimpleQueue[Task | None]
+
+
 @cache
-def _tasks() -> SimpleQueue[Task | None]:
-    """What the thread is to do, None when Python exits. It is not an executor's: for such a one
-    Python would wait for ever where a signal came while it started."""
+def _worker() -> _Worker:
+    """Start the prefetch thread. It is not an executor's: Python would wait for such a thread for
+    ever if a signal arrived while it was being started."""
     tasks: SimpleQueue[Task | None] = SimpleQueue()
-    thread = Thread(target=_work, args=(tasks,), daemon=True)
-    thread.start()
-    atexit.register(_end, thread, tasks)
-    return tasks
+    worker = _Worker(Thread(target=_work, args=(tasks,), daemon=True), tasks)
+    worker.thread.start()
+    atexit.register(_end, worker)
+    return worker
 
 
-def _end(thread: Thread, tasks: SimpleQueue[Task | None]) -> None:
-    """What it holds would still be in use when libraries go."""
-    tasks.put(None)
-    thread.join()
+def _end(worker: _Worker) -> None:
+    """End the thread before libraries are unloaded that its last task may use."""
+    worker.tasks.put(None)
+    worker.thread.join()
 
 
 def _work(tasks: SimpleQueue[Task | None]) -> None:
-    while _do(tasks.get()):  # in a frame of its own: what waits holds on to nothing
+    while _do(tasks.get()):  # a frame of its own: while waiting, nothing keeps a task's objects
         pass
 
 
 def _do(task: Task | None) -> bool:
-    """Whether there will be more."""
+    """Do one task and return whether the thread is to go on."""
     if task is None:
         return False
     future, make = task
     if future.set_running_or_notify_cancel():
         try:
             future.set_result(make())
-        except BaseException as error:  # who waits for it raises it
+        except BaseException as error:  # is raised where the result is taken
             future.set_exception(error)
     return True

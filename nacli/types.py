@@ -1,7 +1,7 @@
-"""Names for the arrays that pass between the parts of nacli.
+"""Names for the types of arrays that the parts of nacli exchange.
 
-Shapes are stated where arrays are taken and given, with these letters: T samples, C channels, F
-frames (one latent time step, 1/75 s), D latent dimensions, N quantiser stages, S spans of frames.
+Docstrings state shapes with these letters: T samples, C channels, F frames (latent time steps of
+1/75 s), D latent dimensions, N quantiser stages, S spans of frames.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 """Samples, latents, energies: all signal processing is in single precision."""
 Doubles = NDArray[np.float64]
-"""Sums that single precision would round."""
+"""Sums for which single precision is too coarse."""
 Integers = NDArray[np.int32]
-"""Codes, gain indices, stage counts, levels."""
+"""Codes, gain indices, stage counts, quantised levels."""
 Indices = NDArray[np.intp]
 """Positions in other arrays."""
 Complex = NDArray[np.complex64]

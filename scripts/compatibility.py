@@ -72,7 +72,8 @@ def check_golden_files() -> None:
 
 def _check(data: bytes, model: Model) -> bytes:
     """The payloads of a file, after a check of its codes and of what they are packed to."""
-    from nacli.decoder.depacketizer import Depacketizer, Lost
+    from nacli.decoder.depacketizer import Depacketizer
+    from nacli.decoder.parts import Lost
     from nacli.format import Packet, Parser
 
     unpacker = Depacketizer(model, conceal=False)

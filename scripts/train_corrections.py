@@ -27,7 +27,7 @@ from nacli.checkpoint import PREDICTOR, default_path, load_checkpoint
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS, band_corrections
 from nacli.envelope.corrections import correction_lambdas, span_ends, span_frames, span_stages
-from nacli.envelope.predictor import SEEN, LearnedPredictor, with_stages
+from nacli.envelope.predictor import LEVELS, LearnedPredictor, with_stages
 from nacli.quantizer.rvq import Codebooks
 from nacli.tensor_file import Tensors
 from training.codec import frozen_codec
@@ -93,7 +93,7 @@ class PredictorNet(nn.Module):
 
     def __init__(self, hidden: int, memory: float) -> None:
         super().__init__()
-        self.first = nn.Linear(SEEN * BANDS + 2 + BANDS, hidden)
+        self.first = nn.Linear(LEVELS + 2 + BANDS, hidden)
         self.second, self.last = nn.Linear(hidden, hidden), nn.Linear(hidden, BANDS)
         self.memory = nn.Parameter(torch.full((BANDS,), memory))
         nn.init.zeros_(self.last.weight)
@@ -107,7 +107,7 @@ class PredictorNet(nn.Module):
     @torch.no_grad()
     def export(self) -> Tensors:
         """The tensors of `LearnedPredictor`."""
-        levels, before = self.first.weight.T.split([SEEN * BANDS + 2, BANDS])
+        levels, before = self.first.weight.T.split([LEVELS + 2, BANDS])
         tensors = {"levels": levels, "before": before, "bias": self.first.bias}
         for name in ("second", "last"):
             layer: nn.Linear = getattr(self, name)

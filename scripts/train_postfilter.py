@@ -37,9 +37,9 @@ from nacli.envelope.post_filter import (
     INSIDE,
     LEAST,
     MOST,
-    Gains,
-    of_spectra,
-    seen,
+    GainNetwork,
+    neighbour_levels,
+    per_spectrum,
     smooth,
     with_counts,
 )
@@ -76,8 +76,8 @@ def _of_clip(model: Model, spectra: Spectra, clip: Heard) -> tuple[Tensor, ...]:
     """Rows of one clip; in half precision, as there are many."""
     level = max(1e-3, float(np.square(clip.original).mean()) ** 0.5)
     first, second = spectra.of(clip.original), spectra.of(clip.decoded)
-    stages, corrections = of_spectra(clip.counts)[INSIDE], of_spectra(_corrections(model, clip))
-    inputs = with_counts(seen(spectra.energies(second), corrections), stages)
+    stages, corrections = per_spectrum(clip.counts)[INSIDE], per_spectrum(_corrections(model, clip))
+    inputs = with_counts(neighbour_levels(spectra.energies(second), corrections), stages)
     changes = np.exp(smooth(corrections)) @ spectra.spread
     pair = (np.abs(first[INSIDE]), np.abs(second[INSIDE]) * changes)
     return tuple(torch.from_numpy(x).half() for x in (inputs, *(x / level for x in pair)))
@@ -98,7 +98,7 @@ def _corrections(model: Model, clip: Heard) -> NDArray[np.float32]:
 
 
 class GainNet(nn.Module):
-    """The network of `nacli.envelope.post_filter.Gains` while it trains; gains of 1 at first."""
+    """The network of `post_filter.GainNetwork` while it trains; gains of 1 at first."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -114,10 +114,10 @@ class GainNet(nn.Module):
 
     @torch.no_grad()
     def export(self) -> Tensors:
-        """The tensors of `Gains`."""
+        """The tensors of `GainNetwork`."""
         return {
             f"{name}.{kind}": value.half().numpy()
-            for name in Gains.LAYERS
+            for name in GainNetwork.LAYERS
             for kind, value in (
                 ("weight", getattr(self, name).weight.T.contiguous()),
                 ("bias", getattr(self, name).bias),

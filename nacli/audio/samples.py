@@ -44,11 +44,12 @@ def checked(pcm: Any) -> Floats:
         )
     if name in FULL_SCALES:
         return _scaled(pcm, 128 if name == "u1" else 0, FULL_SCALES[name])
-    with np.errstate(over="ignore"):
-        pcm = pcm.astype(np.float32, copy=False)
     if not np.isfinite(pcm).all():
         raise UnsupportedAudio("pcm has samples that are infinite or no number")
-    return pcm
+    if pcm.itemsize > 4:  # doubles may be beyond single precision: absurd, but not infinite
+        limit = np.finfo(np.float32).max
+        pcm = pcm.clip(-limit, limit)
+    return pcm.astype(np.float32, copy=False)
 
 
 def check_scale(pcm: Floats) -> None:

@@ -1,1 +1,6 @@
-"""From the bytes of a .nac file to samples, step by step; mirrors `nacli.encoder.stream`."""
+"""From the bytes of a .nac file to samples, step by step; mirrors `nacli.encoder`.
+
+`stream` has the Decoder. `depacketizer` turns bytes into parts (packets with their codes, and gaps)
+with `header_check`, `payload_reader` and `gaps`; `section` turns parts into samples with
+`synthesis`, `concealment`, `post_processing` and `output`.
+"""

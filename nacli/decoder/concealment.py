@@ -1,4 +1,4 @@
-"""What the Decoder network is fed where codes are missing: the last frame, fading to silence."""
+"""Concealment: inputs of the Decoder network in place of missing codes, fading to silence."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from nacli.types import Floats, Integers
 
 FADE_FRAMES = 12
-"""Frames (0.16 s) until the concealed sound is silent."""
+"""Frames (0.16 s) after which the concealed sound is silent."""
 FADE_STEPS = 2
-"""Gain steps (1.5 dB) by which each frame is below the one before."""
+"""Gain steps (1.5 dB each) by which each concealed frame is softer than the one before."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,17 @@ class FrameInputs:
 
     @classmethod
     def silence(cls, channels: int, frames: int, dim: int) -> FrameInputs:
-        """Frames of silence."""
+        """Frames of silence with `dim` latents."""
         gains = np.zeros((channels, frames), dtype=np.int32)
         return cls(np.zeros((channels, frames, dim), dtype=np.float32), gains, gains)
 
 
 def fade(last: FrameInputs, frames: int, lookahead: int) -> FrameInputs:
-    """The first of `frames` missing frames, at most FADE_FRAMES: the last good frame, softer from
-    frame to frame.
+    """Return inputs for the first of `frames` missing frames, at most FADE_FRAMES: the last good
+    frame, softer from frame to frame.
 
-    After a whole fade the network may forget everything but silence, so the frames that it still
-    looks ahead at are silent.
+    After a whole fade the network is reset and only silence follows, so the last frames, at which
+    it still looks ahead, are silent.
     """
     fading = min(frames, FADE_FRAMES)
     steps = FADE_STEPS * np.arange(1, fading + 1)

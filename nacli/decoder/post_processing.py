@@ -1,5 +1,8 @@
-"""What happens to decoded samples after the network: no DC, clear harmonics, bands at their levels,
-silent silence, peaks held."""
+"""Post-processing: what happens to samples after the network.
+
+In order: the constant offset is removed, noise between harmonics is lowered, band energies are
+corrected, silence is made silent, and peaks are clipped to full scale.
+"""
 
 from __future__ import annotations
 
@@ -9,70 +12,72 @@ from nacli.dsp.dc_blocker import DcBlocker
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
 from nacli.dsp.pitch_filter import PitchFilter
 from nacli.envelope.corrections import CorrectionDecoder
-from nacli.envelope.post_filter import Gains, PostFilter
+from nacli.envelope.post_filter import GainNetwork, PostFilter
 from nacli.timing import PITCH_FILTER_DELAY, POST_PROCESSING_DELAY
 from nacli.types import Floats, Integers
 
 
 class PostProcess:
-    """The chain for one stream at the model's rate; keeps what its filters remember. What it gives
-    is `DELAY` hops late."""
+    """The filter chain of one stream at the coded rate, with its state. Its output is delayed by
+    `DELAY` hops."""
 
     DELAY = POST_PROCESSING_DELAY
     FADE = 64
-    """Samples of the ramp where sound joins silence."""
+    """Samples of the ramp between sound and silence."""
 
     def __init__(
         self,
-        gains: Gains | None,
+        network: GainNetwork | None,
         corrections: CorrectionDecoder,
         channels: int,
         hop: int,
         sample_rate: int,
     ) -> None:
-        """`gains` are the post-filter's, where there is one; `corrections` gives those of each hop that
-        leaves the harmonic filter."""
+        """`network` is the post-filter's, if the model has one; `corrections` decodes the envelope
+        corrections of the hops that leave the pitch filter."""
         self._hop, self._corrections = hop, corrections
-        self._offset, self._harmonics = DcBlocker(channels), PitchFilter(channels, hop)
+        self._dc_blocker, self._pitch_filter = DcBlocker(channels), PitchFilter(channels, hop)
         self._meter = BandEnergyMeter(channels, bark_spectra(hop, sample_rate))
-        self._levels = PostFilter(gains, channels, hop, sample_rate)
+        self._post_filter = PostFilter(network, channels, hop, sample_rate)
         self._gain_before = np.zeros((channels, 1), dtype=np.int32)
-        self._gains_ahead = np.zeros((channels, self.DELAY), dtype=np.int32)
-        self._counts_ahead = np.zeros((channels, PITCH_FILTER_DELAY), dtype=np.int32)
+        self._pending_gains = np.zeros((channels, self.DELAY), dtype=np.int32)
+        self._pending_counts = np.zeros((channels, PITCH_FILTER_DELAY), dtype=np.int32)
 
     def process(self, pcm: Floats, gains: Integers, counts: Integers) -> Floats:
-        """Network output [C, F * hop] with its gains and stages [C, F] to finished samples, same
-        shape."""
-        gains, self._gains_ahead = delayed(self._gains_ahead, gains)
-        counts, self._counts_ahead = delayed(self._counts_ahead, counts)
-        heard = self._harmonics.process(self._offset.process(pcm))
-        corrections = self._corrections.take(self._meter.measure(heard))
-        heard = self._levels.process(heard, counts, corrections)
-        return np.clip(heard * self._gate(gains), -1.0, 1.0)
+        """Filter network output [C, F * hop], whose frames have these gain indices and stage counts
+        [C, F]; return finished samples of the same shape."""
+        gains, self._pending_gains = delayed(self._pending_gains, gains)
+        counts, self._pending_counts = delayed(self._pending_counts, counts)
+        decoded = self._pitch_filter.process(self._dc_blocker.process(pcm))
+        corrections = self._corrections.take(self._meter.measure(decoded))
+        decoded = self._post_filter.process(decoded, counts, corrections)
+        return np.clip(decoded * self._gate(gains), -1.0, 1.0)
 
     def finish(self) -> Floats:
-        """The samples that are still to come [C, DELAY * hop]."""
-        none = np.zeros_like(self._gains_ahead)
-        pcm = np.zeros((len(none), self.DELAY * self._hop), dtype=np.float32)
-        return self.process(pcm, none, none)
+        """Return the samples that the filters still hold [C, DELAY * hop]."""
+        silent = np.zeros_like(self._pending_gains)
+        pcm = np.zeros((len(silent), self.DELAY * self._hop), dtype=np.float32)
+        return self.process(pcm, silent, silent)
 
     def _gate(self, gains: Integers) -> Floats:
-        """Envelope [C, F * hop]: 1 where both frames of a hop sound, else 0, with ramps in the
-        silent hops beside.
+        """Return an envelope [C, F * hop]: 1 in hops whose two frames are not silent, else 0, with
+        ramps in the silent hops beside.
 
-        The output of frame f is hop f - 1, which frames f - 1 and f overlap: a sound in it would
-        be in both. Where only one sounds, the network's output is its echo of a hop beside.
+        The output of frame f is hop f - 1, in which frames f - 1 and f overlap, so a sound in it is
+        in both frames. Where only one of them is not silent, the network's output is an echo of the
+        hop beside.
         """
-        sounds = np.concatenate([self._gain_before, gains], axis=1) > 0
+        sounding = np.concatenate([self._gain_before, gains], axis=1) > 0
         self._gain_before = gains[:, -1:]
-        before, now = sounds[:, :-1, None], sounds[:, 1:, None]
+        before, now = sounding[:, :-1, None], sounding[:, 1:, None]
         rise = np.zeros(self._hop, dtype=np.float32)
         rise[-self.FADE :] = np.arange(1, self.FADE + 1) / self.FADE
         envelope = np.where(before, np.where(now, np.float32(1), rise[::-1]), rise * now)
         return envelope.reshape(len(gains), -1).astype(np.float32)
 
 
-def delayed(before: Integers, now: Integers) -> tuple[Integers, Integers]:
-    """Values [..., F] as late as there are any from before, and those that wait."""
-    joined = np.concatenate([before, now], axis=-1)
-    return joined[..., : now.shape[-1]], joined[..., now.shape[-1] :]
+def delayed(pending: Integers, values: Integers) -> tuple[Integers, Integers]:
+    """Delay values [..., F] by the pending ones [..., n]: return the next F values [..., F], and
+    those that are pending now [..., n]."""
+    joined = np.concatenate([pending, values], axis=-1)
+    return joined[..., : values.shape[-1]], joined[..., values.shape[-1] :]

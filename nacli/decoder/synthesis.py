@@ -1,4 +1,5 @@
-"""Codes to finished samples at the coded rate: the Decoder network and everything behind it."""
+"""Synthesis: codes to finished samples at the coded rate, by the Decoder network and the filters
+after it."""
 
 from __future__ import annotations
 
@@ -18,12 +19,12 @@ from nacli.timing import decoder_delay
 from nacli.types import Floats, Integers
 
 NETWORK_FRAMES = 76
-"""Frames that pass through the network at a time, in whole spans, so that long packets need no more
-memory."""
+"""Frames that pass through the network at a time, in whole spans: long packets need no more
+memory than short ones."""
 
 
 class CodedSound(NamedTuple):
-    """Coded channels [T, C] at the coded rate, and their high band [RATIO * T, C], where there is
+    """Coded channels [T, C] at the coded rate, and their high band [RATIO * T, C] if the stream has
     one."""
 
     pcm: Floats
@@ -31,10 +32,10 @@ class CodedSound(NamedTuple):
 
 
 class Synthesizer:
-    """The synthesis side of one stream: codes of packets, or gaps, to samples, in order."""
+    """Synthesizes one stream: codes of packets, or gaps, to samples, in order."""
 
     def __init__(self, model: Model, channels: int, first_hop: int, high_band: bool) -> None:
-        """`first_hop` is the number of the hop that comes out first; `high_band` says whether the
+        """`first_hop` is the number of the hop that is output first; `high_band` says whether the
         stream has a high band."""
         config = model.config
         self._networks, self._codebooks, self._config = model.networks, model.codebooks, config
@@ -52,9 +53,9 @@ class Synthesizer:
             delay = decoder_delay(config)
             self._high_band = HighBandSynthesizer(channels, config.hop, first_hop, delay)
 
-    def play(self, coded: list[ChannelCodes]) -> Iterator[CodedSound]:
-        """The codes of a packet, by channel, to samples. They are older than the packet by
-        `timing.decoder_delay` hops."""
+    def decode(self, coded: list[ChannelCodes]) -> Iterator[CodedSound]:
+        """Decode the codes of a packet, by channel. The samples are `timing.decoder_delay` hops
+        older than the packet's frames."""
         self._corrections.start(coded)
         levels = None
         if self._high_band:
@@ -68,8 +69,8 @@ class Synthesizer:
             yield self._run(inputs, None if levels is None else levels[:, part])
 
     def conceal(self, frames: int) -> Iterator[CodedSound]:
-        """Samples in place of `frames` missing frames: the last sound fades, after that there is
-        silence, and the network forgets."""
+        """Conceal `frames` missing frames: the last sound fades; then there is silence, and the
+        network starts afresh."""
         inputs = fade(self._last, frames, self._config.lookahead)
         yield self._run(inputs)
         faded = inputs.gains.shape[1]
@@ -79,14 +80,14 @@ class Synthesizer:
             yield self._silence(min(NETWORK_FRAMES, frames - at))
 
     def finish(self) -> Iterator[CodedSound]:
-        """The samples that are still to come: those that the network and the filters hold back."""
+        """Yield the last samples, which the network and the filters hold back."""
         if self._config.lookahead:
             channels, _, dim = self._last.latents.shape
             yield self._run(FrameInputs.silence(channels, self._config.lookahead, dim))
         yield self._with_high_band(self._post_processing.finish())
 
     def _dequantized(self, coded: list[ChannelCodes], part: slice) -> FrameInputs:
-        """Inputs of the network for some frames of a packet."""
+        """The inputs of the network for `part` of the frames of a packet."""
         return FrameInputs(
             np.stack([dequantize(c.codes[part], c.counts[part], self._codebooks) for c in coded]),
             np.stack([channel.gains[part] for channel in coded]),
@@ -94,13 +95,14 @@ class Synthesizer:
         )
 
     def _run(self, inputs: FrameInputs, levels: Integers | None = None) -> CodedSound:
-        """Inputs through the network and everything behind it."""
+        """Pass inputs through the network and the filters. `levels` are those of the high band
+        [C, F, BANDS], if there are any."""
         arrays = (inputs.latents, inputs.gains, inputs.counts)
         pcm = self._networks.synthesize(*arrays, self._history)
         return self._process(pcm, inputs.gains, inputs.counts, levels)
 
     def _silence(self, frames: int) -> CodedSound:
-        """Frames of silence that need no network."""
+        """Pass silent frames through the filters; the network is not needed."""
         channels = self._last.gains.shape[0]
         silent = np.zeros((channels, frames), dtype=np.int32)
         pcm = np.zeros((channels, frames * self._config.hop), dtype=np.float32)
@@ -109,13 +111,13 @@ class Synthesizer:
     def _process(
         self, pcm: Floats, gains: Integers, counts: Integers, levels: Integers | None = None
     ) -> CodedSound:
-        """Network output [C, T] to finished samples. The filters take the gains and stage counts of
-        the frames that come out, which are those that went in `lookahead` frames before."""
+        """Filter network output [C, T]. The filters need the gains and stage counts of the frames
+        that the network outputs, which it took `lookahead` frames before."""
         own, self._pending = delayed(self._pending, np.stack([gains, counts]))
         return self._with_high_band(self._post_processing.process(pcm, own[0], own[1]), levels)
 
     def _with_high_band(self, pcm: Floats, levels: Integers | None = None) -> CodedSound:
-        """Finished samples [C, T] with those of the high band, whose levels [C, F, BANDS] came with
-        them, if any did."""
+        """Add the high band, for whose later hops `levels` [C, F, BANDS] have come, to finished
+        samples [C, T]."""
         high = self._high_band.process(pcm, levels).T if self._high_band else None
         return CodedSound(pcm.T, high)

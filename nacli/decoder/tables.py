@@ -1,4 +1,4 @@
-"""The codebooks and the entropy model that a file names must be those of the model."""
+"""The check of a file's tables: its codebooks and entropy model must be those of the model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from nacli.format import Header
 def check_tables(header: Header, model: Model) -> None:
     """Check that a file can be decoded with the tables of `model`.
 
-    Raises `UnknownVersion` for a file that carries tables of its own, `WrongModel` where it names
-    other tables, and `DamagedHeader` where its stages do not fit them.
+    Raises:
+        UnknownVersion: the file carries tables of its own.
+        WrongModel: it names other tables.
+        DamagedHeader: its number of stages does not fit the codebooks.
     """
     if header.codebooks.inline is not None or header.entropy.inline is not None:
         raise UnknownVersion("the file has tables embedded, which this version does not read")

@@ -1,4 +1,4 @@
-"""Where packets lie in time, and what is missing between them."""
+"""The frame positions of packets, and gaps as users see them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from nacli.errors import counted
 from nacli.format import Packet, StreamInfo
 
 MAX_GAP_SECONDS = 3600
-"""Missing sound that is bridged, beyond as much as there is: a few broken bytes must not become
-days of silence."""
+"""Limit of the missing sound that is bridged, besides one second for each decoded second: a few
+damaged bytes must not become days of silence."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Sound that the file no longer holds, in samples at the original rate; none where damage cost
-    none. `reason` is what was wrong with the file there.
+    """Sound that is missing because a file is damaged or was cut.
 
-    `at_end` says that what was decoded ends there, because the file does, too soon: `samples` are
-    then those that are missing after it, 0 where it is not known how many. `unread` are bytes that
-    are left alone, since they belong to another file.
+    Args:
+        start, samples: its position and length in samples at the original rate; the length is 0
+            where the damage cost no sound.
+        sample_rate: the original rate, in Hz.
+        reason: what is wrong with the file there.
+        at_end: whether the output ends there, because the file ends too soon; `samples` is then 0
+            where the full length is unknown. Other gaps are concealed.
+        unread: bytes that are left alone, since they belong to another file.
     """
 
     start: int
@@ -31,12 +35,13 @@ class Gap:
     unread: int = 0
 
     def __str__(self) -> str:
+        """One line for the user."""
         return f"at {self.start / self.sample_rate:.3f} s, {self._loss()}: {self.reason}"
 
     def _loss(self) -> str:
         if self.samples:
-            fate = "missing at the end" if self.at_end else "concealed"
-            return f"{self.samples / self.sample_rate:.3f} s {fate}"
+            outcome = "missing at the end" if self.at_end else "concealed"
+            return f"{self.samples / self.sample_rate:.3f} s {outcome}"
         if self.at_end:
             return "the file was cut, and its full length is unknown"
         return f"{counted(self.unread, 'byte')} not decoded" if self.unread else "nothing lost"
@@ -54,29 +59,30 @@ class Timeline:
         self._spare = MAX_GAP_SECONDS * CODED_RATE // stream.hop
         self._packets = first_packet
         self.frame = first_packet * self._per_packet
-        """The first frame that has been neither played nor given up."""
+        """The next frame: those before it were decoded, skipped or given up."""
 
     def place(self, packet: Packet) -> int:
-        """The frame with which a packet starts. Raises `ValueError` for one that has no place."""
-        ahead = (packet.sequence - self._packets) & 0xFFFF
-        if ahead >= 0x8000:
+        """Return the frame with which a packet starts. Raises `ValueError` for a packet that is
+        repeated or late, and for one after a gap that is too long."""
+        packets_later = (packet.sequence - self._packets) & 0xFFFF
+        if packets_later >= 0x8000:
             raise ValueError("a packet that is out of order")
-        start = (self._packets + ahead) * self._per_packet
+        start = (self._packets + packets_later) * self._per_packet
         self.check_gap(start)
-        self._packets += ahead + 1
+        self._packets += packets_later + 1
         return start
 
     def check_gap(self, until: int) -> None:
-        """Raise `ValueError` where more is missing up to frame `until` than may be bridged."""
+        """Raise `ValueError` where more is missing before frame `until` than may be bridged."""
         if until - self.frame > self._spare:
             raise ValueError("more sound is missing than the file holds")
 
-    def play(self, frames: int) -> None:
-        """Go on by frames that are there."""
+    def advance(self, frames: int) -> None:
+        """Go on by frames that the file holds."""
         self.frame += frames
         self._spare += frames
 
-    def skip(self, until: int) -> None:
-        """Go on to frame `until` without those that are missing."""
+    def give_up(self, until: int) -> None:
+        """Go on to frame `until` without the frames that are missing before it."""
         self._spare -= until - self.frame
         self.frame = until

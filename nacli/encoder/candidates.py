@@ -72,8 +72,8 @@ class CandidateMaker:
 
     def sufficient_level(self, packet: SearchedPacket, snr_db: float, highest: int) -> int:
         """The lowest level up to `highest` at which the latents come back with this signal-to-noise
-        ratio; `highest` where none does. More stages leave less, with exceptions that do not matter
-        here."""
+        ratio; `highest` where none does. More stages leave a smaller error, with exceptions that do
+        not matter here."""
         gains, results = packet.analysis.gains, packet.results
         loud = gains > max(0, int(gains.max()) - LOUD_GAIN_STEPS)
         signal = sum(float(r.errors[0, row].sum()) for r, row in zip(results, loud, strict=True))
@@ -86,8 +86,8 @@ class CandidateMaker:
         return bisect_left(range(highest), snr_db, key=snr)
 
     def predict_sizes(self, packet: SearchedPacket, deepest: int) -> SizePrediction:
-        """Predict the bits of levels up to `deepest` by scoring the codes of the deepest: what is
-        left of them at a lower level tells closely enough what that level takes."""
+        """Predict the bits of levels up to `deepest` by scoring the codes of the deepest level: the
+        first of them take about the bits of the codes of a lower level."""
         entropy, gains = self._model.entropy, packet.analysis.gains
         channels = _channels(gains, packet.results, self.counts(gains, deepest))
         bits = [entropy.code_bits(channel) for channel in channels]
@@ -125,7 +125,7 @@ class CandidateMaker:
 
 
 def _channels(gains: Integers, results: list[SearchResult], counts: Integers) -> list[ChannelCodes]:
-    """The codes that were found for stage counts [C, F], by channel."""
+    """The best codes for stage counts [C, F], by channel."""
     rows = zip(results, gains, counts, strict=True)
     return [ChannelCodes(row, select(r.paths, count), count) for r, row, count in rows]
 

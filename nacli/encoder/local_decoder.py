@@ -1,4 +1,4 @@
-"""The decoder inside the encoder: it decodes what decoders will, to find the envelope corrections.
+"""The decoder inside the encoder: it decodes as decoders will, to find the envelope corrections.
 
 This is analysis by synthesis: corrections bring the decoded bands to the energies of the original,
 so the encoder must know the decoded bands.
@@ -62,8 +62,8 @@ class LocalDecoder:
 
         Args:
             energies: band energies of the original's hops [C, F, BANDS].
-            latents, gains, counts: what decoders get: quantised latents [C, F, D], gain indices
-                and stage counts [C, F].
+            latents, gains, counts: the inputs of decoders, which are quantised latents [C, F, D],
+                gain indices and stage counts [C, F].
         """
         decoded = self._networks.synthesize(latents, gains, counts, self._history)
         decoded = self._pitch_filter.process(self._dc_blocker.process(decoded))

@@ -1,4 +1,4 @@
-"""What the encoder knows of a packet before its codes are chosen."""
+"""Data of a packet before its codes are chosen: its features, and the codes that were searched."""
 
 from __future__ import annotations
 

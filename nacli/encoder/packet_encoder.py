@@ -27,8 +27,8 @@ class PacketEncoder:
     """Chooses levels and codes of the packets of a stream.
 
     `search` and `search_ahead` change no state and may run ahead in another thread. `fit` and
-    `at_level` are called once a packet, in order, by the thread that owns the stream: they take the
-    packet's estimates over.
+    `at_level` are called once a packet, in order, by the caller's thread: they keep the packet's
+    estimates for the next one.
     """
 
     def __init__(self, model: Model, channels: int, settings: EncoderSettings) -> None:

@@ -1,5 +1,7 @@
-"""What happens to samples before the network, and to its gains: nothing absurd, no DC, and silence
-is silence."""
+"""Pre-processing: what happens to samples before the network.
+
+Absurd values are clipped, a constant offset is removed, and silent frames are found.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +13,22 @@ from nacli.errors import counted
 from nacli.types import Floats
 
 LIMIT = 4.0
-"""Samples beyond this, 12 dB over full scale, are clipped. Peaks of loud recordings and of decoded
-MP3 stay below; what is above is damage, or floats on the scale of integers."""
-
-
+"""Magnitude beyond which samples are clipped, 12 dB over full scale. Peaks of loud recordings and
+of decoded MP3 stay below it; what is above is damage, or floats on the scale of integers."""
 RARE = 0.01
-"""Share of samples beyond the limit that damage may explain."""
+"""Share of samples beyond the limit that damage may explain; if there are more, the scale is
+wrong."""
 
 
 def limited(pcm: Floats) -> tuple[Floats, int]:
-    """Samples within +-`LIMIT`, and how many were beyond it."""
+    """Clip samples to +-`LIMIT`; return them and the number of samples beyond it."""
     beyond = int(np.count_nonzero(np.abs(pcm) > LIMIT))
     return (np.clip(pcm, -LIMIT, LIMIT) if beyond else pcm), beyond
 
 
 def clipping_message(clipped: int, samples: int) -> str:
-    """One line about `clipped` of `samples` samples; where they are not rare, their scale is
-    wrong."""
+    """Return a warning in one line that `clipped` of `samples` samples were clipped, with a hint
+    where they are not rare."""
     scale = f"beyond +-{LIMIT:g} (full scale is +-1)"
     line = f"{counted(clipped, 'sample')} of {samples} {'lies' if clipped == 1 else 'lie'} {scale}"
     line += f" and {'was' if clipped == 1 else 'were'} clipped"
@@ -37,22 +38,26 @@ def clipping_message(clipped: int, samples: int) -> str:
 
 
 class PreProcess:
-    """The chain for one stream at the model's rate; keeps what its filters remember."""
+    """The pre-processing of one stream at the coded rate, with its state."""
 
     SILENCE = 2 / 32768
-    """Peak of a silent hop, -84 dB. What resamplers ring with is not sound, nor is the dither of 16
-    bits, which would take as many bits as speech."""
+    """Largest magnitude of samples in a silent hop, -84 dB. The ringing of resamplers and the
+    dither of 16 bits stay below it; coded, they would take the bits of speech."""
 
     def __init__(self, channels: int, hop: int) -> None:
         self._hop, self._channels = hop, channels
         self._filter: DcBlocker | None = None
         self.offset = 0.0
-        """The largest constant offset (DC) of a channel at the start, known after `process`."""
+        """The largest constant offset (DC) of a channel at the start, known after the first
+        `process`."""
         self._silent_before = np.ones((channels, 1), dtype=bool)
 
     def process(self, pcm: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """Samples [C, F * hop] to those for the network, and which frames [C, F] are silent: those
-        whose two hops are, the one before and their own, whatever the network still remembers."""
+        """Filter samples [C, F * hop] for the network; return also which frames [C, F] are silent.
+
+        A frame is silent where both of its hops are, the one before and its own, whatever the
+        network still remembers of earlier sound.
+        """
         hops = pcm.reshape(len(pcm), -1, self._hop)
         silent = np.abs(hops).max(2) <= self.SILENCE
         before = np.concatenate([self._silent_before, silent[:, :-1]], axis=1)

@@ -1,12 +1,12 @@
-"""How many bytes the next packet may take, or which allocation level a quality gives it."""
+"""Rate control: the bytes that the next packet may take, or its allocation level for a quality."""
 
 from __future__ import annotations
 
-from itertools import count
 from math import ceil
 
 import numpy as np
 
+from nacli.config import MAX_PACKET_FRAMES
 from nacli.entropy import CODER_BYTES, ChannelCodes
 from nacli.errors import UnsupportedAudio, counted
 from nacli.format import packet_cost
@@ -19,7 +19,7 @@ GAIN_KBPS = 0.3
 on average."""
 
 NEARLY_ALL = 0.75
-"""Share of the stages with which the loudest frames of rich sounds come near the sufficient SNR."""
+"""Share of the stages at which the loudest frames of complex sounds nearly reach the target SNR."""
 
 
 def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate: float) -> None:
@@ -29,16 +29,21 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
         raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to {most:g} kbps")
     least = _least_bitrate(channels, packet_frames, frame_rate)
     if bitrate < least:
-        frame = 1000 / frame_rate
-        layout = counted(channels, "channel")
-        longer = (
-            n for n in count(packet_frames) if _least_bitrate(channels, n, frame_rate) <= bitrate
-        )
+        layout, frame = counted(channels, "channel"), 1000 / frame_rate
         raise UnsupportedAudio(
             f"{layout} in packets of {frame * packet_frames:.1f} ms take at least "
-            f"{ceil(10 * least) / 10:.1f} kbps; at {bitrate:g} kbps, packets are of "
-            f"{ceil(frame * next(longer))} ms or more (in steps of {frame:.1f} ms)"
+            f"{ceil(10 * least) / 10:.1f} kbps; at {bitrate:g} kbps, "
+            + _longer_packets(bitrate, channels, packet_frames, frame_rate)
         )
+
+
+def _longer_packets(bitrate: float, channels: int, packet_frames: int, frame_rate: float) -> str:
+    """Which longer packets a bitrate allows, in words."""
+    frame = 1000 / frame_rate
+    for frames in range(packet_frames, MAX_PACKET_FRAMES + 1):
+        if _least_bitrate(channels, frames, frame_rate) <= bitrate:
+            return f"packets are of {ceil(frame * frames)} ms or more (in steps of {frame:.1f} ms)"
+    return "no packets are long enough"
 
 
 def _least_bitrate(channels: int, packet_frames: int, frame_rate: float) -> float:
@@ -48,8 +53,8 @@ def _least_bitrate(channels: int, packet_frames: int, frame_rate: float) -> floa
 
 
 def fullness(channels: list[ChannelCodes], stages: int) -> float:
-    """The share of a packet's frames that sound, where the stages were nearly used up; else 0.
-    Simple sounds, such as tones, never get so many stages."""
+    """Return the share of a packet's frames that are not silent, if nearly all stages were used;
+    else 0. Simple sounds, such as tones, need fewer stages."""
     counts = np.stack([channel.counts for channel in channels])
     if counts.max(initial=0) < NEARLY_ALL * stages:
         return 0.0
@@ -69,7 +74,7 @@ class QualityControl:
     """Gain steps (1.5 dB) per second by which the loudness that packets are compared with falls."""
 
     def __init__(self, quality: float) -> None:
-        """`quality` is 0 to 10; 5 gives speech about what 6 kbps do."""
+        """`quality` is 0 to 10; for speech, 5 is about the quality of 6 kbps."""
         self._level = round(LEVELS_PER_STAGE * (1 + 2 * quality))
         self.sufficient_snr_db = self.BASE_SNR_DB + quality
         self._loudest = 0.0
@@ -85,8 +90,8 @@ class QualityControl:
 class RateControl:
     """Keeps the bytes of all packets at or under the bitrate, on average since the start.
 
-    Bytes that quiet packets save are spent over the next few packets and never ahead of time, so
-    the promise holds for every prefix of the stream. What a long silence saves stays saved, because
+    Bytes that quiet packets save are spent over the next few packets and never in advance, so
+    every prefix of the stream keeps the bitrate. What a long silence saves stays saved, because
     the sound after it is no harder to code than the sound before it. A few bytes are held back for
     the last packet, which may be short and still pays for its framing.
     """

@@ -1,4 +1,4 @@
-"""How a recording is to be encoded: every choice that a user can make."""
+"""The settings of an encoder: every choice that a user can make about a stream."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nacli.arguments import expect, integer, number
 
 DEFAULT_EFFORT = 1
-"""The best quality for its time; docs/experiments/ has the figures."""
+"""The default effort gives the most quality for its time; docs/experiments/ has the figures."""
 EFFORTS = (1, 4, 8)
 """Candidates that the code search keeps for each frame, by effort."""
 DEFAULT_BITRATES = {1: 6.0, 2: 10.0}
@@ -17,7 +17,7 @@ MAX_QUALITY = 10.0
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """What an encoder can be told about a stream, besides its sample rate and channel count.
+    """Settings of a stream, besides its sample rate and channel count.
 
     Args:
         bitrate: kbps of the whole file, all channels and the container included; by default 6 for

@@ -1,1 +1,1 @@
-"""Spectral-envelope corrections: their coding, the predictor, and the post-filter."""
+"""The spectral envelope: coded corrections, their prediction, and the post-filter."""

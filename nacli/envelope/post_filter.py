@@ -1,97 +1,101 @@
-"""Levels of bands, corrected by corrections, and by what comes before and after.
+"""The post-filter: gains of decoded bands, from coded corrections and from a small network.
 
-The Decoder network is causal: what it makes of a frame knows little of the next. A small network
-looks at the levels of bands in decoded sound, also of the 20 ms that follow, and gives each band a
-gain (as Valin, 2018, does against noise). That costs no bits; corrections do, see `nacli/dsp/filterbank.py`.
+The Decoder network is causal, so each decoded frame knows little of the next one. The post-filter's
+network sees the band energies of decoded sound, including the 20 ms that follow, and gives each
+band a gain (as Valin, 2018, does against noise). This takes no bits; corrections do, see
+`nacli/envelope/corrections.py`.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nacli.dsp.filterbank import BANDS, NOTHING, Spectra, against_highest, bark_spectra
+from nacli.envelope.mlp import Mlp
 from nacli.timing import POST_FILTER_CONTEXT, POST_FILTER_DELAY
 from nacli.types import Floats, Integers
 
 BEFORE, AFTER = 9, 3
-"""Spectra, half a hop apart, that a gain depends on beside its own."""
+"""Spectra, half a hop apart, before and after a spectrum on which its gains depend."""
 INSIDE = slice(BEFORE, -AFTER)
-"""Of spectra: those for which all that they depend on is there."""
+"""The spectra of a block for which all the spectra before and after are known."""
 LEAST, MOST = -2.0, 1.5
-"""Of gains, in natural logarithms of amplitudes."""
+"""Limits of gains, in natural logarithms of amplitudes."""
+STAGES_SCALE = 8
+"""Stage counts are divided by this for the network."""
 
 
-class Gains:
-    """The network: three layers, from what is seen and the number of stages to gains of bands."""
+class GainNetwork:
+    """The network: a perceptron of three layers from band levels and stage counts to gains."""
 
     LAYERS = ("first", "second", "last")
 
     def __init__(self, tensors: dict[str, NDArray[np.float16]]) -> None:
-        """`<layer>.weight` [in, out] and `<layer>.bias` [out]. Raises `KeyError` and `ValueError`
-        where they are no such network."""
-        self._weights = [tensors[f"{name}.weight"].astype(np.float32) for name in self.LAYERS]
-        self._biases = [tensors[f"{name}.bias"].astype(np.float32) for name in self.LAYERS]
-        sizes = [(BEFORE + 1 + AFTER) * BANDS + 1, *(len(bias) for bias in self._biases)]
-        shapes = list(pairwise(sizes))
-        if [weight.shape for weight in self._weights] != shapes or sizes[-1] != BANDS:
-            raise ValueError("the post-filter has layers that do not fit each other")
+        """Take `<layer>.weight` [in, out] and `<layer>.bias` [out]. Raises `KeyError` and
+        `ValueError` where tensors are missing or do not fit each other."""
+        inputs = (BEFORE + 1 + AFTER) * BANDS + 1
+        self._mlp = Mlp(tensors, self.LAYERS, inputs, BANDS)
 
     def __call__(self, levels: Floats, counts: Integers) -> Floats:
-        """Gains [n, BANDS] in natural logarithms, for what is seen [n, ...] and stages [n]."""
-        x = with_counts(levels, counts)
-        for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
-            x = np.maximum(x @ weight + bias, 0)
-        return (x @ self._weights[-1] + self._biases[-1]).clip(LEAST, MOST)
+        """Return gains [n, BANDS], in natural logarithms of amplitudes, for the `neighbour_levels`
+        [n, ...] and stage counts [n] of spectra."""
+        return self._mlp(with_counts(levels, counts)).clip(LEAST, MOST)
 
 
-def of_spectra(values: NDArray[Any]) -> NDArray[Any]:
-    """What hops have [F, ...] as what their spectra have [2 F - 1, ...]: each is centred where two
-    halves of hops meet, and has what the second has."""
+def per_spectrum(values: NDArray[Any]) -> NDArray[Any]:
+    """Repeat the values [F, ...] of hops for their spectra [2 F - 1, ...].
+
+    A spectrum is centred where two halves of hops meet, and has the value of the second half's hop.
+    """
     return values.repeat(2, axis=0)[1:]
 
 
-def seen(energies: Floats, corrections: Floats) -> Floats:
-    """What each gain depends on [n - BEFORE - AFTER, width * BANDS], for spectra with these
-    energies and corrections [n, BANDS]: levels of all bands."""
+def neighbour_levels(energies: Floats, corrections: Floats) -> Floats:
+    """Return the band levels on which the gains of each spectrum depend
+    [n - BEFORE - AFTER, (BEFORE + 1 + AFTER) * BANDS], for spectra with these energies and
+    corrections [n, BANDS]."""
     levels = np.log(energies + NOTHING) + 2 * corrections
     around = np.lib.stride_tricks.sliding_window_view(levels, BEFORE + 1 + AFTER, axis=0)
     return against_highest(around.reshape(len(around), -1))
 
 
 def with_counts(levels: Floats, counts: Integers) -> Floats:
-    """The inputs of the network."""
-    return np.concatenate([levels, counts[:, None].astype(np.float32) / 8], axis=1)
+    """Join levels [n, ...] and stage counts [n] to the inputs of the network."""
+    scaled = counts[:, None].astype(np.float32) / STAGES_SCALE
+    return np.concatenate([levels, scaled], axis=1)
 
 
 def smooth(corrections: Floats) -> Floats:
-    """Corrections of spectra [n, BANDS] without steps from hop to hop; those INSIDE."""
+    """Smooth the corrections [n, BANDS] of spectra so that they do not step from hop to hop;
+    returns those INSIDE."""
     inside = len(corrections) - BEFORE - AFTER
     before, own, after = (corrections[BEFORE + k : BEFORE + k + inside] for k in (-1, 0, 1))
     return ((before + 8 * own + after) / 10).astype(np.float32)
 
 
 class PostFilter:
-    """The filter of one stream at the model's rate; what it gives is `DELAY` hops late."""
+    """The post-filter of one stream at the coded rate. Its output is delayed by `DELAY` hops."""
 
     DELAY = POST_FILTER_DELAY
     REACH = DELAY + POST_FILTER_CONTEXT
-    """Hops before one that it has to know."""
+    """Past hops that are kept: the delay, and the context before a hop."""
 
-    def __init__(self, gains: Gains | None, channels: int, hop: int, sample_rate: int) -> None:
-        """Without gains there are only corrections."""
-        self._gains, self._hop, self._rate = gains, hop, sample_rate
+    def __init__(
+        self, network: GainNetwork | None, channels: int, hop: int, sample_rate: int
+    ) -> None:
+        """Without a network, only corrections are applied."""
+        self._network, self._hop, self._rate = network, hop, sample_rate
         self._past: Floats = np.zeros((channels, self.REACH * hop), dtype=np.float32)
         self._counts: Integers = np.zeros((channels, self.REACH), dtype=np.int32)
         self._corrections: Floats = np.zeros((channels, self.REACH, BANDS), dtype=np.float32)
 
     def process(self, pcm: Floats, counts: Integers, corrections: Floats) -> Floats:
-        """Samples [C, F * hop], and stages [C, F] and corrections [C, F, BANDS] of their hops, to as many
-        samples, DELAY hops late."""
+        """Filter samples [C, F * hop] whose hops have these stage counts [C, F] and corrections
+        [C, F, BANDS]; return as many samples, DELAY hops later."""
         joined = np.concatenate([self._past, pcm], axis=1)
         stages = np.concatenate([self._counts, counts], axis=1)
         changes = np.concatenate([self._corrections, corrections], axis=1)
@@ -102,14 +106,14 @@ class PostFilter:
 
     def _filter(self, pcm: Floats, counts: Integers, corrections: Floats) -> Floats:
         inside = slice((self.REACH - self.DELAY) * self._hop, -self.DELAY * self._hop)
-        if not pcm.any() or (self._gains is None and not corrections.any()):
-            return pcm[inside]  # a gap may be an hour of it
-        spectra, corrections = self._spectra.of(pcm), of_spectra(corrections)
-        wanted = smooth(corrections)
-        if self._gains is not None:
-            levels = seen(self._spectra.energies(spectra), corrections)
-            wanted = wanted + self._gains(levels, of_spectra(counts)[INSIDE])
-        return self._spectra.sound(spectra[INSIDE] * (np.exp(wanted) @ self._spectra.spread))
+        if not pcm.any() or (self._network is None and not corrections.any()):
+            return pcm[inside]  # fast: a gap may be an hour of silence
+        spectra, corrections = self._spectra.of(pcm), per_spectrum(corrections)
+        gains = smooth(corrections)
+        if self._network is not None:
+            levels = neighbour_levels(self._spectra.energies(spectra), corrections)
+            gains = gains + self._network(levels, per_spectrum(counts)[INSIDE])
+        return self._spectra.sound(spectra[INSIDE] * (np.exp(gains) @ self._spectra.spread))
 
     @cached_property
     def _spectra(self) -> Spectra:

@@ -1,43 +1,54 @@
-"""What the correction of a span is expected to be, from the one before it and what was decoded so far.
+"""Prediction of the envelope correction of a span, from the correction of the span before and from
+decoded band levels.
 
-Corrections are mostly like the ones before them, and what the quantiser loses follows from what it kept:
-a small network that knows both leaves less for codes to say.
+Corrections resemble the ones before them, and what the quantiser loses follows from what it keeps:
+a small network that knows both leaves less for codes to correct.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nacli.dsp.filterbank import BANDS, NOTHING, against_highest
+from nacli.envelope.mlp import Mlp
 from nacli.timing import PREDICTOR_CONTEXT
 from nacli.types import Floats, Integers
 
-SEEN = PREDICTOR_CONTEXT
-"""Hops, the last of a span and those before it, whose levels are known."""
+LEVELS = PREDICTOR_CONTEXT * BANDS
+"""Band levels from which a correction is predicted: those of the last hop of its span, and of the
+hops before it."""
 LIMIT = 4.0
-"""Of corrections either way; no encoder comes near, and a crafted file shall not make sound infinite."""
+"""Limit of corrections to either side. No encoder comes near it; it keeps the sound of crafted
+files finite."""
+STAGES_SCALE = 8
+"""Stage counts are divided by this for the network."""
 
 Predict = Callable[[int, Floats], Floats]
-"""The correction [BANDS] that is expected of a span, by its number and the correction of the one before it."""
+"""Predicts the correction [BANDS] of a span, from its number and the correction of the span
+before."""
 
 
 class CorrectionPredictor(Protocol):
-    """A way to expect corrections."""
+    """A way to predict corrections."""
 
     def of(self, levels: Floats, stages: Integers, span: int) -> Predict:
-        """What is expected of spans of so many frames, with the levels [S, SEEN * BANDS] at their
-        ends and the most stages [S] of their frames."""
+        """Return the prediction for spans of `span` frames.
+
+        Args:
+            levels: `RecentLevels` [S, LEVELS] at the last hops of the spans.
+            stages: the largest stage count of the frames of each span [S].
+        """
 
 
 class DecayPredictor:
-    """Predicts a part of the correction before."""
+    """Predicts a constant share of the correction before."""
 
     def __init__(self, memory: float) -> None:
+        """`memory` is that share, 0 to 1."""
         self._memory = np.float32(memory)
 
     def of(self, levels: Floats, stages: Integers, span: int) -> Predict:
@@ -45,62 +56,58 @@ class DecayPredictor:
 
 
 class LearnedPredictor:
-    """A network of two layers between the inputs and what it adds to a part of the correction before."""
+    """Predicts by a perceptron of three layers, whose output is added to a share of the correction
+    before."""
 
     def __init__(self, tensors: dict[str, NDArray[np.float16]]) -> None:
-        """`levels` [SEEN * BANDS + 2, H] and `before` [BANDS, H] make the first layer, with its
-        `bias`; then `second.*` and `last.*`, and `memory` [BANDS]. Raises `KeyError` and
-        `ValueError` where they are no such network."""
-        self._tensors = {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
-        names = ("levels", "before", "bias", "second.weight", "second.bias", "last.weight")
-        shapes = [self._tensors[name].shape for name in (*names, "last.bias", "memory")]
-        sizes = [SEEN * BANDS + 2, *(shapes[n][-1] for n in (2, 4, 6))]
-        layers = list(pairwise(sizes))
-        wanted = [layers[0], (BANDS, sizes[1]), (sizes[1],), layers[1], (sizes[2],), layers[2]]
-        if shapes != [*wanted, (BANDS,), (BANDS,)]:
-            raise ValueError("the predictor of corrections has layers that do not fit each other")
+        """Take `levels` [LEVELS + 2, H] and `before` [BANDS, H], which together are the weights of
+        the first layer, and its `bias` [H]; `second.*` and `last.*`; and `memory` [BANDS], the
+        share of each band. Raises `KeyError` and `ValueError` where tensors are missing or do not
+        fit each other."""
+        names = ("levels", "before", "bias", "memory")
+        first = [tensors[name].astype(np.float32) for name in names]
+        self._levels, self._before, self._bias, self._memory = first
+        width = self._bias.size
+        if [x.shape for x in first] != [(LEVELS + 2, width), (BANDS, width), (width,), (BANDS,)]:
+            raise ValueError("layers do not fit each other: levels, before, bias, memory")
+        self._deeper = Mlp(tensors, ("second", "last"), width, BANDS)
 
     def of(self, levels: Floats, stages: Integers, span: int) -> Predict:
-        tensors = self._tensors
-        inputs = with_stages(levels, stages, span)
-        known = inputs @ tensors["levels"] + tensors["bias"]
-        before_weight, memory = tensors["before"], tensors["memory"]
-        second, second_bias = tensors["second.weight"], tensors["second.bias"]
-        last, last_bias = tensors["last.weight"], tensors["last.bias"]
+        # The first layer's sums over what is known of all spans; one span waits for the other.
+        known = with_stages(levels, stages, span) @ self._levels + self._bias
 
         def predict(number: int, before: Floats) -> Floats:
-            x = _relu(known[number] + before.dot(before_weight))
-            x = _relu(x.dot(second) + second_bias)
-            return limited(x.dot(last) + last_bias + memory * before)
+            hidden = np.maximum(known[number] + before @ self._before, 0)
+            return limited(self._deeper(hidden) + self._memory * before)
 
         return predict
 
 
-def _relu(x: Floats) -> Floats:
-    return np.maximum(x, 0, out=x)
-
-
 def limited(correction: Floats) -> Floats:
-    """A correction within LIMIT, in place; np.clip takes several times as long over a few values."""
+    """Limit a correction to +-LIMIT, in place. On a few values np.clip takes several times longer."""
     return np.minimum(np.maximum(correction, -LIMIT, out=correction), LIMIT, out=correction)
 
 
 def with_stages(levels: Floats, stages: Integers, span: int) -> Floats:
-    """The inputs of the network that are known without the correction before."""
+    """Join the levels [S, LEVELS] and stage counts [S] of spans to the inputs [S, LEVELS + 2] that
+    are known before the correction before; the last input is 1 for spans of one frame."""
     columns = np.empty((len(stages), 2), dtype=np.float32)
-    columns[:, 0], columns[:, 1] = stages / 8, span == 1
+    columns[:, 0], columns[:, 1] = stages / STAGES_SCALE, span == 1
     return np.concatenate([levels, columns], axis=1)
 
 
 class RecentLevels:
-    """The levels of the hops of one stream, each with those of the hops before it."""
+    """Band levels of the hops of one stream, each with those of the hops before it."""
 
     def __init__(self, channels: int) -> None:
-        self._before: Floats = np.zeros((channels, SEEN - 1, BANDS), dtype=np.float32)
+        self._before: Floats = np.zeros((channels, PREDICTOR_CONTEXT - 1, BANDS), dtype=np.float32)
 
     def of(self, energies: Floats) -> Floats:
-        """Levels [C, F, SEEN * BANDS] at hops with these energies [C, F, BANDS]."""
+        """Return levels [C, F, LEVELS] at the next hops, which have these band energies
+        [C, F, BANDS]. Levels are logarithms relative to the highest, see
+        `filterbank.against_highest`."""
         joined = np.concatenate([self._before, energies], axis=1)
         self._before = joined[:, energies.shape[1] :]
-        around = np.lib.stride_tricks.sliding_window_view(np.log(joined + NOTHING), SEEN, axis=1)
+        logarithms = np.log(joined + NOTHING)
+        around = np.lib.stride_tricks.sliding_window_view(logarithms, PREDICTOR_CONTEXT, axis=1)
         return against_highest(around.reshape(*energies.shape[:2], -1))

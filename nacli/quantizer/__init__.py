@@ -1,1 +1,1 @@
-"""Residual vector quantisation of latents, and how many stages each frame keeps."""
+"""Residual vector quantisation of latents, and the allocation of its stages to frames."""

@@ -1,6 +1,6 @@
 """Residual vector quantisation: the codebooks, and codes to latents.
 
-Each stage quantises what the stages before it left over (Juang and Gray, 1982); the sum of the
+Each stage quantises the residual of the stages before it (Juang and Gray, 1982); the sum of the
 chosen vectors is the quantised latent. `nacli/encoder/code_search.py` finds the codes.
 """
 
@@ -18,13 +18,14 @@ from nacli.types import Floats, Integers
 class Codebooks:
     """Codebooks [N, size, D] as stored: int8 entries and one scale per stage.
 
-    The search and the decoder both use exactly these values. `corrections` are the codebooks of the
-    envelope corrections, which belong to the same quantiser.
+    The search and the decoder both use exactly these values.
     """
 
     def __init__(
         self, entries: NDArray[np.int8], scales: Floats, corrections: Codebooks | None = None
     ) -> None:
+        """Take entries [N, size, D] and scales [N]; `corrections` are the codebooks of the envelope
+        corrections, which a file names together with these."""
         self.entries, self.scales, self.corrections = entries, scales, corrections
         self.vectors: Floats = entries.astype(np.float32)
         self.vectors *= scales.astype(np.float32)[:, None, None]
@@ -51,11 +52,12 @@ class Codebooks:
 
     @property
     def stages(self) -> int:
+        """The number of stages N."""
         return len(self.entries)
 
     @classmethod
     def from_vectors(cls, vectors: Floats, corrections: Codebooks | None = None) -> Codebooks:
-        """Round trained codebooks [N, size, D] to int8."""
+        """Round trained codebooks [N, size, D] to int8, with the scale that fits each stage."""
         scales = (np.abs(vectors).max((1, 2)) / 127).astype(np.float32)
         rounded = np.rint(vectors / scales[:, None, None]).clip(-127, 127)
         return cls(rounded.astype(np.int8), scales, corrections)
@@ -66,15 +68,16 @@ class Codebooks:
         return hashlib.sha256(self.to_bytes()).digest()[:8]
 
     def to_bytes(self) -> bytes:
-        """Shape as three uint16, scales as float32, entries as int8, all little-endian; then the
-        same of the corrections, where there are any."""
+        """Return the shape as three uint16, scales as float32 and entries as int8, all
+        little-endian; then the same of the corrections, if there are any."""
         shape = np.array(self.entries.shape, dtype="<u2")
         own = shape.tobytes() + self.scales.astype("<f4").tobytes() + self.entries.tobytes()
         return own + (self.corrections.to_bytes() if self.corrections else b"")
 
 
 def dequantize(codes: Integers, counts: Integers, codebooks: Codebooks) -> Floats:
-    """Latents [F, D] of codes [F, N]: each frame's sum over its first `counts[f]` vectors."""
+    """Return latents [F, D] of codes [F, N]: for each frame, the sum of its first `counts[f]`
+    vectors."""
     latents = np.zeros((len(codes), codebooks.vectors.shape[2]), dtype=np.float32)
     for stage in range(int(counts.max(initial=0))):
         used = np.flatnonzero(counts > stage)

@@ -1,4 +1,4 @@
-"""What the Python API takes: every kind of samples and sources, and one clear line for the rest."""
+"""Arguments of the Python API: all kinds of samples and sources, and one clear line for others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FLOATS = WORDS.astype(np.float32) / 32768
 
 
 class Tensor:
-    """As torch's: an array only after it has been detached and fetched."""
+    """Like torch's: it becomes an array only after it has been detached and moved to the CPU."""
 
     def __init__(self, array: np.ndarray) -> None:
         self._array = array
@@ -88,16 +88,16 @@ def test_bytes_are_scaled_as_in_wav_files() -> None:
         (FLOATS * 32768, "reaches .*full scale is 1.*32768"),
     ],
 )
-def test_samples_that_are_none_are_refused_in_one_line(pcm: Any, words: str) -> None:
+def test_other_samples_are_refused_in_one_line(pcm: Any, words: str) -> None:
     with pytest.raises(nacli.UnsupportedAudio, match=words) as error:
         encode(pcm, RATE, model=MODEL)
     assert "\n" not in str(error.value)
 
 
-def test_a_hot_recording_or_a_single_outlier_is_no_wrong_scale() -> None:
-    hot = FLOATS * 8
-    hot[100] = 1000
-    assert encode(hot, RATE, model=MODEL)
+def test_a_loud_recording_or_a_single_outlier_is_accepted() -> None:
+    loud = FLOATS * 8
+    loud[100] = 1000
+    assert encode(loud, RATE, model=MODEL)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_arguments_of_other_types_are_refused_in_one_line(
     assert "\n" not in str(error.value) and "nacli" in str(error.value)
 
 
-def test_numbers_of_other_libraries_are_numbers() -> None:
+def test_numbers_of_any_numeric_type_are_accepted() -> None:
     expected = encode(PCM, RATE, bitrate=6, model=MODEL)
     numbers: list[tuple[Any, Any]] = [
         (float(RATE), np.float32(6)),
@@ -167,7 +167,7 @@ def test_a_path_bytes_and_a_file_are_sources(tmp_path: Path) -> None:
     np.testing.assert_array_equal(part, expected[1000:1500])
 
 
-def test_the_errors_of_a_path_name_it(tmp_path: Path) -> None:
+def test_errors_name_the_path(tmp_path: Path) -> None:
     path = tmp_path / "x.nac"
     for read in (read_info, lambda source: decode(source, model=MODEL)):
         with pytest.raises(nacli.UnreadableInput, match=r"x\.nac: No such file"):

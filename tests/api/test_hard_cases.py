@@ -1,4 +1,4 @@
-"""Hard cases through the shipped model: a few of those of scripts/robust.py, and short."""
+"""Hard cases with the shipped model: a few short ones of scripts/robust.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def hard() -> dict[str, Case]:
     return {case.name: case for case in cases(*recordings(DATA, 2.0))}
 
 
-def test_what_was_silent_is_silent(hard: dict[str, Case]) -> None:
+def test_silence_stays_silent(hard: dict[str, Case]) -> None:
     for name in ("speech with silent gaps", "speech between silences", "impulses in silence"):
         row, _ = robust.measure(hard[name], 3)
         assert row["inside"] == "none", name
@@ -39,17 +39,17 @@ def test_the_high_band_keeps_its_level_and_silence(hard: dict[str, Case]) -> Non
     assert abs(levels[1] - levels[0]) < 2
 
 
-def test_an_offset_takes_nothing_from_speech(hard: dict[str, Case]) -> None:
+def test_an_offset_does_not_harm_speech(hard: dict[str, Case]) -> None:
     plain, moved = (
         float(robust.measure(hard[name], 6)[0]["mel"])
         for name in ("speech", "speech, DC offset 0.1")
     )
-    assert moved < 1.3 * plain  # of half the level
+    assert moved < 1.3 * plain  # of half the amplitude
 
 
 def test_a_tone_has_no_clicks_at_the_edges_of_packets(hard: dict[str, Case]) -> None:
     row, decoded = robust.measure(hard["tone of 100 Hz"], 6)
-    assert float(row["edge"].split()[0]) < 4  # other places vary by as much
+    assert float(row["edge"].split()[0]) < 4  # other positions vary by as much
     assert float(row["tone"]) > 14
     clicked = decoded[:, 0].astype(np.float64)
     clicked[74 * 320] += 0.05  # the figure would show one

@@ -1,4 +1,4 @@
-"""Broken files: sound or a clear error, whatever they hold. `make fuzz` does this for an hour."""
+"""Broken files give sound or a clear error. `make fuzz` tries this for an hour."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import fuzz
 
 
 def test_broken_files_give_sound_or_an_error(tmp_path: Path) -> None:
-    ends = Counter(end for end, _ in fuzz.fuzz(0, 1500, 60, tmp_path))
-    assert not ends["FAILED"]
-    assert {"concealed", "DamagedHeader", "WrongModel"} <= set(ends)
+    outcomes = Counter(outcome for outcome, _ in fuzz.fuzz(0, 1500, 60, tmp_path))
+    assert not outcomes["FAILED"]
+    assert {"concealed", "DamagedHeader", "WrongModel"} <= set(outcomes)

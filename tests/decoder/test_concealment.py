@@ -1,4 +1,4 @@
-"""Damaged, cut and lossy files: every other sample stays where it was, and what is lost is told."""
+"""Damaged and cut files: the other samples stay where they were, and gaps are reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def concealed(data: bytes) -> tuple[np.ndarray, list[Gap]]:
 
 
 def far_from(gaps: list[Gap], samples: int) -> np.ndarray:
-    """Which samples no gap reaches: overlap, resampler and the filters look a little around."""
+    """Which samples no gap affects; overlap, resampler and filters spread a gap a little."""
     kept = np.ones(samples, bool)
     for gap in gaps:
         if gap.samples:
@@ -49,7 +49,7 @@ def far_from(gaps: list[Gap], samples: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("lost", [[0], [3], [3, 4, 5], [1, 7], [14], [15], [13, 14, 15]])
-def test_lost_packets_are_concealed_and_everything_else_stays(lost: list[int]) -> None:
+def test_lost_packets_are_concealed_and_all_other_samples_stay(lost: list[int]) -> None:
     data = encoded()
     whole, _ = decode(data, model=MODEL)
     bounds = packet_bounds(data)
@@ -89,7 +89,7 @@ def test_every_truncation_decodes_to_its_last_good_packet() -> None:
         pcm, gaps = concealed(data[:length])
         frames = min(there * FRAMES, 3 * FRAMES + 1)
         assert len(pcm) == max(0, frames - 1) * HOP
-        kept = max(0, len(pcm) - PostProcess.DELAY * HOP)  # what came next is not there to see
+        kept = max(0, len(pcm) - PostProcess.DELAY * HOP)  # later samples would change them
         np.testing.assert_allclose(pcm[:kept], whole[:kept], atol=1e-6)
         np.testing.assert_allclose(pcm[kept:], whole[kept : len(pcm)], atol=0.01)
         assert len(gaps) == 1 and "end" in gaps[0].reason
@@ -98,12 +98,12 @@ def test_every_truncation_decodes_to_its_last_good_packet() -> None:
 
 
 def cut(data: bytes, packets: int) -> bytes:
-    """The file up to the middle of the packet after so many."""
+    """The file up to the middle of the packet that follows `packets` packets."""
     start, stop = packet_bounds(data)[packets]
     return data[: (start + stop) // 2]
 
 
-def test_a_cut_file_is_told_with_what_is_missing() -> None:
+def test_a_cut_file_is_reported_with_the_missing_length() -> None:
     data = cut(encoded(), 6)
     pcm, [gap] = concealed(data)
     lost = f"{(15 * PACKET - len(pcm)) / RATE:.3f} s"
@@ -127,7 +127,7 @@ def test_a_cut_file_of_unknown_length_says_that_it_is_unknown() -> None:
     assert "the file was cut, and its full length is unknown: damaged" in str(gap)
 
 
-def test_a_second_file_behind_the_first_is_told_and_not_mixed_in() -> None:
+def test_a_second_file_after_the_first_is_reported_and_not_decoded() -> None:
     data, other = encoded(), encode(sound(20 * PACKET, seed=9), RATE, model=MODEL)
     whole, _ = decode(data, model=MODEL)
     pcm, [gap] = concealed(data + other)
@@ -150,8 +150,8 @@ def rate_of(data: bytes, **part: str) -> float:
     return decoder.kbps
 
 
-def test_the_rate_is_of_the_audio_that_was_decoded() -> None:
-    """Tags do not count, and a part has the rate of its packets."""
+def test_the_bitrate_is_that_of_the_decoded_audio() -> None:
+    """Tags do not count, and a section has the bitrate of its packets."""
     data = encoded()
     tagged = encode(sound(15 * PACKET), RATE, packet_frames=FRAMES, bitrate=12, model=MODEL,
                     tags=["LYRICS=" + 9999 * "la "])  # fmt: skip
@@ -173,7 +173,7 @@ def test_garbage_between_packets_costs_nothing() -> None:
     assert [gap.samples for gap in gaps] == [0]
 
 
-def test_a_packet_that_comes_twice_or_late_is_left_out() -> None:
+def test_a_repeated_or_late_packet_is_left_out() -> None:
     data = encoded()
     whole, _ = decode(data, model=MODEL)
     bounds = packet_bounds(data)
@@ -192,7 +192,7 @@ def test_a_packet_that_comes_twice_or_late_is_left_out() -> None:
 def test_any_damage_gives_sound_or_one_clear_error(
     flips: list[tuple[int, int]], cuts: list[int], length: int
 ) -> None:
-    """However the damaged bytes are cut, the same comes out, and never more than was there."""
+    """Any way of cutting the damaged bytes gives the same output, which is never too long."""
     data = bytearray(encoded(5 * PACKET, 16_000, 2))
     for at, value in flips:
         data[at % len(data)] = value
@@ -219,7 +219,7 @@ def long_file(rate: int) -> tuple[bytes, np.ndarray]:
 @pytest.mark.parametrize("rate", [24_000, 8_000, 44_100])
 @given(st.data())
 @settings(deadline=None, max_examples=30)
-def test_any_part_equals_that_part_of_the_whole(rate: int, data: st.DataObject) -> None:
+def test_any_section_equals_that_section_of_the_whole(rate: int, data: st.DataObject) -> None:
     file, whole = long_file(rate)
     start = data.draw(st.integers(0, len(whole) - 1))
     stop = data.draw(st.none() | st.integers(start + 1, len(whole) + 1000))
@@ -229,12 +229,12 @@ def test_any_part_equals_that_part_of_the_whole(rate: int, data: st.DataObject) 
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0.7, None), (5, 6), (0.2, 0.2)])
-def test_a_part_that_is_not_there_is_an_error(start: float, stop: float | None) -> None:
+def test_a_section_after_the_end_is_an_error(start: float, stop: float | None) -> None:
     with pytest.raises(OutOfRange):
         decode(encoded(RATE // 2), model=MODEL, start=start, stop=stop)
 
 
-def test_gaps_outside_the_part_are_not_told() -> None:
+def test_gaps_outside_the_section_are_not_reported() -> None:
     data = encoded()
     whole, _ = decode(data, model=MODEL)
     bounds = packet_bounds(data)
@@ -245,7 +245,7 @@ def test_gaps_outside_the_part_are_not_told() -> None:
     assert not gaps
 
 
-def test_a_crafted_jump_is_not_days_of_silence() -> None:
+def test_a_crafted_sequence_number_does_not_give_days_of_silence() -> None:
     data = encoded()
     start, stop = packet_bounds(data)[3]
     packet = bytearray(data[start : stop - 4])

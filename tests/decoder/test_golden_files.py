@@ -1,4 +1,4 @@
-"""Files made once must keep decoding, and damaged ones must keep failing the same way."""
+"""Files of earlier versions decode to the same sound, and damaged ones fail with the same error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ GOOD = [name for name, facts in EXPECTED.items() if "shape" in facts]
 BAD = [name for name, facts in EXPECTED.items() if "error" in facts]
 
 
-def levels(pcm: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
+def loudness(pcm: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
+    """In dB, of `count` blocks of 0.1 s."""
     blocks = np.pad(pcm, ((0, count * 2400 - len(pcm)), (0, 0))).reshape(count, 2400 * pcm.shape[1])
     power = np.square(blocks.astype(np.float64)).mean(1)
     return 10 * np.log10(np.maximum(power, 1e-10))
@@ -35,12 +36,12 @@ def test_good_files_decode_to_the_same_codes_and_sound(name: str) -> None:
     facts = EXPECTED[name]
     assert (rate, list(pcm.shape)) == (facts["rate"], facts["shape"])
     if facts["levels"]:
-        np.testing.assert_allclose(levels(pcm, len(facts["levels"])), facts["levels"], atol=0.1)
+        np.testing.assert_allclose(loudness(pcm, len(facts["levels"])), facts["levels"], atol=0.1)
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 3001), (17_777, 17_779), (20_000, 40_000)])
-def test_a_part_is_that_part_of_the_whole(start: int, stop: int) -> None:
-    """With the shipped networks and all filters behind them."""
+def test_a_section_equals_that_section_of_the_whole(start: int, stop: int) -> None:
+    """With the shipped networks and all filters after them."""
     data = (FOLDER / "talk-6.nac").read_bytes()
     whole, _ = nacli.decode(data)
     part, _ = nacli.decode(data, start=f"{start}smp", stop=f"{stop}smp")

@@ -1,4 +1,5 @@
-"""Finished samples: silence is silent, joins fade, DC goes, peaks stay within full scale."""
+"""Post-processing: silence is silent with short fades, a constant offset is removed, peaks are
+clipped."""
 
 from __future__ import annotations
 
@@ -13,9 +14,8 @@ HOP = 320
 
 
 def run(pcm: np.ndarray, gains: list[int], cuts: tuple[int, ...] = ()) -> np.ndarray:
-    corrections = CorrectionDecoder(
-        CONFIG, None, DecayPredictor(0.7), 1
-    )  # without codebooks there are none
+    """The output for a stream with these gains, cut into blocks after these hops."""
+    corrections = CorrectionDecoder(CONFIG, None, DecayPredictor(0.7), 1)  # has no codebooks
     post, parts, start = PostProcess(None, corrections, 1, HOP, 24_000), [], 0
     for stop in (*cuts, len(gains)):
         row = np.array([gains[start:stop]], dtype=np.int32)
@@ -28,7 +28,7 @@ def tone(hops: int) -> np.ndarray:
     return np.sin(np.arange(hops * HOP) * 0.3)[None].astype(np.float32)
 
 
-def test_a_hop_of_which_one_frame_is_silent_is_silent_but_for_a_ramp() -> None:
+def test_a_hop_with_one_silent_frame_is_silent_except_for_a_ramp() -> None:
     fade = PostProcess.FADE
     sound = run(tone(8), [0, 0, 50, 50, 50, 0, 0, 0])
     assert not sound[: 3 * HOP - fade].any()
@@ -37,12 +37,12 @@ def test_a_hop_of_which_one_frame_is_silent_is_silent_but_for_a_ramp() -> None:
     assert np.abs(np.diff(sound)).max() < 0.4
 
 
-def test_cutting_changes_nothing() -> None:
+def test_blocks_of_any_size_give_the_same_output() -> None:
     gains = [0, 40, 41, 0, 0, 30, 30, 30]
     np.testing.assert_array_equal(run(tone(8), gains), run(tone(8), gains, cuts=(1, 4, 5)))
 
 
-def test_a_constant_offset_goes_and_a_low_tone_stays() -> None:
+def test_a_constant_offset_is_removed_and_a_low_tone_stays() -> None:
     hops = 150
     low = 0.3 * np.sin(2 * np.pi * 50 / 24000 * np.arange(hops * HOP))[None]
     sound = run((low + 0.2).astype(np.float32), [50] * hops)[24000:]
@@ -50,5 +50,5 @@ def test_a_constant_offset_goes_and_a_low_tone_stays() -> None:
     assert 0.19 < sound.std() < 0.23
 
 
-def test_peaks_are_held() -> None:
+def test_peaks_are_clipped_to_full_scale() -> None:
     assert np.abs(run(3 * tone(4), [60] * 4)).max() <= 1

@@ -12,7 +12,7 @@ from fake_model import CONFIG, make_model
 from nacli.dsp.filterbank import BANDS, BandEnergyMeter, band_corrections, bark_spectra
 from nacli.dsp.pitch_filter import PitchFilter
 from nacli.encoder.local_decoder import LocalDecoder
-from nacli.envelope.post_filter import AFTER, BEFORE, PostFilter, of_spectra, smooth
+from nacli.envelope.post_filter import AFTER, BEFORE, PostFilter, per_spectrum, smooth
 from nacli.envelope.predictor import DecayPredictor
 from training.filterbank import BandLevels
 
@@ -82,7 +82,7 @@ def test_a_band_that_is_far_under_the_others_is_left_as_it_is() -> None:
 def test_corrections_go_over_into_each_other() -> None:
     corrections = np.zeros((40, BANDS), dtype=np.float32)
     corrections[20:] = 1
-    found = smooth(of_spectra(corrections))[:, 0]
+    found = smooth(per_spectrum(corrections))[:, 0]
     assert len(found) == 79 - BEFORE - AFTER
     rising = found[(found > 0) & (found < 1)]
     np.testing.assert_allclose(rising, [0.1, 0.9])

@@ -1,4 +1,4 @@
-"""More effort: codes weighed against their bits; the promises hold at every effort and quality."""
+"""Efforts and qualities: the bitrate is kept, and more of each gives better sound."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ every_effort = pytest.mark.parametrize("effort", range(len(EFFORTS)))
 @every_model
 @every_effort
 @pytest.mark.parametrize(("channels", "bitrate"), [(1, 1.5), (1, 2.5), (2, 4)])
-def test_the_bitrate_is_a_promise_at_every_effort(
+def test_the_bitrate_is_kept_at_every_effort(
     effort: int, model: Any, channels: int, bitrate: float
 ) -> None:
     pcm = sound(100_000, channels)
@@ -64,7 +64,7 @@ def test_more_quality_takes_more_bytes(effort: int, model: Any) -> None:
     assert errors[0] > errors[2]
 
 
-def test_a_quality_spends_little_on_silence_and_on_what_is_quiet() -> None:
+def test_a_quality_spends_little_on_silence_and_on_quiet_sound() -> None:
     silence = encode(np.zeros((240_000, 1), np.float32), 24_000, quality=5, model=MODELS[0])
     assert len(silence) * 8 / 10 < 300
     loud, quiet = sound(48_000), 0.001 * sound(48_000, seed=2)

@@ -1,4 +1,4 @@
-"""Samples before the network: nothing absurd, no offset; frames of two silent hops are known."""
+"""Pre-processing: absurd samples are clipped, offsets removed, and silent frames found."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOP = 320
 RATE = 24_000
 
 
-def test_frames_are_silent_where_both_of_their_hops_are() -> None:
+def test_frames_are_silent_if_both_of_their_hops_are() -> None:
     pcm = np.zeros((2, 8 * HOP), dtype=np.float32)
     pcm[0, 2 * HOP : 4 * HOP] = 0.1
     random = np.random.default_rng(0)
@@ -35,7 +35,7 @@ def test_frames_are_silent_where_both_of_their_hops_are() -> None:
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
 
 
-def test_an_offset_goes_and_speech_stays() -> None:
+def test_an_offset_is_removed_and_speech_stays() -> None:
     sound = 0.1 * np.random.default_rng(0).normal(size=(1, 150 * HOP)).astype(np.float32)
     moved = PreProcess(1, HOP).process(sound + np.float32(0.5))[0]
     kept = PreProcess(1, HOP).process(sound)[0]
@@ -44,7 +44,7 @@ def test_an_offset_goes_and_speech_stays() -> None:
 
 
 def sound(seconds: float = 1.0, seed: int = 0) -> Floats:
-    """Noise as of speech in level, from the first sample on."""
+    """Noise as loud as speech, from the first sample on."""
     random = np.random.default_rng(seed)
     return (0.1 * random.normal(size=round(seconds * RATE))).astype(np.float32)
 
@@ -52,33 +52,33 @@ def sound(seconds: float = 1.0, seed: int = 0) -> Floats:
 @pytest.mark.parametrize("offset", [0.3, -0.05])
 @pytest.mark.parametrize("frames", [1, 4, 150])
 def test_an_offset_at_the_start_makes_no_thump(offset: float, frames: int) -> None:
-    """From the first packet on, of any length, nothing is left of it."""
+    """It is gone from the first packet on, for packets of any length."""
     pre, quiet = PreProcess(2, HOP), 0.001 * sound(2.0).reshape(2, -1)[:, : 75 * HOP]
     pcm: Floats = quiet + np.array([[offset], [0]], np.float32)
     cuts = range(frames * HOP, pcm.shape[1], frames * HOP)
-    heard = [pre.process(part)[0] for part in np.split(pcm, cuts, axis=1)]
-    assert np.abs(np.concatenate(heard, axis=1)).max() < 0.002
+    processed = [pre.process(part)[0] for part in np.split(pcm, cuts, axis=1)]
+    assert np.abs(np.concatenate(processed, axis=1)).max() < 0.002
     assert pre.offset == pytest.approx(abs(offset), rel=0.01)
 
 
 @pytest.mark.parametrize("hertz", [30, 50, 440, 0.0])
-def test_sound_is_no_offset(hertz: float) -> None:
-    """Recordings without an offset are filtered exactly as ever."""
+def test_sound_is_not_taken_for_an_offset(hertz: float) -> None:
+    """Recordings without an offset are filtered as before."""
     time = np.arange(RATE) / RATE
     tone = 0.5 * np.sin(2 * np.pi * hertz * time) if hertz else sound() + 0.009
     for pcm in (tone, np.concatenate([np.zeros(999), tone])):
         assert not first_offset(pcm[None].astype(np.float32)).any()
 
 
-def test_what_is_far_beyond_full_scale_is_clipped_and_counted() -> None:
+def test_samples_far_beyond_full_scale_are_clipped_and_counted() -> None:
     pcm = np.array([[0.5, -LIMIT, 4.1, -1e30, 3e38]], np.float32)
     clipped, beyond = limited(pcm)
     assert (clipped.tolist(), beyond) == ([[0.5, -4.0, 4.0, -4.0, 4.0]], 3)
     assert limited(pcm[:, :2])[0].base is pcm  # nothing copied, nothing changed
 
 
-def test_an_absurd_sample_harms_its_neighbourhood_alone(model: Any) -> None:
-    """The level is as ever from 0.1 s after it on, and no library complains."""
+def test_an_absurd_sample_harms_only_the_samples_near_it(model: Any) -> None:
+    """From 0.1 s after it, the sound is as loud as without it; libraries give no warning."""
     plain = 0.1 * sound(2.0)
     behind = slice(RATE // 2 + RATE // 10, RATE)
     level = np.std(decode(encode(plain, RATE, model=model), model=model)[0][behind])
@@ -89,13 +89,13 @@ def test_an_absurd_sample_harms_its_neighbourhood_alone(model: Any) -> None:
             warnings.simplefilter("always")
             damaged = encode(pcm, RATE, model=model)
         texts = [str(warning.message) for warning in caught]
-        assert texts == ["1 of 48000 samples lie beyond +-4 (full scale is +-1) and were clipped"]
-        heard = decode(damaged, model=model)[0]
-        assert np.std(heard[behind]) == pytest.approx(level, rel=0.4)
-        assert np.std(heard[: RATE // 2 - RATE // 10]) == pytest.approx(level, rel=0.4)
+        assert texts == ["1 sample of 48000 lies beyond +-4 (full scale is +-1) and was clipped"]
+        decoded = decode(damaged, model=model)[0]
+        assert np.std(decoded[behind]) == pytest.approx(level, rel=0.4)
+        assert np.std(decoded[: RATE // 2 - RATE // 10]) == pytest.approx(level, rel=0.4)
 
 
-def test_the_encoder_says_what_it_changed(model: Any) -> None:
+def test_the_encoder_warns_about_changed_samples(model: Any) -> None:
     encoder = Encoder(model, RATE, 1)
     assert not encoder.warnings
     encoder.encode(32767 * sound()[:, None])
@@ -105,24 +105,24 @@ def test_the_encoder_says_what_it_changed(model: Any) -> None:
         encode(0.1 * sound() + np.float32(0.3), RATE, model=model)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        encode(8 * sound(), RATE, model=model)  # hot, but sound
+        encode(8 * sound(), RATE, model=model)  # loud, but plausible
 
 
-def test_the_command_says_it_in_one_line(tmp_path: Path) -> None:
+def test_the_command_warns_in_one_line(tmp_path: Path) -> None:
     scaled, outlier, bad = 32767 * sound(0.5), 0.1 * sound(0.5), sound(0.5)
     outlier[100], bad[5:7] = 1e30, (np.nan, np.inf)
     for name, pcm in (("scaled", scaled), ("outlier", outlier), ("bad", bad)):
         soundfile.write(tmp_path / f"{name}.wav", pcm, RATE, "FLOAT")
-    wanted = {
+    expected = {
         "scaled": "floats on the scale of integers have to be divided first",
-        "outlier": "1 of 12000 samples lie beyond +-4",
+        "outlier": "1 sample of 12000 lies beyond +-4",
         "bad": "2 samples were infinite or no number and became 0",
     }
-    for name, words in wanted.items():
+    for name, words in expected.items():
         done = run(FAKE, "encode", f"{name}.wav", "--report", f"{name}.json", cwd=tmp_path)
         _, line = done.stderr.decode().splitlines()
         assert done.returncode == 0
-        assert line.startswith(f"{name}.wav -> {name}.nac  warning: ")
+        assert line.startswith(f"{name}.wav -> {name}.nac: ")
         assert words in line
         assert words in (tmp_path / f"{name}.json").read_text()
     done = run(FAKE, "encode", "--silent", "-f", "outlier.wav", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""Corrections: codes that follow what is wanted, payloads that hold them, what decoding makes of them."""
+"""Envelope corrections: codes near their targets, payloads that hold them, and their decoding."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ BOOKS = Codebooks.from_vectors(
 )
 
 
-def fading(memory: float) -> Predict:
-    """Of a part of the correction before, whatever the levels are."""
+def decaying(memory: float) -> Predict:
+    """Predict a share of the correction before."""
     return DecayPredictor(memory).of(np.zeros((0, 0), np.float32), np.zeros(0, np.int32), 1)
 
 
@@ -51,14 +51,14 @@ def test_packets_with_many_stages_have_spans_of_one_frame() -> None:
     assert span_frames(few[:0], CONFIG) == CONFIG.correction_frames
 
 
-def test_bits_are_worth_less_where_what_is_trimmed_has_more_stages() -> None:
+def test_lambda_falls_with_the_stages_of_the_corrected_frames() -> None:
     counts = np.array([0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 3, 3, 4, 3, 4], np.int32)
     stages = span_stages(counts, span=4, delay=2)
-    assert stages.tolist() == [0, 0, 2, 3, 4]  # the most of the frames that are two older
+    assert stages.tolist() == [0, 0, 2, 3, 4]  # the largest of the frames that are two older
     expected = [BASE_LAMBDA * 0.5 ** (n / HALVING_STAGES) for n in (0, 0, 2, 3, 4)]
     np.testing.assert_allclose(correction_lambdas(stages), expected, rtol=1e-6)
     first = span_stages(np.array([3, 0], np.int32), span=4, delay=2)
-    assert first.tolist() == [3]  # before it, none is known
+    assert first.tolist() == [3]  # earlier frames are not known
     assert len(span_stages(counts[:0], 4, 2)) == 0
 
 
@@ -66,51 +66,51 @@ def steps() -> np.ndarray:
     return (0.3 * np.random.default_rng(1).normal(size=(50, 5))).cumsum(0).astype(np.float32)
 
 
-def test_cheaper_bits_come_nearer_to_what_is_wanted() -> None:
-    wanted, model = steps(), tables(0)
+def test_a_smaller_lambda_takes_more_bits_and_comes_nearer_to_the_target() -> None:
+    target, model = steps(), tables(0)
     errors, bits = [], []
-    for bit in (10.0, 0.3, 0.03, 0.0):
-        asked = CorrectionTargets(wanted, np.full(50, bit, np.float32), fading(0.8))
-        codes, counts = quantize_corrections(asked, BOOKS, model)
+    for weight in (10.0, 0.3, 0.03, 0.0):
+        targets = CorrectionTargets(target, np.full(50, weight, np.float32), decaying(0.8))
+        codes, counts = quantize_corrections(targets, BOOKS, model)
         assert all((row[count:] == 0).all() for row, count in zip(codes, counts, strict=True))
-        made = dequantize_corrections(codes, counts, BOOKS, fading(0.8))
-        errors.append(float(np.square(made - wanted).mean()))
+        decoded = dequantize_corrections(codes, counts, BOOKS, decaying(0.8))
+        errors.append(float(np.square(decoded - target).mean()))
         bits.append(model.bits(codes, counts))
     assert errors == sorted(errors, reverse=True) and bits == sorted(bits)
     assert errors[3] < errors[0] / 10 and (counts == 3).mean() > 0.9
 
 
-def test_codes_go_where_levels_are_wrong() -> None:
-    wanted = np.zeros((40, 5), np.float32)
-    wanted[20] = BOOKS.vectors[0, 7]
-    asked = CorrectionTargets(wanted, np.full(40, 0.05, np.float32), fading(0.0))
-    _, counts = quantize_corrections(asked, BOOKS, tables(0))
+def test_only_spans_that_need_a_correction_get_codes() -> None:
+    target = np.zeros((40, 5), np.float32)
+    target[20] = BOOKS.vectors[0, 7]
+    targets = CorrectionTargets(target, np.full(40, 0.05, np.float32), decaying(0.0))
+    _, counts = quantize_corrections(targets, BOOKS, tables(0))
     assert counts[20] and counts.sum() == counts[20]
 
 
-def test_a_span_without_codes_keeps_a_part_of_the_correction_before() -> None:
+def test_a_span_without_codes_keeps_a_share_of_the_correction_before() -> None:
     counts = np.array([1, 0, 0, 2], np.int32)
     codes = np.array([[5, 0, 0], [0, 0, 0], [0, 0, 0], [7, 9, 0]], np.int32)
-    corrections = dequantize_corrections(codes, counts, BOOKS, fading(0.5))
+    corrections = dequantize_corrections(codes, counts, BOOKS, decaying(0.5))
     np.testing.assert_allclose(corrections[0], BOOKS.vectors[0, 5])
     np.testing.assert_allclose(corrections[2], BOOKS.vectors[0, 5] / 4)
     last = BOOKS.vectors[0, 5] / 8 + BOOKS.vectors[0, 7] + BOOKS.vectors[1, 9]
     np.testing.assert_allclose(corrections[3], last, rtol=1e-6)
 
 
-def test_codes_come_back_and_take_the_bits_that_were_said() -> None:
+def test_codes_are_decoded_and_take_the_predicted_bits() -> None:
     random, model = np.random.default_rng(2), tables(0)
     counts = random.integers(0, 4, 400).astype(np.int32)
     corrections = np.where(np.arange(3) < counts[:, None], random.integers(0, 64, (400, 3)), 0)
     coder = constriction.stream.stack.AnsCoder()
     model.push(coder, corrections.astype(np.int32), counts)
     assert coder.num_bits() == pytest.approx(model.bits(corrections, counts), abs=64)
-    found = model.pop(coder, 400)
-    np.testing.assert_array_equal(found[0], corrections)
-    np.testing.assert_array_equal(found[1], counts)
+    decoded = model.pop(coder, 400)
+    np.testing.assert_array_equal(decoded[0], corrections)
+    np.testing.assert_array_equal(decoded[1], counts)
 
 
-def test_each_number_of_codes_has_rows_of_its_own() -> None:
+def test_each_number_of_codes_has_its_own_probabilities() -> None:
     weights = np.ones((3, 4), np.int64)
     weights[1, 2], weights[2, 3] = 1000, 1000  # of two codes the first is 2, the second 3
     numbers = np.ones((9, 3), np.int64)
@@ -136,13 +136,13 @@ def test_broken_tables_are_refused() -> None:
 
 
 def sound() -> np.ndarray:
-    """Two seconds of a low tone, whose level changes."""
+    """Two seconds of a low tone whose loudness changes."""
     time = np.arange(48_000) / 24_000
     return (0.3 * (1.2 + np.sin(20 * time)) * np.sin(900 * time)).astype(np.float32)
 
 
-def test_what_is_decoded_has_the_level_of_the_original_with_corrections_and_not_without() -> None:
-    """The fake model's corrections make up for the energy of low bands, all alike."""
+def test_corrections_restore_the_energy_of_the_original() -> None:
+    """The fake model's corrections raise or lower the energies of all low bands alike."""
     pcm, errors = sound(), []
     for books in (MODEL.codebooks.corrections, None):
         model: Any = SimpleNamespace(**vars(MODEL))

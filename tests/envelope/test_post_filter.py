@@ -1,4 +1,4 @@
-"""The post-filter: bands get the gains that its network says, however the sound is cut."""
+"""The post-filter applies the gains of its network to bands, in blocks of any size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import torch
 import train_postfilter
 from nacli.checkpoint import load_checkpoint
 from nacli.dsp.filterbank import BANDS, bark_spectra
-from nacli.envelope.post_filter import AFTER, BEFORE, Gains, PostFilter, seen, with_counts
+from nacli.envelope.post_filter import (
+    AFTER,
+    BEFORE,
+    GainNetwork,
+    PostFilter,
+    neighbour_levels,
+    with_counts,
+)
 from train_postfilter import GainNet
 from training_run import retrain
 
@@ -19,25 +26,25 @@ HOP, RATE = 320, 24_000
 DELAY = PostFilter.DELAY
 
 
-def network(last: float | None = None, seed: int = 0) -> Gains:
-    """Random layers; or, with `last`, this gain everywhere."""
+def network(last: float | None = None, seed: int = 0) -> GainNetwork:
+    """A network with random weights; with `last`, one that always gives this gain."""
     torch.manual_seed(seed)
     net = GainNet(16)
     torch.nn.init.normal_(net.last.weight, std=0.5)
     if last is not None:
         torch.nn.init.zeros_(net.last.weight)
         torch.nn.init.constant_(net.last.bias, last)
-    return Gains(net.export())
+    return GainNetwork(net.export())
 
 
 def filtered(
     pcm: np.ndarray,
-    gains: Gains | None,
+    gains: GainNetwork | None,
     cuts: tuple[int, ...] = (),
     stages: int = 4,
     corrections: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Through the filter, cut after these hops, and aligned with what went in."""
+    """The output of the filter, cut into blocks after these hops, aligned with the input."""
     hops = np.pad(pcm, (0, DELAY * HOP)).astype(np.float32).reshape(-1, HOP)
     made, post = [], PostFilter(gains, 1, HOP, RATE)
     rows = np.zeros((len(hops), BANDS), dtype=np.float32)
@@ -52,7 +59,7 @@ def noise(hops: int = 30) -> np.ndarray:
     return 0.1 * np.random.default_rng(0).normal(size=hops * HOP).astype(np.float32)
 
 
-def test_without_a_network_it_delays() -> None:
+def test_without_a_network_it_only_delays() -> None:
     np.testing.assert_array_equal(filtered(noise(), None), noise())
 
 
@@ -62,12 +69,12 @@ def test_a_gain_of_all_bands_is_a_gain_of_the_sound(gain: float) -> None:
     np.testing.assert_allclose(filtered(noise(), network(gain)), expected, atol=1e-5)
 
 
-def test_one_band_gets_louder_alone() -> None:
+def test_a_gain_of_one_band_leaves_the_others_alone() -> None:
     tensors = GainNet(16).export()
     tensors["last.bias"][:] = 0
     tensors["last.bias"][20] = 1
     spectra = bark_spectra(HOP, RATE)
-    before, after = (spectra.of(x) for x in (noise(), filtered(noise(), Gains(tensors))))
+    before, after = (spectra.of(x) for x in (noise(), filtered(noise(), GainNetwork(tensors))))
     change = np.square(np.abs(after)).mean(0) / np.square(np.abs(before)).mean(0)
     centre = spectra.spread[20].argmax()
     assert change[centre] > 4
@@ -75,7 +82,7 @@ def test_one_band_gets_louder_alone() -> None:
     assert np.abs(change[outside][:-3] - 1).max() < 0.2
 
 
-def test_cutting_changes_nothing() -> None:
+def test_blocks_of_any_size_give_the_same_output() -> None:
     whole = filtered(noise(), network())
     cut = filtered(noise(), network(), cuts=(1, 2, 9, 10))
     np.testing.assert_allclose(cut, whole, atol=1e-6)
@@ -87,12 +94,12 @@ def test_loud_and_quiet_sound_get_the_same_gains() -> None:
     np.testing.assert_allclose(16 * quiet, loud, atol=1e-3)
 
 
-def test_the_number_of_stages_counts() -> None:
+def test_gains_depend_on_the_stage_counts() -> None:
     few, many = (filtered(noise(), network(), stages=n) for n in (1, 12))
     assert np.abs(few - many).max() > 1e-3
 
 
-def test_it_hears_no_further_than_it_says() -> None:
+def test_the_output_depends_on_no_more_hops_than_stated() -> None:
     changed = noise()
     changed[15 * HOP : 16 * HOP] *= -0.5
     difference = np.abs(filtered(noise(), network()) - filtered(changed, network()))
@@ -110,21 +117,21 @@ def test_the_network_is_the_one_that_was_trained() -> None:
     torch.nn.init.normal_(net.last.weight, std=0.5)
     spectra = bark_spectra(HOP, RATE)
     energies = spectra.energies(spectra.of(noise()))
-    levels = seen(energies, np.zeros_like(energies))
+    levels = neighbour_levels(energies, np.zeros_like(energies))
     assert levels.shape == (2 * 30 - 1 - BEFORE - AFTER, (BEFORE + 1 + AFTER) * BANDS)
     counts = np.arange(len(levels), dtype=np.int32) % 16
     with torch.no_grad():
         expected = net(torch.from_numpy(with_counts(levels, counts))).numpy()
-    np.testing.assert_allclose(Gains(net.export())(levels, counts), expected, atol=0.01)
+    np.testing.assert_allclose(GainNetwork(net.export())(levels, counts), expected, atol=0.01)
 
 
 def test_layers_that_do_not_fit_are_refused() -> None:
     tensors = GainNet(16).export()
     with pytest.raises(ValueError, match="fit"):
-        Gains(tensors | {"second.weight": tensors["second.weight"][:, :8]})
+        GainNetwork(tensors | {"second.weight": tensors["second.weight"][:, :8]})
 
 
-def test_training_puts_it_into_a_checkpoint(tmp_path: Path) -> None:
+def test_training_adds_the_network_to_a_checkpoint_and_changes_nothing_else(tmp_path: Path) -> None:
     options = ["--clips", "10", "--steps", "3", "--hidden", "8"]
     shipped, made = retrain(train_postfilter.main, tmp_path, options)
     before, after = load_checkpoint(shipped), load_checkpoint(made)

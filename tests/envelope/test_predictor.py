@@ -1,4 +1,5 @@
-"""Expected corrections: a network that knows decoded levels and the correction before, alike on both sides."""
+"""Predicted corrections depend on decoded levels and the correction before, and are the same in
+encoder and decoder."""
 
 from __future__ import annotations
 
@@ -23,13 +24,14 @@ from nacli.envelope.corrections import (
     span_ends,
 )
 from nacli.envelope.predictor import (
+    LEVELS,
     LIMIT,
-    SEEN,
     DecayPredictor,
     LearnedPredictor,
     RecentLevels,
     with_stages,
 )
+from nacli.timing import PREDICTOR_CONTEXT
 from train_corrections import PredictorNet
 from training_run import retrain
 
@@ -43,44 +45,46 @@ def energies(frames: int, channels: int = 2) -> np.ndarray:
     return np.exp(random.normal(size=(channels, frames, BANDS))).astype(np.float32)
 
 
-def test_levels_come_with_those_of_the_hops_before_whatever_the_cuts() -> None:
+def test_recent_levels_are_the_same_in_blocks_of_any_size() -> None:
     measured, whole = energies(12), RecentLevels(2).of(energies(12))
-    assert whole.shape == (2, 12, SEEN * BANDS)
+    assert whole.shape == (2, 12, LEVELS)
     recent = RecentLevels(2)
     parts = [recent.of(measured[:, f:t]) for f, t in ((0, 1), (1, 7), (7, 12))]
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
-    row = whole[0, 6].reshape(BANDS, SEEN)
-    expected = np.log(measured[0, 7 - SEEN : 7].T)
+    row = whole[0, 6].reshape(BANDS, PREDICTOR_CONTEXT)
+    expected = np.log(measured[0, 7 - PREDICTOR_CONTEXT : 7].T)
     np.testing.assert_allclose(row, (expected - expected.max()) / 4, atol=1e-5)
 
 
-def test_loud_and_quiet_sound_look_alike_and_silence_is_far_below() -> None:
+def test_levels_do_not_depend_on_loudness_and_silence_has_the_lowest() -> None:
     measured = energies(8)
     levels = [RecentLevels(2).of(scale * measured) for scale in (np.float32(1), np.float32(100))]
-    np.testing.assert_allclose(levels[0][:, SEEN:], levels[1][:, SEEN:], atol=1e-4)
+    np.testing.assert_allclose(
+        levels[0][:, PREDICTOR_CONTEXT:], levels[1][:, PREDICTOR_CONTEXT:], atol=1e-4
+    )
     assert levels[0].min() >= -3 and levels[0].max() == 0
 
 
-def test_the_network_is_what_was_trained() -> None:
+def test_the_network_predicts_as_the_trained_one() -> None:
     torch.manual_seed(0)
     net = PredictorNet(12, 0.7)
     for layer in (net.second, net.last):
         torch.nn.init.normal_(layer.weight, std=0.3)
     levels, stages = RecentLevels(1).of(energies(9, 1))[0], np.arange(9, dtype=np.int32)
     before = np.random.default_rng(1).normal(size=(9, BANDS)).astype(np.float32)
-    expect = LearnedPredictor(net.export()).of(levels, stages, 1)
-    found = np.stack([expect(n, before[n]) for n in range(9)])
+    predict = LearnedPredictor(net.export()).of(levels, stages, 1)
+    predicted = np.stack([predict(n, before[n]) for n in range(9)])
     known = torch.from_numpy(with_stages(levels, stages, 1))
-    wanted = net(known, torch.from_numpy(before)).detach()
-    np.testing.assert_allclose(found, wanted, atol=0.02)  # half precision
+    expected = net(known, torch.from_numpy(before)).detach()
+    np.testing.assert_allclose(predicted, expected, atol=0.02)  # half precision
 
 
-def test_what_is_expected_stays_within_limits() -> None:
+def test_predictions_stay_within_limits() -> None:
     tensors = make_predictor_tensors() | {"last.bias": np.full(BANDS, 99, np.float16)}
-    expect = LearnedPredictor(tensors).of(
+    predict = LearnedPredictor(tensors).of(
         RecentLevels(1).of(energies(1, 1))[0], np.zeros(1, np.int32), 2
     )
-    assert expect(0, np.zeros(BANDS, np.float32)).max() == LIMIT
+    assert predict(0, np.zeros(BANDS, np.float32)).max() == LIMIT
 
 
 @pytest.mark.parametrize("name", ["levels", "before", "second.bias", "last.weight", "memory"])
@@ -104,18 +108,18 @@ def coded(frames: int, stages: int) -> tuple[list[ChannelCodes], np.ndarray]:
     ends = span_ends(frames, span)
     channels = []
     for levels in RecentLevels(2).of(measured):
-        most = np.full(len(ends), stages, np.int32)
-        expect = MODEL.predictor.of(levels[ends], most, span)
+        largest = np.full(len(ends), stages, np.int32)
+        predict = MODEL.predictor.of(levels[ends], largest, span)
         corrections = random.normal(size=(len(ends), BANDS)).astype(np.float32) * 0.3
-        asked = CorrectionTargets(corrections, np.full(len(ends), 0.001, np.float32), expect)
-        codes, numbers = quantize_corrections(asked, BOOKS, MODEL.entropy.corrections)
+        targets = CorrectionTargets(corrections, np.full(len(ends), 0.001, np.float32), predict)
+        codes, numbers = quantize_corrections(targets, BOOKS, MODEL.entropy.corrections)
         plain = np.zeros((frames, CONFIG.stages), np.int32)
         channels.append(ChannelCodes(counts + 40, plain, counts, codes, numbers))
     return channels, measured
 
 
 @pytest.mark.parametrize(("stages", "cuts"), [(1, (4, 12)), (4, (3, 7, 8))])
-def test_corrections_are_decoded_part_by_part_as_at_once(
+def test_corrections_are_the_same_decoded_in_parts_and_at_once(
     stages: int, cuts: tuple[int, ...]
 ) -> None:
     frames = 18  # the last of the long spans is shorter
@@ -124,14 +128,14 @@ def test_corrections_are_decoded_part_by_part_as_at_once(
     whole.start(channels)
     parts.start(channels)
     corrections, edges = whole.take(measured), (0, *cuts, frames)
-    found = [parts.take(measured[:, f:t]) for f, t in pairwise(edges)]
-    np.testing.assert_allclose(np.concatenate(found, axis=1), corrections, atol=1e-6)
+    decoded = [parts.take(measured[:, f:t]) for f, t in pairwise(edges)]
+    np.testing.assert_allclose(np.concatenate(decoded, axis=1), corrections, atol=1e-6)
     span = 1 if stages >= CONFIG.correction_fine else SPAN
     ends = span_ends(frames, span)
     levels = RecentLevels(2).of(measured)[1][ends]
-    expect = MODEL.predictor.of(levels, np.full(len(ends), stages, np.int32), span)
+    predict = MODEL.predictor.of(levels, np.full(len(ends), stages, np.int32), span)
     own = dequantize_corrections(
-        channels[1].corrections, channels[1].correction_counts, BOOKS, expect
+        channels[1].corrections, channels[1].correction_counts, BOOKS, predict
     )
     np.testing.assert_allclose(corrections[1], own.repeat(span, axis=0)[:frames], atol=1e-6)
     assert np.abs(corrections).max() > 0.1
@@ -139,7 +143,7 @@ def test_corrections_are_decoded_part_by_part_as_at_once(
     np.testing.assert_array_equal(stay, corrections[:, -1:].repeat(5, axis=1))
 
 
-def test_a_packet_knows_nothing_of_the_corrections_before_it() -> None:
+def test_a_packet_does_not_depend_on_the_corrections_before_it() -> None:
     channels, measured = coded(8, 1)
     decoders = [CorrectionDecoder(CONFIG, BOOKS, DecayPredictor(0.9), 2) for _ in range(2)]
     decoders[0].start(coded(18, 4)[0])
@@ -149,8 +153,8 @@ def test_a_packet_knows_nothing_of_the_corrections_before_it() -> None:
     np.testing.assert_array_equal(decoders[0].take(measured), decoders[1].take(measured))
 
 
-def test_an_encoder_takes_back_what_is_expected_wrongly() -> None:
-    """A network that expects low bands to be made louder, which then would be too loud."""
+def test_an_encoder_corrects_wrong_predictions() -> None:
+    """The network predicts that low bands must be louder, which would make them too loud."""
     pcm = (0.2 * np.sin(np.arange(48_000) * 0.04)).astype(np.float32)
     louder = np.where(np.arange(BANDS) < 4, 0.6, 0).astype(np.float16)
     nothing = {"last.bias": louder, "memory": np.zeros(BANDS, np.float16)}
@@ -165,7 +169,7 @@ def test_an_encoder_takes_back_what_is_expected_wrongly() -> None:
     assert errors[0] < 0.7 * errors[1]
 
 
-def test_training_puts_it_into_a_checkpoint_with_books_and_tables_that_fit(tmp_path: Path) -> None:
+def test_training_adds_predictor_codebooks_and_tables_to_a_checkpoint(tmp_path: Path) -> None:
     options = ["--clips", "40", "--steps", "16", "--hidden", "8", "--packets", "3"]
     shipped, made = retrain(train_corrections.main, tmp_path, options)
     before, after = load_checkpoint(shipped), load_checkpoint(made)

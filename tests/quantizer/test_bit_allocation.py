@@ -1,4 +1,4 @@
-"""Stage counts follow gains and level; the rate control never spends what it does not have."""
+"""Stage counts follow gains and allocation level; the rate control never exceeds the bitrate."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def test_louder_frames_get_at_least_as_many_stages() -> None:
     st.floats(1.5, 24),
     st.lists(st.tuples(st.floats(0.02, 5), st.floats(0, 1)), min_size=1, max_size=60),
 )
-def test_every_prefix_keeps_the_promise(bitrate: float, packets: list[tuple[float, float]]) -> None:
+def test_every_prefix_of_a_stream_keeps_the_bitrate(
+    bitrate: float, packets: list[tuple[float, float]]
+) -> None:
     rate, seconds, spent = RateControl(bitrate, reserve=18), 0.0, 0
     for index, (duration, use) in enumerate(packets):
         size = max(0, int(rate.budget(duration, last=index == len(packets) - 1) * use))
@@ -52,14 +54,14 @@ def test_every_prefix_keeps_the_promise(bitrate: float, packets: list[tuple[floa
         assert spent * 8 <= bitrate * 1000 * seconds + 1e-6
 
 
-def test_savings_are_spent_later() -> None:
+def test_saved_bytes_are_spent_later() -> None:
     rate = RateControl(8.0, reserve=0)
     assert rate.budget(1.0) == 1000
     rate.spend(1.0, 200)
     assert rate.budget(1.0) == 1200
 
 
-def test_a_long_silence_is_not_spent_afterwards() -> None:
+def test_the_savings_of_a_long_silence_are_not_spent_afterwards() -> None:
     rate = RateControl(8.0, reserve=0)
     for _ in range(60):
         rate.spend(1.0, 10)
@@ -89,7 +91,7 @@ def test_qualities_out_of_range_are_refused(quality: float) -> None:
         EncoderSettings(quality=quality)
 
 
-def test_stages_that_are_used_up_are_told_from_silence_and_simple_sound() -> None:
+def test_packets_with_all_stages_are_distinguished_from_silent_and_simple_ones() -> None:
     gains = np.array([40, 40, 0, 0], dtype=np.int32)
     for scale, counts, expected in (
         (1, [16, 13, 0, 0], 0.5),
@@ -105,7 +107,7 @@ def test_stages_that_are_used_up_are_told_from_silence_and_simple_sound() -> Non
     [(1600, 1.0, True), (2800, 1.0, False), (600, 0.0, False), (900, 0.4, False)],
     ids=["stages used up", "near the bitrate", "simple", "mostly silent"],
 )
-def test_a_bitrate_out_of_reach_is_known(size: int, full: float, expected: bool) -> None:
+def test_a_bitrate_out_of_reach_is_noticed(size: int, full: float, expected: bool) -> None:
     rate = RateControl(24.0, reserve=18)
     for _ in range(5):
         assert rate.budget(1.0) > 2900

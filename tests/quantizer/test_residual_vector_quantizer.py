@@ -1,4 +1,4 @@
-"""The quantiser: exact sums, better paths with a wider search, codebooks that survive storage."""
+"""The quantiser: exact sums, a beam search that lowers the error, and the weighting of bits."""
 
 from __future__ import annotations
 
@@ -47,24 +47,26 @@ def test_greedy_search_takes_the_nearest_vector_of_every_stage(codebooks: Codebo
         residual = residual - codebooks.vectors[stage][path[:, stage]]
 
 
-def test_a_higher_price_takes_cheaper_codes_and_errs_more(codebooks: Codebooks) -> None:
+def test_a_larger_weight_of_bits_takes_fewer_bits_and_leaves_more_error(
+    codebooks: Codebooks,
+) -> None:
     random, counts = np.random.default_rng(4), np.full(300, 3, np.int32)
     latents = random.normal(size=(300, 8)).astype(np.float32)
     bits = random.uniform(1, 12, (5, 32)).astype(np.float32)
 
-    def measure(price: float) -> tuple[float, float]:
-        found = search(latents, codebooks, 3, 4, price * bits)
-        codes = select(found.paths, counts)
+    def measure(weight: float) -> tuple[float, float]:
+        result = search(latents, codebooks, 3, 4, weight * bits)
+        codes = select(result.paths, counts)
         error = np.square(latents - dequantize(codes, counts, codebooks)).sum()
-        assert found.errors[3].sum() == pytest.approx(error, rel=1e-4)  # without the price
+        assert result.errors[3].sum() == pytest.approx(error, rel=1e-4)  # without the cost of bits
         return float(bits[np.arange(3), codes[:, :3]].sum()), float(error)
 
-    measured = [measure(price) for price in (0.0, 0.1, 1.0)]
+    measured = [measure(weight) for weight in (0.0, 0.1, 1.0)]
     assert measured[0][0] > measured[1][0] > measured[2][0]
     assert measured[0][1] < measured[1][1] < measured[2][1]
 
 
-def test_select_takes_each_frames_own_depth(codebooks: Codebooks) -> None:
+def test_each_frame_gets_its_own_number_of_codes(codebooks: Codebooks) -> None:
     latents = np.random.default_rng(3).normal(size=(3, 8)).astype(np.float32)
     paths = search(latents, codebooks, 4, beam=4).paths
     codes = select(paths, np.array([0, 2, 4], dtype=np.int32))

@@ -1,4 +1,4 @@
-"""Exit codes: one for each cause."""
+"""Every cause of failure has its own exit code and a documented line."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def test_every_error_has_its_own_exit_code_and_cause() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 11])
-def test_one_thing_is_singular_in_messages(number: int) -> None:
+def test_counts_of_one_are_singular(number: int) -> None:
     plural = "" if number == 1 else "s"
     assert errors.counted(number, "byte") == f"{number} byte{plural}"
 
 
-def test_messages_with_one_of_a_kind_are_singular() -> None:
+def test_messages_about_one_thing_are_singular() -> None:
     with pytest.raises(errors.UnsupportedAudio, match=r"^1 channel in packets of 13"):
         check_bitrate(2, 1, 1, 75)
     with pytest.raises(ValueError, match=r"has 1 byte, not 8$"):

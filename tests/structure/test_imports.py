@@ -1,7 +1,8 @@
-"""Imports go down the layers, each heavy library has one door, and light commands are light.
+"""Modules import lower layers alone, heavy libraries are imported in one part of the package each,
+and light commands import none of them.
 
-The rules are checked on the syntax trees, the light commands in a process where heavy libraries
-cannot be imported at all.
+The rules are checked on syntax trees, the light commands in a process in which heavy libraries
+cannot be imported.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LAYERS = (
     {"cli"},
     {"__main__"},
 )
-"""From the bottom up; what stands together in a layer does not import each other."""
+"""From the bottom up; the parts of one layer do not import each other."""
 
 RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
@@ -77,8 +78,8 @@ def lies_in(place: str, parts: tuple[str, ...]) -> bool:
 
 
 def imports(tree: ast.AST, lazy: bool = True) -> Iterator[str]:
-    """Full names of all modules that a syntax tree imports, but for type checkers; `lazy` includes
-    what its functions import when they are called."""
+    """Full names of all modules that a syntax tree imports, except for type checkers; `lazy`
+    includes what its functions import when they are called."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
@@ -100,16 +101,39 @@ def _imports_from(node: ast.ImportFrom) -> Iterator[str]:
         yield f"{node.module}.{alias.name}" if is_module else node.module
 
 
-@pytest.mark.parametrize("path", MODULES, ids=location)
-def test_imports_go_down(path: Path) -> None:
-    mine = unit(path)
-    for name in imports(ast.parse(path.read_text())):
+def wrong_imports(place: str, tree: ast.AST) -> list[str]:
+    """What the module at a location must not import: parts of the package that do not lie in a
+    lower layer, and libraries that it has no door to."""
+    mine, wrong = place.split("/")[0], []
+    for name in imports(tree):
         top, _, rest = name.partition(".")
-        if top == "nacli" and rest and rest.split(".")[0] != mine:
+        if top == "nacli" and rest and mine not in ("__init__", rest.split(".")[0]):
             other = rest.split(".")[0]
-            assert mine == "__init__" or RANKS[other] < RANKS[mine], f"{mine} imports {other}"
-        doors = DOORS.get(top, (mine,))
-        assert lies_in(location(path), doors), f"{top} is imported outside its door"
+            if RANKS[other] >= RANKS[mine]:
+                wrong.append(f"{mine} imports {other}")
+        if not lies_in(place, DOORS.get(top, (mine,))):
+            wrong.append(f"{top} is imported outside its door")
+    return wrong
+
+
+@pytest.mark.parametrize("path", MODULES, ids=location)
+def test_modules_import_lower_layers_alone(path: Path) -> None:
+    assert not wrong_imports(location(path), ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "wrong"),
+    [
+        ("decoder/stream", "from nacli.encoder.stream import Encoder", "decoder imports encoder"),
+        ("decoder/stream", "def f():\n    import nacli.encoder.stream", "decoder imports encoder"),
+        ("decoder/stream", "from nacli import encoder", "decoder imports encoder"),
+        ("encoder/stream", "from nacli.decoder import gaps", "encoder imports decoder"),
+        ("dsp/filterbank", "from nacli.format import Header", "dsp imports format"),
+        ("decoder/stream", "import torch", "torch is imported outside its door"),
+    ],
+)
+def test_an_import_that_is_not_allowed_is_found(place: str, code: str, wrong: str) -> None:
+    assert wrong_imports(place, ast.parse(code)) == [wrong]
 
 
 LIGHT_MODULES = [

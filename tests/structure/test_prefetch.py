@@ -1,4 +1,5 @@
-"""Items made ahead: the same, in order, one ahead at most, and errors where they belong."""
+"""Prefetched items come in order, a limited number of them is made early, and errors are raised in
+their place."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def test_items_come_in_order_from_another_thread() -> None:
     assert makers and threading.get_ident() not in makers
 
 
-def test_an_error_comes_after_the_items_before_it() -> None:
+def test_an_error_is_raised_after_the_items_before_it() -> None:
     def items() -> Iterator[int]:
         yield 1
         yield 2
@@ -37,7 +38,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_so_many_items_ahead_and_no_more(count: int) -> None:
+def test_a_limited_number_of_items_is_made_early(count: int) -> None:
     made: list[int] = []
 
     def items() -> Iterator[int]:
@@ -46,15 +47,15 @@ def test_so_many_items_ahead_and_no_more(count: int) -> None:
             yield number
 
     source = items()
-    ahead_of = prefetch(source, count)
-    assert next(ahead_of) == 0
+    prefetched = prefetch(source, count)
+    assert next(prefetched) == 0
     time.sleep(0.1)
-    ahead_of.close()  # type: ignore[attr-defined]
+    prefetched.close()  # type: ignore[attr-defined]
     assert made == list(range(count + 1))
-    assert next(source) == count + 1, "the source is at rest, and was not closed"
+    assert next(source) == count + 1, "the source was neither used any more nor closed"
 
 
-def test_what_is_no_longer_wanted_is_not_made() -> None:
+def test_items_that_nobody_takes_are_not_made() -> None:
     def items() -> Iterator[int]:
         for number in range(10):
             time.sleep(0.05)
@@ -66,3 +67,24 @@ def test_what_is_no_longer_wanted_is_not_made() -> None:
         assert item == 0
         break
     assert len(made) <= 3
+
+
+def test_prefetch_inside_its_own_thread_is_an_error_and_no_deadlock() -> None:
+    """It would wait for the thread that waits for it. Afterwards, the thread still works."""
+
+    def nested() -> Iterator[int]:
+        yield from prefetch(iter([1, 2]))
+
+    outcomes: list[str] = []
+
+    def run() -> None:
+        try:
+            list(prefetch(nested()))
+        except AssertionError as error:
+            outcomes.append(str(error))
+
+    caller = threading.Thread(target=run, daemon=True)
+    caller.start()
+    caller.join(timeout=10)
+    assert outcomes == ["prefetch is used in the prefetch thread itself"]
+    assert list(prefetch(iter([3]))) == [3]

@@ -1,4 +1,4 @@
-"""The command as a real process, and small recordings for it."""
+"""Runs the command as a process, on small recordings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ FAKE = [sys.executable, str(Path(__file__).with_name("fake_model.py"))]
 REAL = [sys.executable, "-m", "nacli"]
 
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+SUPPORT = Path(__file__).parent
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join(map(str, (SUPPORT, SUPPORT.parents[1]))),  # of this checkout
+    "OMP_NUM_THREADS": "1",
+}
 
 
 RATE = 16_000
@@ -44,8 +49,8 @@ def run(
 
 @pytest.fixture
 def nacli(tmp_path: Path) -> Run:
-    """The command in `tmp_path`, with the fake model; its stderr is a wide terminal with bars, of
-    which the lines are left that stay on the screen. (Batches are tested on pipes.)"""
+    """A function that runs the command in `tmp_path` with the fake model. Stderr is a wide terminal
+    with progress bars, of which the result has the final screen. (Batches are tested on pipes.)"""
 
     def run_here(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         shown = run_on_terminal([*FAKE, *arguments], cwd=tmp_path, stdin=stdin, columns=1000)

@@ -27,7 +27,7 @@ from nacli.entropy import (
     StaticTables,
     frequencies,
 )
-from nacli.envelope.predictor import SEEN, LearnedPredictor
+from nacli.envelope.predictor import LEVELS, LearnedPredictor
 from nacli.quantizer.rvq import Codebooks
 from nacli.types import Floats
 
@@ -43,7 +43,8 @@ CONFIG = ModelConfig(
 
 
 class FakeNetworks:
-    """Each hop becomes the means of eight parts of it, one hop late; a gain is of two hops."""
+    """The latents of a hop are the means of its eight parts, delayed by one hop; a gain is that of
+    two hops."""
 
     def new_history(self) -> dict[str, Floats]:
         return {}
@@ -75,9 +76,9 @@ def _amplitude(gains: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def make_predictor(seed: int = 0, size: float = 0.2) -> LearnedPredictor:
-    """A network of random weights, which expects corrections of about this size, and half of the one
-    before."""
-    random, width, known = np.random.default_rng(seed), 6, SEEN * BANDS + 2
+    """A network of random weights, which predicts corrections of about this size plus half of the
+    correction before."""
+    random, width, known = np.random.default_rng(seed), 6, LEVELS + 2
     shapes = {"levels": (known, width), "before": (BANDS, width), "second.weight": (width, width)}
     tensors = {name: random.normal(size=shape) for name, shape in shapes.items()}
     tensors["levels"] /= 8
@@ -88,7 +89,7 @@ def make_predictor(seed: int = 0, size: float = 0.2) -> LearnedPredictor:
 
 
 def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) -> Any:
-    """What `load_checkpoint` returns, as far as the Encoder and Decoder know."""
+    """An object with all parts of a `Model` that the Encoder and the Decoder use."""
     random = np.random.default_rng(seed)
     shape = (CONFIG.stages, CONFIG.codebook_size, CONFIG.latent_dim)
     sizes = 0.7 * 0.6 ** np.arange(CONFIG.stages)[:, None, None]

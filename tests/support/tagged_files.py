@@ -1,4 +1,4 @@
-"""Audio files with tags and pictures that nacli did not write."""
+"""Audio files whose tags and pictures were written by other libraries."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def make(
     tags: tuple[str, ...] = TAGS,
     pictures: tuple[Picture, ...] = (BACK, COVER),
 ) -> Path:
-    """An audio file with tags that nacli's own code did not write."""
+    """Make an audio file with tags and pictures that libsndfile and mutagen write."""
     soundfile.write(path, SOUND, RATE, subtype)
     blocks = [flac.Picture(pack_picture(picture)) for picture in pictures]
     file: Any
@@ -80,7 +80,7 @@ def make(
 
 
 def add_id3(frames: Any, blocks: list[Any], encoding: int = 3) -> None:
-    """What `TAGS` are in ID3."""
+    """Add `TAGS` as ID3 frames."""
     texts = {name: [v for n, v in pairs(TAGS) if n == name] for name, _ in pairs(TAGS)}
     frames.add(id3.TIT2(encoding=encoding, text=texts["TITLE"]))
     frames.add(id3.TPE1(encoding=encoding, text=texts["ARTIST"]))

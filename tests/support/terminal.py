@@ -1,4 +1,4 @@
-"""Commands whose stderr is a pseudo-terminal, and what stands on its screen."""
+"""Runs commands whose stderr is a pseudo-terminal, and renders its screen."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+SUPPORT = Path(__file__).parent
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": str(Path(__file__).parents[1] / "support"),
+    "PYTHONPATH": os.pathsep.join(map(str, (SUPPORT, SUPPORT.parents[1]))),  # of this checkout
     "OMP_NUM_THREADS": "1",
     "TERM": "xterm",
     "BARS_AT_ONCE": "1",
@@ -24,7 +25,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Shown:
-    """`screen`: the lines that stay at the end. `drawn`: every state of a line, in order."""
+    """The result of a command: `screen` has the lines at the end, `drawn` every state of a line."""
 
     code: int
     stdout: bytes
@@ -82,7 +83,7 @@ def _read(master: int) -> bytes:
 
 
 def render(text: str, columns: int) -> tuple[list[str], list[str]]:
-    """The lines of a screen after `text`, and every state that a line had when the cursor left it.
+    """Return the lines of a screen after `text`, and every state of a line that the cursor left.
 
     Knows line feeds, carriage returns, erasing to the end of the line, and wrapping.
     """

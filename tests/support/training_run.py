@@ -36,7 +36,7 @@ SIZES = ["--batch", "2", "--segment", "0.1", "--threads", "1", "--log-steps", "1
 
 
 def make_run(folder: Path) -> None:
-    """A corpus of noise, and a run that is about to start from random codebooks."""
+    """Make a corpus of noise, and a training run that starts from random codebooks."""
     torch.manual_seed(0)
     random, rows = np.random.default_rng(0), []
     (folder / "corpus").mkdir()
@@ -58,7 +58,7 @@ def make_run(folder: Path) -> None:
 def run_command(
     command: click.Command, folder: Path, paths: dict[str, str], options: Sequence[str]
 ) -> dict[str, Any]:
-    """Run a training command with `paths` under `folder`; the state that it leaves in its run."""
+    """Run a training command with `paths` under `folder`; return the state that it saves."""
     given = [text for name, path in paths.items() for text in (f"--{name}", str(folder / path))]
     command.main([*given, *SIZES, "--device", "cpu", "--quiet", *options], standalone_mode=False)
     state: dict[str, Any] = torch.load(folder / paths["run"] / "state.pt", weights_only=True)
@@ -66,14 +66,14 @@ def run_command(
 
 
 def ship(state: Path, checkpoint: Path) -> None:
-    """Make a checkpoint of a state, with tables in which everything is equally likely."""
+    """Make a checkpoint of a state, with tables of equal probabilities."""
     config, weights, codebooks, _ = read_states((state,))
     assert codebooks.corrections is not None
     shapes = {
         "codes": (16, 4),
         "gains": (82, 81),
-        "correction_numbers": (16, 4),
-        "corrections": (6, 4),
+        "trim_numbers": (16, 4),
+        "trims": (6, 4),
     }
     tables = {
         f"entropy.{name}": frequencies(np.ones(shape, np.int64)).astype(np.uint32)
@@ -91,8 +91,8 @@ def ship(state: Path, checkpoint: Path) -> None:
 def retrain(
     command: click.Command, folder: Path, options: Sequence[str], model: Path | None = None
 ) -> tuple[Path, Path]:
-    """Run a command of `retrain_options` on a checkpoint, by default a new one of a tiny corpus:
-    this checkpoint, and the one that the command makes of it."""
+    """Run a command with `retrain_options` on a checkpoint, by default a new one of a tiny corpus;
+    return the paths of this checkpoint and of the one that the command makes of it."""
     if model is None:
         make_run(folder)
         model = folder / "shipped.safetensors"

@@ -1,0 +1,121 @@
+"""The delays of `nacli/timing.py` are those that the filters really have.
+
+That `first_packet` is early enough is also checked on whole files: a decode from there equals the
+same samples of a whole decode in `tests/decoder/test_concealment.py` (fake model, any section) and
+`tests/decoder/test_golden_files.py` (shipped model).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fake_model import CONFIG, make_model
+from nacli.config import ModelConfig
+from nacli.decoder.post_processing import PostProcess
+from nacli.decoder.synthesis import Synthesizer
+from nacli.dsp.pitch_filter import PitchFilter
+from nacli.entropy import ChannelCodes
+from nacli.envelope.corrections import CorrectionDecoder
+from nacli.envelope.post_filter import PostFilter
+from nacli.envelope.predictor import DecayPredictor
+from nacli.timing import (
+    OVERLAP,
+    PITCH_FILTER_DELAY,
+    POST_FILTER_DELAY,
+    POST_PROCESSING_DELAY,
+    completed_samples,
+    corrections_delay,
+    decoder_delay,
+    first_packet,
+    frame_count,
+)
+from nacli.types import Floats
+
+HOP, RATE, HOPS, MARKED = CONFIG.hop, CONFIG.sample_rate, 30, 12
+Filter = Callable[[Floats], Floats]
+
+
+def pitch_filter() -> Filter:
+    return PitchFilter(1, HOP).process
+
+
+def post_filter() -> Filter:
+    post = PostFilter(None, 1, HOP, RATE)
+    counts = np.zeros((1, HOPS), np.int32)
+    corrections = np.full((1, HOPS, 26), 0.1, np.float32)  # so that nothing is passed through
+    return lambda pcm: post.process(pcm, counts, corrections)
+
+
+def post_processing() -> Filter:
+    corrections = CorrectionDecoder(CONFIG, None, DecayPredictor(0.7), 1)
+    post = PostProcess(None, corrections, 1, HOP, RATE)
+    sounding = np.full((1, HOPS), 60, np.int32)
+    return lambda pcm: post.process(pcm, sounding, sounding)
+
+
+@pytest.mark.parametrize(
+    ("make", "delay"),
+    [
+        (pitch_filter, PITCH_FILTER_DELAY),
+        (post_filter, POST_FILTER_DELAY),
+        (post_processing, POST_PROCESSING_DELAY),
+    ],
+)
+def test_an_impulse_is_delayed_by_the_stated_number_of_hops(
+    make: Callable[[], Filter], delay: int
+) -> None:
+    pcm = np.zeros((1, HOPS * HOP), np.float32)
+    position = MARKED * HOP + 100
+    pcm[0, position] = 0.5
+    output = make()(pcm)
+    assert output.shape == pcm.shape
+    assert np.abs(output[0]).argmax() - position == delay * HOP
+
+
+def test_a_decoder_outputs_each_hop_after_the_stated_delay() -> None:
+    """One frame alone is loud: its hop is output with a frame that is `decoder_delay` later."""
+    synthesizer = Synthesizer(make_model(), 1, first_hop=0, high_band=False)
+    gains = np.full(HOPS, 1, np.int32)
+    gains[MARKED] = 70
+    codes = np.zeros((HOPS, CONFIG.stages), np.int32)
+    corrections = (np.zeros((HOPS, 2), np.int32), np.zeros(HOPS, np.int32))
+    coded = ChannelCodes(gains, codes, np.full(HOPS, CONFIG.stages, np.int32), *corrections)
+    pcm = np.concatenate([sound.pcm for sound in synthesizer.decode([coded])])[:, 0]
+    energies = np.square(pcm.reshape(-1, HOP)).sum(1)
+    own_hop = MARKED - OVERLAP
+    assert energies.argmax() == own_hop + decoder_delay(CONFIG)
+
+
+@pytest.mark.parametrize("lookahead", [0, 2, 8])
+def test_the_delays_of_a_decoder_are_the_sum_of_its_steps(lookahead: int) -> None:
+    config = replace(CONFIG, lookahead=lookahead)
+    assert POST_PROCESSING_DELAY == PITCH_FILTER_DELAY + POST_FILTER_DELAY
+    assert decoder_delay(config) == OVERLAP + lookahead + PITCH_FILTER_DELAY + POST_FILTER_DELAY
+    assert corrections_delay(config) == lookahead + PITCH_FILTER_DELAY
+
+
+def test_the_frames_of_a_recording_complete_all_of_its_samples() -> None:
+    for rate in (8_000, 24_000, 44_100):
+        for samples in (1, 2, 319, 320, 321, rate, 10 * rate + 7):
+            frames = frame_count(samples, rate, CONFIG)
+            assert completed_samples(frames, rate, CONFIG) >= samples
+            assert completed_samples(frames - 1, rate, CONFIG) < samples
+    assert frame_count(0, RATE, CONFIG) == completed_samples(0, RATE, CONFIG) == 0
+
+
+@pytest.mark.parametrize("config", [CONFIG, ModelConfig()], ids=["fake", "default"])
+@pytest.mark.parametrize("frames_per_packet", [1, 10, 150])
+def test_decoding_starts_before_the_first_frame_that_the_hop_needs(
+    config: ModelConfig, frames_per_packet: int
+) -> None:
+    """The hop's own frame, and the context of the networks before it, come after the start."""
+    assert config.decoder_context is not None
+    for hop in (0, 1, 77, 1000):
+        start = first_packet(hop, frames_per_packet, config) * frames_per_packet
+        assert start <= max(0, hop + decoder_delay(config) - config.decoder_context)
+    recurrent = replace(config, recurrent_layers=1)
+    assert first_packet(1000, frames_per_packet, recurrent) == 0
