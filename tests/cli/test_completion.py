@@ -13,7 +13,7 @@ import pytest
 from nacli.cli import main
 
 PATH_METAVARS = {"INPUT...", "FILE|FOLDER...", "OUT", "DIR", "FILE", "PATH", "FOLDER"}
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 PARAMETERS = [
     pytest.param(command, parameter, id=f"{name} {parameter.name}")

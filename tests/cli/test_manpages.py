@@ -12,7 +12,7 @@ import pytest
 from nacli.cli import main
 from nacli.errors import exit_codes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "man"
 PAGES = sorted(FOLDER.glob("*.1"))
 

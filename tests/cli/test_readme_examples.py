@@ -14,7 +14,7 @@ import soundfile
 
 from nacli import errors
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CLIP = "tests/data/talk.flac"
 FRAMES = 72_000
 README = (ROOT / "README.md").read_text()
