@@ -42,9 +42,7 @@ class Options(ABC):
     make_folders: bool = False
 
     @abstractmethod
-    def convert(
-        self, source: str, target: str, on_progress: OnProgress, on_gap: OnGap
-    ) -> Progress:
+    def convert(self, source: str, target: str, on_progress: OnProgress, on_gap: OnGap) -> Progress:
         """Convert one file. Raises `NacliError`."""
 
     def seconds_to_convert(self, source: str, target: str) -> float | None:
@@ -82,9 +80,7 @@ class EncodeOptions(Options):
     raw_channels: int = 1
     raw_format: str = "s16"
 
-    def convert(
-        self, source: str, target: str, on_progress: OnProgress, on_gap: OnGap
-    ) -> Progress:
+    def convert(self, source: str, target: str, on_progress: OnProgress, on_gap: OnGap) -> Progress:
         from nacli.jobs.encode_file import encode_file
 
         return encode_file(source, target, load_model(self.model), self, on_progress)
@@ -133,9 +129,7 @@ class DecodeOptions(Options):
     raw_format: str | None = None
     bits: str | None = None
 
-    def convert(
-        self, source: str, target: str, on_progress: OnProgress, on_gap: OnGap
-    ) -> Progress:
+    def convert(self, source: str, target: str, on_progress: OnProgress, on_gap: OnGap) -> Progress:
         from nacli.jobs.decode_file import decode_file
 
         name = input_name(source)

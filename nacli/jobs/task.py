@@ -25,7 +25,7 @@ MAX_GAPS = 1000
 """Number of gaps that a record describes; all are counted."""
 
 OnWarning = Callable[[str], None]
-"""A function that is called with a line about damage or missing sound in an output that was made."""
+"""A function that is called with a line about damage or missing sound."""
 
 
 def run_task(

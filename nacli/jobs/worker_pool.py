@@ -1,8 +1,9 @@
 """Many files at once: worker processes that each convert one file after another.
 
 Why not `concurrent.futures`: when a worker of its pool dies (out of memory, a crash inside a
-library on a hostile file), every file of the batch fails with it and none is named. Here each worker has a
-pipe of its own, so the file that killed it is known and fails alone, and a new worker goes on.
+library on a hostile file), every file of the batch fails with it and none is named. Here each
+worker has a pipe of its own, so the file that killed it is known and fails alone, and a new worker
+goes on.
 """
 
 from __future__ import annotations

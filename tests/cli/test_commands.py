@@ -297,7 +297,7 @@ import os, signal, threading
 from nacli.prefetch import prefetch
 from nacli.cli import main
 
-list(ahead(iter([1])))  # leaves a thread
+list(prefetch(iter([1])))  # leaves a thread
 threading._register_atexit(lambda: os.kill(os.getpid(), signal.{name}))
 main(["info", "{path}"])
 """

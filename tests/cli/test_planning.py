@@ -18,8 +18,9 @@ from click.testing import CliRunner, Result
 
 from nacli.audio.containers import CONTAINERS
 from nacli.cli import main
-from nacli.cli.commands import ENDINGS
-from nacli.cli.jobs import Job, Naming, Plan, plan, unrecognised_line
+from nacli.cli.decode import CONTAINER_EXTENSIONS
+from nacli.cli.input_files import unrecognised_line
+from nacli.cli.planning import Job, Naming, Plan, plan
 from nacli.errors import OutputExists, UnreadableInput
 from nacli.files.streams import AUDIO_EXTENSIONS, FFMPEG_EXTENSIONS, ffmpeg_command
 
@@ -52,10 +53,13 @@ def nacli(*arguments: str, stdin: bytes = b"") -> Result:
 
 
 def planned(
-    *sources: str, naming: Naming = ENCODE, wanted: Collection[str] = AUDIO_EXTENSIONS, **other: Any
+    *sources: str,
+    naming: Naming = ENCODE,
+    extensions: Collection[str] = AUDIO_EXTENSIONS,
+    **other: Any,
 ) -> Plan:
     given: dict[str, Any] = {"output": None, "output_dir": None, "recursive": False, **other}
-    return plan(sources, wanted=wanted, naming=naming, **given)
+    return plan(sources, extensions=extensions, naming=naming, **given)
 
 
 def outcomes(jobs: list[Job]) -> list[tuple[str, str, int]]:
@@ -120,7 +124,7 @@ def test_a_slash_at_the_end_makes_a_folder(here: Path, output: str) -> None:
 def test_a_slash_after_a_file_is_refused(here: Path) -> None:
     write("a.wav", "b.wav")
     done = nacli("encode", "a.wav", "-o", "b.wav/")
-    assert (done.exit_code, "b.wav/ is no folder" in done.stderr) == (2, True)
+    assert (done.exit_code, "b.wav/ is not a folder" in done.stderr) == (2, True)
     assert nacli("encode", "-", "-o", "new/", stdin=b"x").exit_code == 2
     assert not (here / "new").exists()
     for option in ("-o", "--output-dir"):
@@ -145,7 +149,7 @@ def test_of_two_inputs_for_one_output_the_first_is_converted(here: Path) -> None
     write("talk.wav", "talk.flac", "other.wav")
     done = nacli("encode", "--delete-input", "talk.wav", "talk.flac", "other.wav")
     assert done.exit_code == OutputExists.exit_code
-    line = "nacli: talk.flac: talk.wav becomes talk.nac already (--keep-extension keeps both)\n"
+    line = "nacli: talk.flac: talk.wav already becomes talk.nac (--keep-extension keeps both)\n"
     assert line in done.stderr
     assert {path.name for path in here.iterdir()} == {"talk.flac", "talk.nac", "other.nac"}
 
@@ -153,7 +157,7 @@ def test_of_two_inputs_for_one_output_the_first_is_converted(here: Path) -> None
 def test_the_remedy_is_named_only_where_it_helps(here: Path) -> None:
     touch("in/x.wav", "other/x.wav")
     [_, job] = planned("in/x.wav", "other/x.wav", output_dir="out").jobs
-    assert str(job.fault) == "other/x.wav: in/x.wav becomes out/x.nac already"
+    assert str(job.fault) == "other/x.wav: in/x.wav already becomes out/x.nac"
 
 
 def test_an_input_that_is_named_twice_is_converted_once(here: Path) -> None:
@@ -171,7 +175,7 @@ def test_an_output_is_not_the_input_of_another_job(here: Path) -> None:
         ("link.nac", "out/link.nac", 0),
         ("b.wav", "out/b.nac", 0),
     ]
-    assert str(jobs[0].fault) == "a.wav would become out/a.nac, an input itself"
+    assert str(jobs[0].fault) == "a.wav would become out/a.nac, which is an input itself"
 
 
 def test_everything_in_a_folder_once_more(here: Path) -> None:
@@ -322,7 +326,7 @@ def test_formats_and_depths(here: Path, arguments: list[str], name: str, subtype
         (["--to", "flac", "--bits", "32f"], 4, "a.flac: FLAC cannot hold float samples"),
         (["--to", "ogg", "--bits", "16"], 4, "a.ogg: OGG cannot hold 16-bit samples"),
         (["-o", "x.flac", "--bits", "32"], 4, "x.flac: FLAC cannot hold 32-bit samples"),
-        (["--to", "flac", "-o", "x.wav"], 2, "--to flac is at odds with -o x.wav"),
+        (["--to", "flac", "-o", "x.wav"], 2, "--to flac contradicts -o x.wav"),
         (["--to", "flac", "-o", "-"], 2, "stdout gets WAV"),
         (["--to", "flac", "-c"], 2, "stdout gets WAV"),
         (["--to", "wav", "--raw"], 2, "without --raw"),
@@ -353,7 +357,9 @@ def test_to_from_a_pipe_needs_a_name(here: Path) -> None:
 
 
 def test_every_format_that_is_written_can_be_chosen() -> None:
-    assert {ending for endings in ENDINGS.values() for ending in endings} == set(CONTAINERS)
+    assert {ending for endings in CONTAINER_EXTENSIONS.values() for ending in endings} == set(
+        CONTAINERS
+    )
 
 
 # As real processes.

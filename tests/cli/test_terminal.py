@@ -16,9 +16,9 @@ import soundfile
 from commands import FAKE, RATE, files, tone, write_tone
 from nacli.audio import header_seconds
 from nacli.cli.bar import Line, fit, width
-from nacli.cli.progress import Course, clock, duration
+from nacli.cli.progress import ProgressTracker, clock, duration
 from nacli.files.standard_streams import captured_libraries, library_notes
-from nacli.jobs.task import DecodeOptions, EncodeOptions
+from nacli.jobs.options import DecodeOptions, EncodeOptions
 from terminal import ENVIRONMENT, render, run_on_terminal
 
 BATCH_LINE = re.compile(r"\d/3 files  \d:\d\d of 5:02 audio")
@@ -115,31 +115,33 @@ def test_lengths_in_units() -> None:
 
 def test_a_total_is_known_when_all_lengths_are() -> None:
     lengths = [10.0, None, 30.0]
-    with Course(3, lengths.__getitem__) as course:
-        course.move(1, 5, None)
-        course.line()
-        course._thread.join()
-        assert course.line().text.startswith("0/3 files  0:05 audio")
-        course.end(1, 20)
-        assert course.line().text.startswith("1/3 files  0:20 of 1:00 audio")
-        course.end(0, 0)  # it has failed
-        assert course.line().text.startswith("2/3 files  0:20 of 0:50 audio")
-        assert course.line().share == 0.4
+    with ProgressTracker(3, lengths.__getitem__) as tracker:
+        tracker.update(1, 5, None)
+        tracker.line()
+        tracker._thread.join()
+        assert tracker.line().text.startswith("0/3 files  0:05 audio")
+        tracker.finish(1, 20)
+        assert tracker.line().text.startswith("1/3 files  0:20 of 1:00 audio")
+        tracker.finish(0, 0)  # it has failed
+        assert tracker.line().text.startswith("2/3 files  0:20 of 0:50 audio")
+        assert tracker.line().share == 0.4
 
 
 def test_lengths_by_headers(tmp_path: Path) -> None:
     write_tone(tmp_path / "x.wav", 3)
     assert header_seconds(str(tmp_path / "x.wav")) == 3
-    assert EncodeOptions(raw_rate=RATE).length(str(tmp_path / "x.wav")) == 3 + 22 / RATE
+    assert EncodeOptions(raw_rate=RATE).audio_seconds(str(tmp_path / "x.wav")) == 3 + 22 / RATE
     assert header_seconds("-") is None
     os.mkfifo(tmp_path / "pipe")
     assert header_seconds(str(tmp_path / "pipe")) is None
     soundfile.write(tmp_path / "x.mp3", tone(3), RATE)
     assert header_seconds(str(tmp_path / "x.mp3")) == pytest.approx(3, abs=0.2)
     golden = str(next((Path(__file__).parents[1] / "golden").glob("stereo*.nac"), ""))
-    whole = DecodeOptions().length(golden)
+    whole = DecodeOptions().audio_seconds(golden)
     assert whole
-    assert DecodeOptions(start="0.25", stop="9999").length(golden) == pytest.approx(whole - 0.25)
+    assert DecodeOptions(start="0.25", stop="9999").audio_seconds(golden) == pytest.approx(
+        whole - 0.25
+    )
 
 
 # Streams.

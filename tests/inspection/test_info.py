@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nacli.cli.table import table
+from nacli.cli.info_table import table
 from nacli.errors import DamagedHeader, DamagedPacket, NotNac, UnreadableInput
 from nacli.format import (
     JOINED,
@@ -26,7 +26,8 @@ from nacli.format import (
     pack_packet,
     pack_picture,
 )
-from nacli.inspection.info import FileInfo, check_info, read_info, to_json
+from nacli.inspection.info import FileInfo, check_info, read_info
+from nacli.inspection.info_json import to_json
 
 STREAM = StreamInfo(48_000, 2, ChannelMode.MID_SIDE, SampleFormat.PCM_24, 96_000, 320, 75, 16)
 CODEBOOKS, ENTROPY = TableSection(b"codebook", b"inline"), TableSection(b"entropy.")

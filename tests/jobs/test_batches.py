@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 
 from nacli.audio import AudioWriter
 from nacli.cli import main
-from nacli.cli.jobs import Job, Naming, plan
+from nacli.cli.planning import Job, Naming, plan
 from nacli.encoder import stream as encoder
 from nacli.entropy import ChannelCodes
 from nacli.files import temporary_files
@@ -32,7 +32,9 @@ from nacli.files.temporary_files import FOREIGN_SECONDS, remove_stale
 from nacli.format import Header, Packet, pack_header, pack_packet
 from nacli.inspection.info import read_info
 from nacli.jobs import verify
-from nacli.jobs.task import DecodeOptions, EncodeOptions, Record, run_task
+from nacli.jobs.options import DecodeOptions, EncodeOptions
+from nacli.jobs.record import Record
+from nacli.jobs.task import run_task
 
 FAKE = [sys.executable, str(Path(__file__).parents[1] / "support" / "fake_model.py")]
 ENVIRONMENT = {
@@ -66,7 +68,7 @@ def nacli(*arguments: str) -> Result:
 
 def planned(*sources: str, **options: Any) -> list[Job]:
     given: dict[str, Any] = {"output": None, "output_dir": None, "recursive": True, **options}
-    return plan(sources, wanted=AUDIO_EXTENSIONS, naming=Naming(".nac"), **given).jobs
+    return plan(sources, extensions=AUDIO_EXTENSIONS, naming=Naming(".nac"), **given).jobs
 
 
 def test_a_tree_is_mirrored(here: Path) -> None:
@@ -183,7 +185,7 @@ def test_a_surprise_is_a_record_too(here: Path, monkeypatch: pytest.MonkeyPatch)
     def surprise(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr("nacli.jobs.convert.encode_file", surprise)
+    monkeypatch.setattr("nacli.jobs.encode_file.encode_file", surprise)
     record = run_task(EncodeOptions(), "x.wav", "x.nac")
     assert outcome(record) == ("failed", 1)
     assert record["error"] == "x.wav: ZeroDivisionError: by nothing"
@@ -248,10 +250,10 @@ def test_inputs_that_change_meanwhile_stay(here: Path, monkeypatch: pytest.Monke
         check(*arguments)
         os.utime("x.wav")
 
-    monkeypatch.setattr("nacli.jobs.convert.verify_file", touching)
+    monkeypatch.setattr("nacli.jobs.encode_file.verify_file", touching)
     record = run_task(EncodeOptions(delete_input=True), "x.wav", "x.nac")
     assert outcome(record) == ("failed", 1)
-    assert "changed meanwhile" in (record["error"] or "")
+    assert "changed during the conversion" in (record["error"] or "")
     assert tree(here) == {"x.wav", "x.nac"}
 
 

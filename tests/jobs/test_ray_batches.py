@@ -20,11 +20,11 @@ from click.testing import CliRunner
 
 import nacli.cli
 from nacli.cli import ray_batch
-from nacli.cli.jobs import Job
+from nacli.cli.planning import Job
 from nacli.files.signals import ENDING
-from nacli.jobs import task
-from nacli.jobs.convert import Progress
-from nacli.jobs.task import Options
+from nacli.jobs import resources
+from nacli.jobs.options import Options
+from nacli.jobs.progress import Progress
 
 RATE = 16_000
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def cluster() -> Iterator[str]:
         context = ray.init(num_cpus=2, include_dashboard=False)
         yield context.address_info["address"]
         ray.shutdown()
-        task.load_model.cache_clear()
+        resources.load_model.cache_clear()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
@@ -98,7 +98,7 @@ class Deadly(Options):
     COMMAND = "deadly"
     lives: dict[str, int]
 
-    def convert(self, source: str, target: str, watch: Any, tell: Any) -> Progress:
+    def convert(self, source: str, target: str, on_progress: Any, on_gap: Any) -> Progress:
         with open(source, "a") as begun:
             begun.write("x")
         if os.path.getsize(source) <= self.lives.get(os.path.basename(source), 0):
