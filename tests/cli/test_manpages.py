@@ -37,7 +37,7 @@ def test_there_is_a_page_for_every_command_and_the_wheel_installs_it() -> None:
 def test_the_pages_hold_examples_and_exit_codes() -> None:
     text = {path.stem: path.read_text().replace("\\-", "-") for path in PAGES}
     assert all("\b" not in page for page in text.values())
-    for name in ("encode", "decode", "info", "bench"):
+    for name in ("encode", "decode", "info", "test", "bench"):
         assert f"\n.SH EXAMPLES\n.nf\nnacli {name} " in text[f"nacli-{name}"]
     for code, cause in exit_codes().items():
         assert f"\n{code:<3}  {cause}\n" in text["nacli"]

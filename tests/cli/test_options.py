@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
-from nacli.cli.kinds import parse_bitrate
 
 from nacli.audio import AudioReader
 from nacli.checkpoint import load_checkpoint
 from nacli.cli import main
+from nacli.cli.option_types import parse_bitrate
 from nacli.encoder.rate_control import check_bitrate
 from nacli.encoder.settings import EncoderSettings
 from nacli.errors import BadCheckpoint, UnreadableInput, UnsupportedAudio, WriteFailed
@@ -211,6 +211,35 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(
     assert nacli("bench", "a.wav", "--save", report).exit_code == 11
 
 
+@pytest.mark.parametrize("where", [["--output-dir", "new"], ["-o", "new/"]])
+@pytest.mark.parametrize("report", ["new/r.json", "new/reports/r.json"])
+def test_a_report_may_lie_in_a_folder_of_outputs_that_is_made(
+    here: Path, where: list[str], report: str
+) -> None:
+    write("a.wav")
+    done = nacli("encode", "a.wav", *where, "--report", report)
+    assert done.exit_code == 0, done.stderr
+    assert json.loads((here / report).read_text())["done"] == 1
+    assert (here / "new" / "a.nac").exists()
+    again = nacli("encode", "-f", "a.wav", *where, "--report", report)
+    assert again.exit_code == 0
+
+
+@pytest.mark.parametrize("report", ["newer/r.json", "new/../other/r.json", "a.wav/new/r.json"])
+def test_a_report_in_another_missing_folder_is_refused(here: Path, report: str) -> None:
+    write("a.wav")
+    done = nacli("encode", "a.wav", "--output-dir", "new", "--report", report)
+    assert (done.exit_code, done.stderr.startswith(f"nacli: {report}: ")) == (11, True)
+    assert names(here) == {"a.wav"}
+
+
+def test_a_report_is_no_output_in_a_folder_that_is_made(here: Path) -> None:
+    write("a.wav")
+    done = nacli("encode", "a.wav", "--output-dir", "new", "--report", "new/a.nac")
+    assert (done.exit_code, "is an input or output itself" in done.stderr) == (2, True)
+    assert names(here) == {"a.wav"}
+
+
 def test_a_folder_without_permission_is_noticed_before_the_work(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,9 +327,10 @@ def test_test_is_quiet_and_has_the_exit_code_of_check(here: Path) -> None:
 
 def test_options_are_in_the_report(here: Path) -> None:
     write("a.wav")
-    nacli("encode", "a.wav", "--report", "r.json", "--bitrate", "6k", "--best")
+    nacli("encode", "a.wav", "--report", "r.json", "--bitrate", "6k", "--best", "--title", "x")
     used = json.loads((here / "r.json").read_text())["options"]
-    assert (used["bitrate"], used["effort"]) == (6.0, 2)
+    assert (used["bitrate"], used["effort"], used["tags"]) == (6.0, 2, ["TITLE=x"])
+    assert "settings" not in used and "sample_format" not in used
 
 
 def test_formats_that_libsndfile_reads_are_found_by_their_other_names(here: Path) -> None:

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
+from commands import ENVIRONMENT, FAKE
 from nacli.audio.containers import CONTAINERS
 from nacli.cli import main
 from nacli.cli.decode import CONTAINER_EXTENSIONS
@@ -24,12 +24,6 @@ from nacli.cli.planning import Job, Naming, Plan, plan
 from nacli.errors import OutputExists, UnreadableInput
 from nacli.files.streams import AUDIO_EXTENSIONS, FFMPEG_EXTENSIONS, ffmpeg_command
 
-FAKE = [sys.executable, str(Path(__file__).parents[1] / "support" / "fake_model.py")]
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": str(Path(__file__).parents[1] / "support"),
-    "OMP_NUM_THREADS": "1",
-}
 RATE = 16_000
 ENCODE, DECODE = Naming(".nac"), Naming(".wav", decodes=True)
 
@@ -357,9 +351,8 @@ def test_to_from_a_pipe_needs_a_name(here: Path) -> None:
 
 
 def test_every_format_that_is_written_can_be_chosen() -> None:
-    assert {ending for endings in CONTAINER_EXTENSIONS.values() for ending in endings} == set(
-        CONTAINERS
-    )
+    chosen = {name for names in CONTAINER_EXTENSIONS.values() for name in names}
+    assert chosen == set(CONTAINERS)
 
 
 # As real processes.

@@ -8,7 +8,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +19,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
+from commands import ENVIRONMENT, FAKE
 from nacli.audio import AudioWriter
 from nacli.cli import main
 from nacli.cli.planning import Job, Naming, plan
@@ -36,12 +36,6 @@ from nacli.jobs.options import DecodeOptions, EncodeOptions
 from nacli.jobs.record import Record
 from nacli.jobs.task import run_task
 
-FAKE = [sys.executable, str(Path(__file__).parents[1] / "support" / "fake_model.py")]
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": str(Path(__file__).parents[1] / "support"),
-    "OMP_NUM_THREADS": "1",
-}
 RATE = 16_000
 OLD = 1_000_000_000
 """A time of modification that no new file has."""

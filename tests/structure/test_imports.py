@@ -186,6 +186,6 @@ def test_help_is_instant() -> None:
 
 def test_the_public_names_are_there() -> None:
     assert {name: getattr(nacli, name) for name in nacli.__all__}.keys() == set(nacli.__all__)
-    assert set(nacli.__all__) == {*nacli._HOMES, "__version__"}
+    assert set(nacli.__all__) == {*nacli._MODULES, "__version__"}
     with pytest.raises(AttributeError):
         nacli.nothing  # noqa: B018

@@ -12,19 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from terminal import run_on_terminal
+from terminal import PYTHONPATH, run_on_terminal
 
 FAKE = [sys.executable, str(Path(__file__).with_name("fake_model.py"))]
-
-
 REAL = [sys.executable, "-m", "nacli"]
 
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
-
-
+ENVIRONMENT = {**os.environ, "PYTHONPATH": PYTHONPATH, "OMP_NUM_THREADS": "1"}
 RATE = 16_000
-
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 

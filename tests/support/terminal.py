@@ -13,9 +13,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+PYTHONPATH = os.pathsep.join(map(str, (Path(__file__).parents[2], Path(__file__).parent)))
+"""The tree under test, which may not be the installed one, and the modules of the tests."""
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": str(Path(__file__).parents[1] / "support"),
+    "PYTHONPATH": PYTHONPATH,
     "OMP_NUM_THREADS": "1",
     "TERM": "xterm",
     "BARS_AT_ONCE": "1",
