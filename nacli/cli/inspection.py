@@ -35,9 +35,9 @@ from nacli.files.streams import input_name, naming, utf8_text
     help="The output includes the bits of every stage; this needs the model.",
 )
 def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) -> None:
-    """This command shows the properties of .nac files.
+    """This command inspects .nac files.
 
-    It lists duration, format, bitrate, model, tags and damage, and it changes nothing.
+    It prints duration, format, bitrate, model, tags and damage, and it changes nothing.
     """
     from nacli.cli.info_table import table
     from nacli.inspection.info import read_info
@@ -76,7 +76,7 @@ def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) 
 )
 @INPUTS
 def check(inputs: tuple[str, ...]) -> None:
-    """This command checks whether .nac files are whole.
+    """This command checks .nac files for damage.
 
     It prints nothing for a whole file, one line for any other, and returns the exit code of the
     first file that is not whole. `nacli info --check` also prints the whole files.

@@ -39,6 +39,7 @@ def test_the_pages_hold_examples_and_exit_codes() -> None:
     assert all("\b" not in page for page in text.values())
     for name in ("encode", "decode", "info", "test", "bench"):
         assert f"\n.SH EXAMPLES\n.nf\nnacli {name} " in text[f"nacli-{name}"]
+        assert ".." not in text[f"nacli-{name}"].partition(".SH SYNOPSIS")[0], "the name is cut off"
     for code, cause in exit_codes().items():
         assert f"\n{code:<3}  {cause}\n" in text["nacli"]
 
