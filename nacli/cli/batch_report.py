@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nacli import __version__
-from nacli.cli.group import report as report_error
+from nacli.cli.group import report_error
 from nacli.cli.planning import Plan, same_file_key
 from nacli.errors import NacliError
 from nacli.files.streams import atomic_output, check_output, make_folders, utf8_text

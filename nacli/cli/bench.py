@@ -131,7 +131,7 @@ def bench(
     if golden and baseline is None:
         raise click.UsageError("--golden needs --baseline")
     if as_json and as_csv:
-        raise click.UsageError("--json or --csv, not both")
+        raise click.UsageError("--json and --csv exclude each other")
     from nacli.bench.clips import find_clips
     from nacli.bench.gate import load_baseline, read_tolerances
     from nacli.bench.measure import Plan

@@ -140,7 +140,7 @@ def conversion(function: Callable[..., None]) -> Callable[..., None]:
     def command(**values: Any) -> None:
         if values.pop("to_stdout"):
             if values["output"] not in (None, "-"):
-                raise click.UsageError("-o or -c, not both")
+                raise click.UsageError("-o and -c exclude each other")
             values["output"] = "-"
         shared = {field.name: values.pop(field.name) for field in fields(Conversion)}
         function(Conversion(**shared), **values)

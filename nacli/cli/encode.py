@@ -102,9 +102,9 @@ def encode(
     libsndfile reads are accepted.
     """
     if raw != (rate is not None) or (not raw and (channels or raw_format)):
-        raise click.UsageError("--raw needs --rate, and may have --channels and --format")
+        raise click.UsageError("--rate, --channels and --format are for --raw, which needs --rate")
     if bitrate is not None and quality is not None:
-        raise click.UsageError("--bitrate or --quality, not both")
+        raise click.UsageError("--bitrate and --quality exclude each other")
     from nacli.encoder.settings import EncoderSettings
     from nacli.jobs.options import EncodeOptions
 
@@ -131,7 +131,7 @@ def _chosen_effort(effort: int, fast: bool, best: bool) -> int:
     """Return the effort of --effort, --fast or --best. Several of them are a usage error."""
     source = click.get_current_context().get_parameter_source("effort")
     if [source is not ParameterSource.DEFAULT, fast, best].count(True) > 1:
-        raise click.UsageError("only one of --effort, --fast and --best")
+        raise click.UsageError("--effort, --fast and --best exclude each other")
     return 0 if fast else len(EFFORTS) - 1 if best else effort
 
 

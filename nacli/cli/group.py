@@ -25,14 +25,14 @@ class Nacli(click.Group):
         try:
             return super().main(*args, **kwargs)
         except OSError as error:  # while a help text is printed, before a command is invoked
-            _leave_stdout(report(WriteFailed(f"standard output: {error.strerror or error}")))
+            _leave_stdout(report_error(WriteFailed(f"standard output: {error.strerror or error}")))
 
     def invoke(self, ctx: click.Context) -> Any:
         exit_on_signals()
         try:
             return super().invoke(ctx)
         except NacliError as error:
-            sys.exit(report(error))
+            sys.exit(report_error(error))
         except KeyboardInterrupt as interrupt:
             if sys.stderr.isatty():  # the message follows the ^C that the terminal shows
                 complain(f"interrupted{interrupt}")
@@ -41,7 +41,7 @@ class Nacli(click.Group):
             _leave_stdout(PIPE_CLOSED)
         except OSError as error:  # those of named files have become NacliErrors
             name = error.filename or "standard output"
-            _leave_stdout(report(WriteFailed(f"{name}: {error.strerror or error}")))
+            _leave_stdout(report_error(WriteFailed(f"{name}: {error.strerror or error}")))
         finally:
             end_on_signals()
 
@@ -61,7 +61,7 @@ def main() -> None:
     """
 
 
-def report(error: NacliError) -> int:
+def report_error(error: NacliError) -> int:
     """Print the error as one line on stderr; return its exit code."""
     code = exit_code(error)
     complain(str(error), code)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nacli.cli.conversion import INPUTS
-from nacli.cli.group import one_line, report
+from nacli.cli.group import one_line, report_error
 from nacli.cli.help import examples
 from nacli.errors import NacliError
 from nacli.files.streams import input_name, naming, utf8_text
@@ -44,9 +44,9 @@ def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) 
     from nacli.inspection.info_json import to_json
 
     if check and as_json:
-        raise click.UsageError("--check or --json, not both")
+        raise click.UsageError("--check and --json exclude each other")
     if with_codes and check:
-        raise click.UsageError("--codes or --check, not both")
+        raise click.UsageError("--codes and --check exclude each other")
     if with_codes and "-" in inputs:
         raise click.UsageError("--codes reads a file twice, so it cannot be stdin")
     if check:
@@ -58,7 +58,7 @@ def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) 
             with naming(path):
                 files.append((path, read_info(path), _code_counts(path) if with_codes else {}))
         except NacliError as error:
-            codes.append(report(error))
+            codes.append(report_error(error))
     if as_json:
         values = [
             {"file": utf8_text(path), **to_json(file), **counts} for path, file, counts in files
@@ -94,7 +94,7 @@ def _check_files(paths: tuple[str, ...], say_whole: bool) -> None:
             with naming(path):
                 check_info(read_info(path))
         except NacliError as error:
-            codes.append(report(error))
+            codes.append(report_error(error))
             continue
         if say_whole:
             click.echo(f"{one_line(input_name(path))}: whole")

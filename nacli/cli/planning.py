@@ -135,7 +135,7 @@ def _output_folder(
 ) -> str | None:
     """Return the folder that all outputs go to, if one was named."""
     if output is not None and output_dir is not None:
-        raise click.UsageError("-o or --output-dir, not both")
+        raise click.UsageError("-o and --output-dir exclude each other")
     if "" in (output, output_dir):
         raise click.UsageError("the name of the output is empty")
     if output_dir is not None and os.path.exists(output_dir) and not os.path.isdir(output_dir):

@@ -40,6 +40,14 @@ def to_json(info: FileInfo) -> dict[str, Any]:
         "frames": info.frames,
         "file_bytes": info.file_bytes,
         "kbps": info.kbps,
+        **_sizes_json(info),
+        "damages": [asdict(damage) for damage in info.damages],
+        "end": info.end and _end_json(info.end),
+    }
+
+
+def _sizes_json(info: FileInfo) -> dict[str, Any]:
+    return {
         "header_bits": 8 * info.header_bytes,
         "framing_bits": 8 * info.framing_bytes,
         "payload_bits": 8 * info.payload_bytes,
@@ -49,8 +57,6 @@ def to_json(info: FileInfo) -> dict[str, Any]:
             "mean": 8 * info.mean_packet_bytes,
             "max": 8 * info.most_packet_bytes,
         },
-        "damages": [asdict(damage) for damage in info.damages],
-        "end": info.end and _end_json(info.end),
     }
 
 

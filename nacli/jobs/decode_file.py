@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nacli.jobs.options import DecodeOptions
 
 OnGap = Callable[[Gap], None]
-"""A function that is called with every gap as it is found."""
+"""A function that is called with every gap as soon as it is known."""
 
 
 def decode_file(
@@ -48,11 +48,11 @@ def decode_file(
     source_file = SourceFile(source, target, options.delete_input)
     progress = Progress(1, None)
 
-    def count_gap(gap: Gap) -> None:
+    def conceal(gap: Gap) -> None:
         progress.gaps += 1
         on_gap(gap)
 
-    on_damage = None if options.strict else count_gap
+    on_damage = None if options.strict else conceal
     decoder = Decoder(model, start=options.start, stop=options.stop, on_gap=on_damage)
     blocks = _decoded_blocks(source, decoder, progress)
     first = next(blocks)  # by then the header is known
@@ -64,14 +64,20 @@ def decode_file(
         AudioWriter(target, info, options.force, options.raw, mode) as writer,
     ):
         progress.dropped = writer.dropped
-        for pcm in chain([first], blocks):
-            writer.write(pcm)
-            progress.samples += len(pcm)
-            on_progress(progress)
+        _write_blocks(writer, chain([first], blocks), progress, on_progress)
     progress.kbps = decoder.kbps
     complete = decoder.takes_all and not progress.gaps
     source_file.finish(lambda: verify_audio(target, writer.info, progress.samples), complete)
     return progress
+
+
+def _write_blocks(
+    writer: AudioWriter, blocks: Iterable[Pcm], progress: Progress, on_progress: OnProgress
+) -> None:
+    for pcm in blocks:
+        writer.write(pcm)
+        progress.samples += len(pcm)
+        on_progress(progress)
 
 
 def _decoded_blocks(source: str, decoder: Decoder, progress: Progress) -> Iterator[Pcm]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nacli.jobs.progress import OnProgress, Progress
 
 OnGap = Callable[[str], None]
-"""A function that is called with a line about each gap as it is found."""
+"""A function that is called with a line about each gap, as soon as it is known."""
 
 
 @dataclass(frozen=True, kw_only=True)

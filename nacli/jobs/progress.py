@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Progress:
-    """Samples that were converted so far, and from the end on what else the conversion found.
+    """The number of samples that were converted so far, and the other results of the conversion.
 
     `total` is the length of the audio in samples, None while it is unknown; `nac_bytes` is the size
     of the .nac file so far. `dropped` names tags and pictures that the output has no place for;

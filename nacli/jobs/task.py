@@ -37,7 +37,7 @@ def run_task(
 ) -> Record:
     """Convert one file; a failure is recorded, not raised.
 
-    `on_warning` is called with every gap as it is found, and with the warnings at the end.
+    `on_warning` is called with every gap as soon as it is known, and with warnings at the end.
     Temporary files that killed processes have left in the target's folder are deleted.
     """
     start = time.monotonic()

@@ -294,7 +294,7 @@ def test_inputs_are_kept_or_deleted_as_the_last_option_says(
 def test_efforts_by_name(options: list[Any], arguments: list[str], effort: int | None) -> None:
     done = nacli("encode", "a.wav", *arguments)
     if effort is None:
-        assert (done.exit_code, "only one of" in done.output) == (2, True)
+        assert (done.exit_code, "exclude each other" in done.output) == (2, True)
     else:
         assert options == [EncodeOptions(settings=EncoderSettings(effort=effort))]
 
