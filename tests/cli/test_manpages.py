@@ -45,7 +45,7 @@ def test_the_pages_hold_examples_and_exit_codes() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
-def test_roff_takes_the_page_without_a_warning(page: Path) -> None:
+def test_roff_formats_the_page_without_a_warning(page: Path) -> None:
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed")
     command = ["groff", "-man", "-Tutf8", "-ww", "-z", str(page)]

@@ -1,4 +1,4 @@
-"""Counting codes: gains alone say how many there are."""
+"""The number of codes of each stage and their bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inspection: what a file says of itself, and that every byte is counted once."""
+"""The properties of a file, and the sizes of its parts: every byte is counted once."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_cut_file_says_what_is_missing(path: Path, known: bool) -> None:
     assert to_json(info)["missing_seconds"] == info.missing_seconds
 
 
-def test_one_of_a_kind_is_singular(path: Path) -> None:
+def test_nouns_after_1_are_singular(path: Path) -> None:
     stream = replace(STREAM, channels=1, channel_mode=ChannelMode.MONO, samples=1)
     header = pack_header(replace(HEADER, stream=stream, picture=None))
     packet = pack_packet(Packet(0, 1, (1,), b""), 75)

@@ -1,4 +1,4 @@
-"""Batches on Ray: a cluster of two CPUs on this machine, and processes that really die."""
+"""Batches on Ray: a local cluster of two CPUs, whose processes are killed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def test_a_tree_there_and_back(
+def test_a_tree_is_encoded_and_decoded(
     cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bytes of `nacli` itself; a bad file fails alone, and a rerun finishes the rest."""
@@ -107,7 +107,7 @@ class Deadly(Options):
         return Progress(RATE, None)
 
 
-def test_a_killed_process_is_followed_by_another(
+def test_ray_retries_a_killed_process(
     cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until that has happened too often: then the file has failed, and the others are done."""
