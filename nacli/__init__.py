@@ -1,6 +1,6 @@
 """nacli, a neural audio codec: speech and music at 1.5 to 24 kbps, as files and as pipes.
 
-The names below are the public API; importing `nacli` itself loads none of what is behind them.
+The names below are the public API. `import nacli` is fast: each name is imported on first use.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ __all__ = [
     "read_info",
 ]
 
-_HOMES = {
+_MODULES = {
     "BadCheckpoint": "errors",
     "Concealed": "errors",
     "DamagedHeader": "errors",
@@ -88,9 +88,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its module when it is first used (PEP 562)."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'nacli' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"nacli.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"nacli.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,13 +1,13 @@
-"""Every failure that nacli reports, each cause with its own exit code; `exit_codes` lists them.
+"""The errors of nacli, each with its own exit code; `exit_codes` lists them.
 
-The first line of an error's docstring is its cause in the help of the command line.
+The first line of an error's docstring is the cause that `nacli --help` prints.
 """
 
 from __future__ import annotations
 
 
 class NacliError(Exception):
-    """Root of all errors that nacli raises on purpose; `str(error)` is one clear line."""
+    """Base class of nacli's errors; `str(error)` is one line that names the file and the cause."""
 
     exit_code = 1
 
@@ -73,7 +73,7 @@ class BadCheckpoint(NacliError):
 
 
 class Mismatch(NacliError):
-    """The codes read back are not those that the encoder meant."""
+    """The output that was read back differs from what was encoded."""
 
     exit_code = 13
 
@@ -97,22 +97,22 @@ class OutOfRange(NacliError):
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things in words, as messages say it: `1 byte`, `2 bytes`."""
+    """Return a number with its noun: `1 byte`, `2 bytes`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 PIPE_CLOSED = 141
-"""Exit code where the reader of our output has gone away: 128 and SIGPIPE, as shells count."""
+"""Exit code where the reader of the output closed the pipe: 128 + SIGPIPE, as in shells."""
 
 
 def exit_code(error: NacliError) -> int:
-    """What a process ends with because of `error`. A reader that has gone away, as `head` does, is
-    a failure that nobody needs to hear of."""
+    """Return the exit code of a process that ends because of `error`. A closed pipe has a code of
+    its own and no message: `head` closes it when it has read enough."""
     return PIPE_CLOSED if isinstance(error.__cause__, BrokenPipeError) else error.exit_code
 
 
 def exit_codes() -> dict[int, str]:
-    """Every exit code of the command line and its cause as a sentence, in ascending order."""
+    """Return every exit code with its cause as a sentence, in ascending order."""
     causes = {error.exit_code: _cause(error) for error in NacliError.__subclasses__()}
     general = {
         0: "Everything was done.",
@@ -129,4 +129,4 @@ def exit_codes() -> dict[int, str]:
 
 
 def _cause(error: type[NacliError]) -> str:
-    return (error.__doc__ or "").partition("\n")[0]  # there are no docstrings under python -OO
+    return (error.__doc__ or "").partition("\n")[0]  # python -OO strips docstrings

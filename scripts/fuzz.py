@@ -28,7 +28,8 @@ from nacli.errors import NacliError
 from nacli.format import Parser
 from nacli.format.header import FRONT_BYTES, Tag, find_section
 from nacli.format.wire import CRC_BYTES, Short, seal
-from nacli.jobs.convert import decode_file
+from nacli.jobs.decode_file import decode_file
+from nacli.jobs.options import DecodeOptions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from fake_model import make_model
@@ -128,9 +129,8 @@ def to_file(model: Any, data: bytes, folder: Path) -> None:
     source.write_bytes(data)
     target = folder / "x.wav"
     try:
-        decode_file(
-            str(source), str(target), model, watch=lambda _: None, on_gap=lambda _: None, force=True
-        )
+        options = DecodeOptions(force=True)
+        decode_file(str(source), str(target), model, options, lambda _: None, lambda _: None)
     except NacliError:
         assert not target.exists()
     left = {path.name for path in folder.iterdir()} - {"x.nac", "x.wav"}

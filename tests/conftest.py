@@ -13,7 +13,7 @@ from hypothesis import settings
 from commands import nacli
 from fake_model import make_model
 from nacli import api as codec
-from nacli.jobs import task
+from nacli.jobs import resources
 
 __all__ = ["nacli"]  # a fixture
 
@@ -37,9 +37,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> Iterato
     """An empty working folder, and the fake model."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(codec, "load_model", lambda path=None: model)
-    task.load_model.cache_clear()
+    resources.load_model.cache_clear()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield tmp_path
-    task.load_model.cache_clear()
+    resources.load_model.cache_clear()
     for number, handler in handlers.items():
         signal.signal(number, handler)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import sys
 
-# Threads inside small products wait for each other longer than they work, and spin while they wait.
-# This has to be said before NumPy and torch are imported.
+# The threads of BLAS and OpenMP spend more time waiting for each other than on our small matrix
+# products, and spin meanwhile. NumPy and torch read these settings when they are imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from nacli.cli.bench import bench
-from nacli.cli.commands import decode, encode
+from nacli.cli.decode import decode
+from nacli.cli.encode import encode
 from nacli.cli.group import main
 from nacli.cli.inspection import check, info
 
-# Threads that all make many small products (see nacli.prefetch) want the interpreter back soon: with
-# Python's 5 ms, they wait for each other.
+# Two threads that compute many small matrix products (see nacli.prefetch) take turns often; with
+# Python's default interval of 5 ms, they wait for each other.
 sys.setswitchinterval(2e-4)
 
 for command in (encode, decode, info, check, bench):

@@ -1,4 +1,4 @@
-"""A progress bar on the terminal, and lines that do not collide with it."""
+"""A progress bar on the terminal, and messages above it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from unicodedata import combining, east_asian_width
 
 ERASE = "\r\x1b[K"
 METER = range(10, 25)
-"""Columns that the meter may take; it is left out where fewer are free."""
+"""Widths of the meter in columns; it is left out where fewer are free."""
 MIN_LABEL = 8
+"""Least width of a shortened label in columns; below it the label is left out."""
 FREE = 3
-"""Columns that stay free: a terminal shows ^C behind the line, which must not wrap."""
+"""Columns that stay free: a terminal prints ^C behind the line, which must not wrap."""
 
 
 def has_bars() -> bool:
-    """Whether stderr is a terminal on which a line can be replaced."""
+    """Return whether stderr is a terminal on which a line can be replaced."""
     return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 @dataclass(frozen=True)
 class Line:
-    """What a bar shows: `share` is the part that is done, None while the whole is unknown."""
+    """The content of a bar. `share` is the part that is done, None while the total is unknown."""
 
     text: str
     share: float | None = None
@@ -33,13 +34,15 @@ class Line:
 
 
 class Bar:
-    """The last line of the terminal, while work goes on that takes longer than a moment.
+    """A bar in the last line of the terminal during work that takes longer than a second.
 
-    A context manager: the line is erased at the end, whatever ends the body.
+    A context manager: the bar is erased at the end, also after an error.
     """
 
     DELAY = 1.0
+    """Seconds before the bar appears."""
     INTERVAL = 0.1
+    """Least time between two drawings, in seconds."""
 
     def __init__(self, shown: bool) -> None:
         self._shown, self._drawn = shown, ""
@@ -52,14 +55,14 @@ class Bar:
         self._draw("")
 
     def show(self, line: Callable[[], Line]) -> None:
-        """Draw the line anew, unless that was done a moment ago."""
+        """Draw the bar, unless it was drawn less than `INTERVAL` ago."""
         if self._shown and (now := time.monotonic()) >= self._due:
             self._due = now + self.INTERVAL
             self._draw(fit(line(), columns() - FREE))
 
     @contextmanager
     def above(self) -> Iterator[None]:
-        """What the body says on stderr stands above the bar."""
+        """Put the lines that the body prints on stderr above the bar."""
         drawn = self._drawn
         self._draw("")
         yield
@@ -68,7 +71,7 @@ class Bar:
     def _draw(self, text: str) -> None:
         if not text and not self._drawn:
             return
-        self._drawn = text  # first: an interrupt may come while it is written
+        self._drawn = text  # set first, since an interrupt may come while it is written
         try:
             sys.stderr.write(f"\r{text}{ERASE[1:]}" if text else ERASE)
             sys.stderr.flush()
@@ -77,7 +80,7 @@ class Bar:
 
 
 def columns() -> int:
-    """The width of the terminal that stderr is; 80 where it does not say."""
+    """Return the width of the terminal on stderr; 80 where it is unknown."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except OSError:
@@ -85,7 +88,8 @@ def columns() -> int:
 
 
 def fit(line: Line, room: int) -> str:
-    """A line in at most `room` columns: first the meter goes, then the label, then the end."""
+    """Return a line of at most `room` columns. Where it is too long, the meter is left out first,
+    then the label is shortened, then the end is cut."""
     percent = "" if line.share is None else f"{line.share:4.0%} "
     free = room - width(percent) - width(line.text)
     label = shorten(line.label, free - 2)
@@ -99,8 +103,8 @@ def fit(line: Line, room: int) -> str:
 
 
 def shorten(text: str, room: int) -> str:
-    """A name in `room` columns, without its middle where it is longer; nothing if that is too
-    little to know it by."""
+    """Return a name of at most `room` columns: a longer one loses its middle, and is left out if
+    fewer than `MIN_LABEL` columns are free."""
     if width(text) <= room:
         return text
     if room < MIN_LABEL:
@@ -117,5 +121,5 @@ def _cut(text: str, room: int) -> str:
 
 
 def width(text: str) -> int:
-    """Columns of a terminal that `text` takes."""
+    """Return the number of terminal columns that `text` takes."""
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)

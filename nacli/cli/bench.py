@@ -1,40 +1,25 @@
-"""`nacli bench`: parse, measure with a progress bar, print, and stand at the gate."""
+"""`nacli bench`: the options, and the metrics and codecs that they choose."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nacli.cli.bar import has_bars
+from nacli.cli.bench_run import Output, compare_with_baseline, measure, publish
 from nacli.cli.help import examples
-from nacli.cli.kinds import FiniteRange, parse_bitrate
+from nacli.cli.option_types import FiniteRange, parse_bitrate
 from nacli.cli.paths import PATH, PATH_OBJECT, complete_folders
-from nacli.errors import GateFailed, NacliError
+from nacli.errors import NacliError
 from nacli.files.streams import check_output
 
 if TYPE_CHECKING:
-    from nacli.bench.gate import Tolerances
-    from nacli.bench.measure import Plan, Row
     from nacli.bench.peers import Peer
     from nacli.bench.quality import Metric
-    from nacli.bench.report import Shown
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where the figures go besides the table."""
-
-    as_json: bool
-    as_csv: bool
-    save: str | None
-    report: str | None
-    force: bool
 
 
 @click.command(
@@ -146,13 +131,13 @@ def bench(
     if golden and baseline is None:
         raise click.UsageError("--golden needs --baseline")
     if as_json and as_csv:
-        raise click.UsageError("--json or --csv, not both")
+        raise click.UsageError("--json and --csv exclude each other")
     from nacli.bench.clips import find_clips
     from nacli.bench.gate import load_baseline, read_tolerances
     from nacli.bench.measure import Plan
 
     tolerances = _parsed("--tolerance", read_tolerances, tolerance)
-    before = load_baseline(baseline) if baseline else None
+    expected = load_baseline(baseline) if baseline else None
     for path in filter(None, (save, report)):
         check_output(path, force)
     if keep is not None:
@@ -162,15 +147,15 @@ def bench(
     if report:
         _check_matplotlib()
     output = Output(as_json, as_csv, save, report, force)
-    shown_bar = not silent and has_bars()
-    rows, shown = _measure(find_clips(clips), seconds, mono, model, plan, output, shown_bar)
-    now = _publish(rows, shown, model, plan, output)
-    if before is not None:
-        _gate(before, now, tolerances, golden)
+    shows_bar = not silent and has_bars()
+    rows, excerpts = measure(find_clips(clips), seconds, mono, model, plan, report, shows_bar)
+    actual = publish(rows, excerpts, model, plan, output)
+    if expected is not None:
+        compare_with_baseline(expected, actual, tolerances, golden)
 
 
 def _parsed(option: str, parse: Callable[[str], Any], text: str) -> Any:
-    """An option's value; a `ValueError` is a usage error."""
+    """Return the value of an option; a `ValueError` becomes a usage error."""
     try:
         return parse(text)
     except ValueError as error:
@@ -180,17 +165,18 @@ def _parsed(option: str, parse: Callable[[str], Any], text: str) -> Any:
 def _say(line: str) -> None:
     from tqdm import tqdm
 
-    tqdm.write(f"nacli: {line}", file=sys.stderr)  # a plain print would break the progress bar
+    tqdm.write(f"nacli: {line}", file=sys.stderr)  # print would break the progress bar
 
 
 def _metrics(names: str | None) -> tuple[Metric, ...]:
-    """The metrics named, else all that are installed."""
+    """Return the named metrics, by default all that are installed."""
     from nacli.bench.quality import BY_NAME, METRICS
 
     if names is None:
         missing = {m.package for m in METRICS if not m.installed}
         if missing:
-            _say(f"no {', '.join(sorted(map(str, missing)))} here (pip install 'nacli[bench]')")
+            packages = ", ".join(sorted(map(str, missing)))
+            _say(f"not installed: {packages} (pip install 'nacli[bench]')")
         return tuple(metric for metric in METRICS if metric.installed)
     for name in (chosen := names.split(",")):
         if name not in BY_NAME:
@@ -203,7 +189,7 @@ def _metrics(names: str | None) -> tuple[Metric, ...]:
 
 
 def _peers(names: str | None, commands: tuple[str, ...]) -> list[Peer]:
-    """The peers whose tools are there; a line about each other."""
+    """Return the named codecs whose programs are installed; print a line about the others."""
     from nacli.bench.peers import PEERS, custom_peer
 
     chosen = []
@@ -214,7 +200,7 @@ def _peers(names: str | None, commands: tuple[str, ...]) -> list[Peer]:
     chosen += [_parsed("--peer-cmd", custom_peer, command) for command in commands]
     for peer in chosen:
         if peer.missing:
-            _say(f"no {peer.name}: {' and '.join(peer.missing)} not on PATH")
+            _say(f"{peer.name} is left out: {' and '.join(peer.missing)} not on PATH")
     return [peer for peer in chosen if not peer.missing]
 
 
@@ -223,84 +209,3 @@ def _check_matplotlib() -> None:
         import nacli.bench.report  # noqa: F401
     except ImportError as error:
         raise NacliError("--report needs matplotlib (pip install 'nacli[bench]')") from error
-
-
-def _measure(
-    paths: list[Path],
-    seconds: float | None,
-    mono: bool,
-    model: Path | None,
-    plan: Plan,
-    output: Output,
-    shown_bar: bool,
-) -> tuple[list[Row], list[Shown]]:
-    """All rows, and the clips that the report will show."""
-    from tqdm import tqdm
-
-    from nacli.bench.clips import read_clip
-    from nacli.bench.measure import run_clip
-    from nacli.bench.subject import Isolated
-
-    rows: list[Row] = []
-    shown: list[Shown] = []
-    total = plan.steps(len(paths))
-    with (
-        tqdm(total=total, unit="run", leave=False, disable=not shown_bar) as bar,
-        Isolated(model) as subject,
-    ):
-        plan.watch = bar.update
-        for path in paths:
-            clip = read_clip(path, seconds, mono)
-            versions = run_clip(clip, subject, plan)
-            rows += [version.row for version in versions]
-            if output.report:
-                from nacli.bench.report import MAX_CLIPS, excerpt
-
-                if len(shown) < MAX_CLIPS:
-                    shown.append(excerpt(clip, versions))
-    return rows, shown
-
-
-def _publish(
-    rows: list[Row], shown: list[Shown], model: Path | None, plan: Plan, output: Output
-) -> dict[str, Any]:
-    """Print, save and draw; return what a baseline is compared with."""
-    from nacli.api import load_model
-    from nacli.bench.gate import make_baseline, save_baseline
-    from nacli.bench.machine import describe
-    from nacli.bench.table import csv_table, text_table, to_json
-
-    loaded = load_model(model)
-    machine = describe(loaded.digest.hex(), plan.metrics, plan.peers)
-    if output.as_json:
-        click.echo(json.dumps(to_json(rows, machine), indent=2))
-    else:
-        click.echo(csv_table(rows) if output.as_csv else text_table(rows), nl=not output.as_csv)
-    now = make_baseline(rows, machine)
-    if output.save:
-        save_baseline(output.save, now, output.force)
-    if output.report:
-        from nacli.bench.report import save_report
-
-        save_report(output.report, rows, shown, machine, loaded, output.force)
-    return now
-
-
-def _gate(
-    before: dict[str, Any], now: dict[str, Any], tolerances: Tolerances, golden: bool
-) -> None:
-    """Say on stderr what moved. Raises `GateFailed`."""
-    from nacli.bench.gate import compare, compare_golden, summary
-
-    changes = compare(before, now, tolerances)
-    click.echo(summary(changes), err=True)
-    differing = compare_golden(before, now) if golden else []
-    for line in differing:
-        click.echo(f"differs {line}", err=True)
-    missing = sum(change.missing for change in changes)
-    worse = sum(change.fails for change in changes) - missing
-    if worse or missing or differing:
-        gone = f", {missing} are missing" if missing else ""
-        files = f", {len(differing)} hashes differ" if golden else ""
-        total = len(changes)
-        raise GateFailed(f"{worse} of {total} figures are worse than the baseline{gone}{files}")

@@ -1,4 +1,4 @@
-"""The command group: how every command of nacli ends."""
+"""The command group: how every command ends, with which message and exit code."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 class Nacli(click.Group):
-    """Commands that end with the exit code of their cause; output that is not whole is deleted."""
+    """Commands that end with the exit code of their cause."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         open_closed_streams()
         try:
             return super().main(*args, **kwargs)
-        except OSError as error:  # of help texts, which are printed before a command is invoked
-            _leave_stdout(report(WriteFailed(f"standard output: {error.strerror or error}")))
+        except OSError as error:  # while a help text is printed, before a command is invoked
+            _leave_stdout(report_error(WriteFailed(f"standard output: {error.strerror or error}")))
 
     def invoke(self, ctx: click.Context) -> Any:
         exit_on_signals()
         try:
             return super().invoke(ctx)
         except NacliError as error:
-            sys.exit(report(error))
+            sys.exit(report_error(error))
         except KeyboardInterrupt as interrupt:
-            if sys.stderr.isatty():  # after the ^C that the terminal shows
+            if sys.stderr.isatty():  # the message follows the ^C that the terminal shows
                 complain(f"interrupted{interrupt}")
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
             _leave_stdout(PIPE_CLOSED)
-        except OSError as error:  # of inputs and outputs that have names, all are NacliErrors
+        except OSError as error:  # those of named files have become NacliErrors
             name = error.filename or "standard output"
-            _leave_stdout(report(WriteFailed(f"{name}: {error.strerror or error}")))
+            _leave_stdout(report_error(WriteFailed(f"{name}: {error.strerror or error}")))
         finally:
             end_on_signals()
 
@@ -61,22 +61,22 @@ def main() -> None:
     """
 
 
-def report(error: NacliError) -> int:
-    """Say on stderr, in one line, what went wrong; return the exit code."""
+def report_error(error: NacliError) -> int:
+    """Print the error as one line on stderr; return its exit code."""
     code = exit_code(error)
     complain(str(error), code)
     return code
 
 
 def complain(message: str, code: int = 1) -> None:
-    """One line on stderr, unless it is only a reader of our output that has gone away."""
+    """Print one line on stderr, unless the reader of the output closed the pipe."""
     if code != PIPE_CLOSED:
         say(f"nacli: {one_line(message)}")
 
 
 def say(line: str) -> None:
-    """A line on stderr. Where it cannot be written, as on a full disk, it is lost and the work goes
-    on; a reader that has gone away ends it."""
+    """Print a line on stderr. Where it cannot be written, as on a full disk, it is lost and the
+    work goes on; a closed pipe ends the work with `BrokenPipeError`."""
     try:
         click.echo(line, err=True)
     except BrokenPipeError:
@@ -86,11 +86,11 @@ def say(line: str) -> None:
 
 
 def one_line(text: str) -> str:
-    """`text` fit for a terminal: what comes from a file must not move the cursor or break lines."""
+    """Return `text` with ? for control characters: text from a file must not move the cursor."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _leave_stdout(code: int) -> NoReturn:
-    """Exit without Python's own complaint when it flushes stdout once more."""
+    """Exit without the error that Python prints when it cannot flush stdout."""
     drop_output(sys.stdout)
     sys.exit(code)

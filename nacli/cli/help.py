@@ -1,4 +1,4 @@
-"""What stands under the options in the help. Click keeps the lines of a paragraph marked \\b."""
+"""The text under the options in the help. Click keeps the lines of a paragraph marked \\b."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from nacli.errors import exit_codes
 
 
 def examples(*commands: str) -> str:
-    """The examples of a command."""
+    """Return the list of examples for a command."""
     return _block("Examples", commands)
 
 
 def exit_code_list() -> str:
-    """A line for each exit code."""
+    """Return the list of exit codes, each with its cause."""
     return _block("Exit codes", [f"{code:<3}  {cause}" for code, cause in exit_codes().items()])
 
 

@@ -1,4 +1,4 @@
-"""The command that inspects: it parses, calls and prints."""
+"""`nacli info` and `nacli test`: the options and the output."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from nacli.cli.commands import INPUTS
-from nacli.cli.group import one_line, report
+from nacli.cli.conversion import INPUTS
+from nacli.cli.group import one_line, report_error
 from nacli.cli.help import examples
 from nacli.errors import NacliError
 from nacli.files.streams import input_name, naming, utf8_text
@@ -35,70 +35,75 @@ from nacli.files.streams import input_name, naming, utf8_text
     help="The output includes the bits of every stage; this needs the model.",
 )
 def info(inputs: tuple[str, ...], as_json: bool, check: bool, with_codes: bool) -> None:
-    """This command shows what .nac files hold.
+    """This command inspects .nac files.
 
-    It lists duration, format, bitrate, model, tags and damage, and it changes nothing.
+    It prints duration, format, bitrate, model, tags and damage, and it changes nothing.
     """
-    from nacli.cli.table import code_table, table
-    from nacli.inspection.info import check_info, read_info, to_json
+    from nacli.cli.info_table import table
+    from nacli.inspection.info import read_info
+    from nacli.inspection.info_json import to_json
 
     if check and as_json:
-        raise click.UsageError("--check or --json, not both")
-    if with_codes and (check or "-" in inputs):
-        raise click.UsageError("--codes goes without --check, and reads no pipe but files, twice")
-    found, codes = [], []
+        raise click.UsageError("--check and --json exclude each other")
+    if with_codes and check:
+        raise click.UsageError("--codes and --check exclude each other")
+    if with_codes and "-" in inputs:
+        raise click.UsageError("--codes reads a file twice, so it cannot be stdin")
+    if check:
+        _check_files(inputs, say_whole=True)
+        return
+    files, codes = [], []
     for path in inputs:
         try:
             with naming(path):
-                found.append((path, read_info(path), _code_counts(path) if with_codes else {}))
-                if check:
-                    check_info(found[-1][1])
-                    click.echo(f"{one_line(input_name(path))}: whole")
+                files.append((path, read_info(path), _code_counts(path) if with_codes else {}))
         except NacliError as error:
-            codes.append(report(error))
+            codes.append(report_error(error))
     if as_json:
         values = [
-            {"file": utf8_text(path), **to_json(file), **counts} for path, file, counts in found
+            {"file": utf8_text(path), **to_json(file), **counts} for path, file, counts in files
         ]
         for value in [values] if len(inputs) > 1 else values:
             click.echo(json.dumps(value, indent=2))
-    elif found and not check:
-        tables = (
-            "\n".join([table(path, file), *([code_table(counts)] if counts else [])])
-            for path, file, counts in found
-        )
-        click.echo("\n\n".join(tables))
+    elif files:
+        click.echo("\n\n".join(table(*entry) for entry in files))
     if codes:
         sys.exit(codes[0])
 
 
-@click.command("test")
+@click.command(
+    "test", epilog=examples("nacli test talk.nac && echo whole", "nacli test archive/*.nac")
+)
 @INPUTS
 def check(inputs: tuple[str, ...]) -> None:
-    """Check that .nac files are whole. This is `nacli info --check` without a line for whole files:
-    the exit code is 0, or that of the first file that is not whole.
+    """This command checks .nac files for damage.
 
-    Example: nacli test talk.nac && echo whole
+    It prints nothing for a whole file, one line for any other, and returns the exit code of the
+    first file that is not whole. `nacli info --check` also prints the whole files.
     """
-    codes = [code for path in inputs if (code := _check(path))]
-    if codes:
-        sys.exit(codes[0])
+    _check_files(inputs, say_whole=False)
 
 
-def _check(path: str) -> int:
-    """0 if a file is whole; else say what is wrong and return the exit code."""
+def _check_files(paths: tuple[str, ...], say_whole: bool) -> None:
+    """Check all files; exit with the code of the first that is not whole."""
     from nacli.inspection.info import check_info, read_info
 
-    try:
-        with naming(path):
-            check_info(read_info(path))
-    except NacliError as error:
-        return report(error)
-    return 0
+    codes = []
+    for path in paths:
+        try:
+            with naming(path):
+                check_info(read_info(path))
+        except NacliError as error:
+            codes.append(report_error(error))
+            continue
+        if say_whole:
+            click.echo(f"{one_line(input_name(path))}: whole")
+    if codes:
+        sys.exit(codes[0])
 
 
 def _code_counts(path: str) -> dict[str, Any]:
-    """What `info --codes` adds; it needs the model, which plain `info` does not."""
+    """Return what `info --codes` adds; unlike the rest it needs the model."""
     from nacli.api import load_model
     from nacli.inspection.bit_budget import count_codes
 

@@ -16,5 +16,5 @@ PATH_OBJECT: click.ParamType[Path] = click.Path(readable=False, path_type=Path)
 
 
 def complete_folders(_: click.Context, __: click.Parameter, text: str) -> list[CompletionItem]:
-    """`shell_complete` of an option that names a folder."""
+    """Complete the value of an option that names a folder (`shell_complete` of click)."""
     return [CompletionItem(text, type="dir")]

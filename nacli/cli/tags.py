@@ -1,4 +1,4 @@
-"""Tags on the command line: the options that set them, and what is said of those that got lost."""
+"""Tags on the command line: the options that set them, and the line about dropped ones."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from nacli.format import MAX_PICTURE_BYTES, check_tag
 SHORTHANDS = ("title", "artist", "album", "date")
 """Tags that have options of their own."""
 MAX_NAMES = 10
+"""Number of dropped tags that a line names; a crafted file may have thousands."""
 MAX_NAME = 60
-"""Names of dropped tags in a line, and their letters; a crafted file would have thousands."""
+"""Characters of such a name that are printed."""
 
 
 def tagging(function: Callable[..., None]) -> Callable[..., None]:
@@ -38,7 +39,7 @@ def _options() -> list[Callable[..., Any]]:
             multiple=True,
             callback=_check_shorthand,
             metavar="TEXT",
-            help=f"The same as --tag {name.upper()}=TEXT.",
+            help=f"This is the same as --tag {name.upper()}=TEXT.",
         )
         for name in SHORTHANDS
     ]
@@ -49,15 +50,15 @@ def _options() -> list[Callable[..., Any]]:
             multiple=True,
             callback=check_tags,
             metavar="NAME=VALUE",
-            help="Set a tag in place of the input's; repeat it for more. NAME= removes one.",
+            help="This tag replaces the input's; NAME= removes it. The option may be repeated.",
         ),
         *shorthands,
         click.option(
             "--picture",
             callback=_check_picture,
             metavar="FILE",
-            help="Set the front cover in place of the input's picture: JPEG, PNG, GIF or WebP, "
-            f"at most {MAX_PICTURE_BYTES >> 20} MiB.",
+            help="This image replaces the input's picture as the front cover: JPEG, PNG, GIF or "
+            f"WebP, at most {MAX_PICTURE_BYTES >> 20} MiB.",
         ),
     ]
 
@@ -65,14 +66,14 @@ def _options() -> list[Callable[..., Any]]:
 def _check_shorthand(
     context: click.Context, option: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The tags that the values of an option such as --title stand for."""
+    """Return the tags for the values of an option such as --title."""
     assert option.name is not None
     return check_tags(context, option, tuple(f"{option.name.upper()}={text}" for text in values))
 
 
 def _check_picture(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
-    """The name of the file, which has been read once: what is wrong with it is said at once."""
-    from nacli.jobs.task import load_picture
+    """Read the file once, so that an error comes before any work; return its name."""
+    from nacli.jobs.resources import load_picture
 
     if path is not None:
         load_picture(path)
@@ -80,7 +81,7 @@ def _check_picture(_: click.Context, __: click.Parameter, path: str | None) -> s
 
 
 def check_tags(_: click.Context, __: click.Parameter, tags: tuple[str, ...]) -> tuple[str, ...]:
-    """Tags as options give them, each NAME=VALUE or NAME=; a usage error for others."""
+    """Return tags of the form NAME=VALUE or NAME=; raise a usage error for others."""
     for tag in tags:
         try:
             check_tag(tag)
@@ -90,7 +91,7 @@ def check_tags(_: click.Context, __: click.Parameter, tags: tuple[str, ...]) -> 
 
 
 def dropped_line(job: str, dropped: Sequence[str]) -> str:
-    """One line about tags and pictures that `job` could not keep."""
+    """Return one line about tags and pictures that the output of `job` has no place for."""
     names = [one_line(name[:MAX_NAME]) for name in dict.fromkeys(dropped)]
     if len(names) > MAX_NAMES:
         names[MAX_NAMES:] = [f"{len(names) - MAX_NAMES} more"]

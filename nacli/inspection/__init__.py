@@ -1,1 +1,1 @@
-"""What a .nac file says of itself, and where its bits go."""
+"""The properties of .nac files, and how their bits are divided."""

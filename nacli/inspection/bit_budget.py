@@ -1,7 +1,7 @@
-"""Where the bits of a .nac file's payloads went, stage by stage, and what its codes would take as
-plain numbers.
+"""The bits that each part of a .nac file's payloads takes: gains, envelope corrections, the high
+band and the codes of each stage, coded and as plain numbers.
 
-Gains and codes are decoded, and no sound is made of them.
+Payloads are entropy-decoded; no audio is synthesized.
 """
 
 from __future__ import annotations
@@ -24,9 +24,17 @@ from nacli.inspection.info import read_events
 
 @dataclass(frozen=True)
 class CodeCounts:
-    """Codes by stage [N] and what they take, coded [N]; the bits of one as a plain number; what the
-    gains take, coded; the codes of corrections, and what these take; what the levels of the high band
-    take."""
+    """The number of codes and the bits that they take.
+
+    Args:
+        codes: number of codes of each stage [N].
+        stage_bits: coded bits of each stage [N].
+        plain_bits: bits of one code as a plain number.
+        gain_bits: coded bits of the gains.
+        corrections: number of codes of envelope corrections.
+        correction_bits: coded bits of the envelope corrections.
+        high_bits: coded bits of the high band's levels.
+    """
 
     codes: NDArray[np.int64]
     stage_bits: NDArray[np.float64]
@@ -37,7 +45,7 @@ class CodeCounts:
     high_bits: float
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data, to stand beside what `nacli.inspection.info.to_json` gives."""
+        """Return the counts as plain data, in addition to `nacli.inspection.info_json.to_json`."""
         return {
             "codes": int(self.codes.sum()),
             "raw_code_bits": int(self.codes.sum()) * self.plain_bits,
@@ -55,8 +63,10 @@ class CodeCounts:
 def count_codes(path: str, model: Model) -> CodeCounts:
     """Count the codes of a file's good packets.
 
-    Raises `WrongModel` where the file was made with another one, the errors of `Parser`, and
-    `DamagedPacket` for a payload that no encoder writes.
+    Raises:
+        WrongModel: the file was made with another model.
+        DamagedPacket: a payload that no encoder writes.
+        NacliError: the errors of `Parser`.
     """
     parser, counter = Parser(), CodeCounter(model)
     with naming(path):
@@ -66,7 +76,7 @@ def count_codes(path: str, model: Model) -> CodeCounts:
 
 
 class CodeCounter:
-    """Counts the codes of a stream whose events it is given, the header first."""
+    """Counts the codes of a stream from its events, of which the header is the first."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -74,18 +84,14 @@ class CodeCounter:
         self._codes = np.zeros(self._entropy.shape[0], dtype=np.int64)
         self._stage_bits = np.zeros(self._entropy.shape[0])
         self._stream: StreamInfo | None = None
-        self._gain_bits, self._corrections, self._correction_bits, self._high_bits = (
-            0.0,
-            0,
-            0.0,
-            0.0,
-        )
+        self._gain_bits, self._high_bits = 0.0, 0.0
+        self._corrections, self._correction_bits = 0, 0.0
 
     def take(self, event: Event) -> None:
-        """Add an event; the errors are those of `count_codes`."""
+        """Add an event. Raises the errors of `count_codes`."""
         if isinstance(event, Header):
             if event.model != short_digest(self._model.digest):
-                raise WrongModel("made with another model, whose gains cannot be read")
+                raise WrongModel("made with another model, so its codes cannot be read")
             self._stream = event.stream
             check_tables(event, self._model)
         elif isinstance(event, Packet):
@@ -111,6 +117,7 @@ class CodeCounter:
                 self._high_bits += self._entropy.high.bits(channel.high)
 
     def result(self) -> CodeCounts:
+        """Return the counts so far."""
         size = self._entropy.shape[1]
         plain = (size - 1).bit_length()
         side = (self._gain_bits, self._corrections, self._correction_bits, self._high_bits)

@@ -1,1 +1,1 @@
-"""Conversions of files: one, or batches in worker processes, each verified if asked."""
+"""Conversions of files: one at a time, or batches in worker processes, verified if asked."""

@@ -1,4 +1,4 @@
-"""Input files after their output is safe: their time is kept, and they go if asked."""
+"""Input files and their outputs: outputs get the time of inputs, which are deleted if asked."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from nacli.errors import NacliError
+from nacli.errors import NacliError, OutputExists
+from nacli.files.streams import check_output
 
 
-class Original:
-    """An input as it was before the work, and what becomes of it when its output is there."""
+class SourceFile:
+    """An input and its state before the conversion."""
 
     def __init__(self, source: str, target: str, delete: bool) -> None:
-        """`delete` is refused with `NacliError` where input or output is no file: what went through
-        a pipe cannot be read back."""
+        """Note the state of `source`, which `finish` deletes if `delete` is true.
+
+        Raises:
+            NacliError: the input is to be deleted, but input or output is no file: what went
+                through a pipe cannot be read back.
+        """
         self._source, self._target, self._delete = source, target, delete
         self._before = None
         if source != "-" and os.path.isfile(source):
@@ -24,20 +29,23 @@ class Original:
         if delete and (is_pipe or not _may_be_file(target)):
             raise NacliError(f"{source}: only files that become files can be deleted")
 
-    def settle(self, check: Callable[[], None], whole: bool = True) -> None:
-        """The output is on the disk: give it the input's time. Where the input is to go, `check`
-        the output first; if that raises, the output goes and the input stays. An input that the
-        output does not hold as a `whole` stays.
+    def finish(self, verify: Callable[[], None], complete: bool = True) -> None:
+        """Give the output, which is on the disk, the input's time; delete the input if asked.
 
-        Raises what `check` does, and `NacliError` where the input has changed or cannot be deleted.
+        Before the input is deleted, `verify` reads the output back; if it raises, the output is
+        deleted and the input stays. The input also stays unless the output is `complete`, that is
+        holds all of it.
+
+        Raises:
+            NacliError: the input has changed, or cannot be deleted; and the errors of `verify`.
         """
         if self._before and _may_be_file(self._target):
-            with suppress(OSError):  # a file system that keeps no times
+            with suppress(OSError):  # some file systems keep no times
                 times = (self._before.st_atime_ns, self._before.st_mtime_ns)
                 os.utime(self._target, ns=times)
-        if self._delete and whole:
+        if self._delete and complete:
             try:
-                check()
+                verify()
             except NacliError:
                 os.unlink(os.path.realpath(self._target))
                 raise
@@ -46,10 +54,23 @@ class Original:
     def _unlink(self) -> None:
         try:
             if self._before is None or _identity(os.stat(self._source)) != _identity(self._before):
-                raise NacliError(f"{self._source}: changed meanwhile, so it was not deleted")
+                raise NacliError(
+                    f"{self._source}: changed during the conversion, so it was not deleted"
+                )
             os.unlink(self._source)
         except OSError as error:
             raise NacliError(f"{self._source}: not deleted: {error.strerror or error}") from error
+
+
+def check_target(source: str, target: str, force: bool) -> None:
+    """Raise `OutputExists` or `WriteFailed` before the work if `target` cannot be made.
+
+    An input is never replaced by its own output, not even with `force`.
+    """
+    files = "-" not in (source, target) and os.path.isfile(source) and os.path.exists(target)
+    if files and os.path.samefile(source, target):
+        raise OutputExists(f"{target}: input and output are the same file")
+    check_output(target, force)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:

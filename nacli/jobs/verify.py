@@ -1,6 +1,6 @@
-"""Is what was written what was meant? A second reader of .nac streams, apart from the Decoder.
+"""Verification of outputs: they are read back and compared with what was encoded or decoded.
 
-It parses the bytes, checks every CRC and takes the entropy coding back, but plays nothing.
+Of .nac streams every CRC is checked and every payload entropy-decoded; nothing is synthesized.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser
 
 
 class Verifier:
-    """Reads the stream that an Encoder makes, and holds it to what that Encoder meant.
+    """Reads back the stream that an Encoder writes and compares it with the Encoder's state.
 
-    Everything that is wrong is a `Mismatch`.
+    All methods raise `Mismatch` for any difference.
     """
 
     def __init__(self, model: Model, encoder: Encoder) -> None:
@@ -32,50 +32,51 @@ class Verifier:
         self._ended = False
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the stream, cut anywhere."""
+        """Read the next bytes of the stream, which may be cut anywhere."""
         self._take(self._parser.feed(data))
 
     def compare(self) -> None:
-        """Hold all that was fed so far to all that was encoded so far."""
+        """Compare the codes that were read so far with those that were encoded so far."""
         if self._check.digest()[:8] != self._encoder.check:
             raise Mismatch(
-                f"what was written is not what was encoded, up to packet {self._packets}"
+                f"the codes read back differ from those encoded, up to packet {self._packets}"
             )
 
     def finish(self) -> None:
-        """Hold the whole to the whole: its end must have come."""
+        """Compare the whole stream, which must have its end record."""
         self._take(self._parser.finish())
         self.compare()
         if not self._ended:
-            raise Mismatch("what was written has no end record")
+            raise Mismatch("the stream read back has no end record")
 
     def _take(self, events: Iterator[Event]) -> None:
         try:
             for event in events:
-                self._hold(event)
+                self._check_event(event)
         except Mismatch:
             raise
         except (NacliError, ValueError) as error:
-            raise Mismatch(f"what was written cannot be read: {error}") from error
+            raise Mismatch(f"the stream cannot be read back: {error}") from error
 
-    def _hold(self, event: Event) -> None:
+    def _check_event(self, event: Event) -> None:
         match event:
             case Header():
                 if event != self._encoder.header:
-                    raise Mismatch("the header that was written is not the one that was meant")
+                    raise Mismatch("the header read back is not the one that was encoded")
             case Packet():
-                self._packet(event)
+                self._check_packet(event)
             case Damage():
-                raise Mismatch(f"what was written is damaged at {event.offset}: {event.reason}")
+                where = f"at byte {event.offset}: {event.reason}"
+                raise Mismatch(f"the stream read back is damaged {where}")
             case EndRecord():
                 self._ended = True
-                found = (event.packets, event.samples, event.check)
-                if found != (self._packets, self._encoder.samples, self._check.digest()[:8]):
-                    raise Mismatch("the end record that was written does not fit the packets")
+                actual = (event.packets, event.samples, event.check)
+                if actual != (self._packets, self._encoder.samples, self._check.digest()[:8]):
+                    raise Mismatch("the end record read back does not match the packets")
 
-    def _packet(self, packet: Packet) -> None:
+    def _check_packet(self, packet: Packet) -> None:
         if packet.sequence != self._packets & 0xFFFF:
-            raise Mismatch(f"packet {self._packets} is not where it belongs")
+            raise Mismatch(f"packet {self._packets} has sequence number {packet.sequence}")
         self._packets += 1
         stream = self._encoder.header.stream
         codes = read_codes(packet, stream, self._model)
@@ -83,7 +84,7 @@ class Verifier:
 
 
 def verify_file(path: str, model: Model, encoder: Encoder) -> None:
-    """Read a whole file back. Raises `Mismatch`, and `UnreadableInput` where it cannot be read."""
+    """Read a whole .nac file back. Raises `Mismatch`, and `UnreadableInput` if that fails."""
     verifier = Verifier(model, encoder)
     with naming(path):
         for data in read_bytes_blocks(path):
@@ -91,12 +92,12 @@ def verify_file(path: str, model: Model, encoder: Encoder) -> None:
         verifier.finish()
 
 
-def verify_audio(path: str, meant: AudioInfo, samples: int) -> None:
-    """Read an audio file to its end. Raises `WriteFailed` unless its layout and length are those
-    that were meant."""
+def verify_audio(path: str, expected: AudioInfo, samples: int) -> None:
+    """Read an audio file to its end. Raises `WriteFailed` unless its sample rate, channel count and
+    length in samples are the expected ones."""
     with AudioReader(path, tags=False) as reader:
         info = reader.info
-        found = sum(len(pcm) for pcm in reader.blocks(1 << 16))
-    wanted = (meant.sample_rate, meant.channels, samples)
-    if (info.sample_rate, info.channels, found) != wanted:
-        raise WriteFailed(f"{path}: reads back as other audio than was written")
+        length = sum(len(pcm) for pcm in reader.blocks(1 << 16))
+    written = (expected.sample_rate, expected.channels, samples)
+    if (info.sample_rate, info.channels, length) != written:
+        raise WriteFailed(f"{path}: the audio read back differs from what was written")

@@ -28,7 +28,8 @@ from nacli.audio import AudioReader
 from nacli.audio.parsing.mpeg import find_recordings
 from nacli.encoder.settings import EncoderSettings
 from nacli.errors import NacliError, UnreadableInput, UnsupportedAudio
-from nacli.jobs.convert import encode_file
+from nacli.jobs.encode_file import encode_file
+from nacli.jobs.options import EncodeOptions
 
 RATE = 16_000
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
@@ -166,12 +167,9 @@ def test_no_recording_is_lost(
     folder.mkdir()
     source = folder / "x"
     source.write_bytes(case.data)
-    done = encode_file(
-        *(str(source), str(folder / "x.nac"), model),
-        EncoderSettings(effort=0, packet_frames=30),
-        watch=lambda _: None,
-        delete_input=True,
-    )
+    settings = EncoderSettings(effort=0, packet_frames=30)
+    options = EncodeOptions(settings=settings, delete_input=True)
+    done = encode_file(str(source), str(folder / "x.nac"), model, options, lambda _: None)
     assert done.samples == case.readable
     assert source.exists() != case.honest
     assert len(done.warnings) == (0 if case.honest else 1)

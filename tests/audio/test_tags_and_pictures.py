@@ -29,12 +29,13 @@ from nacli.audio import AudioInfo, AudioReader, AudioWriter
 from nacli.audio.metadata.collected import MAX_TAGS, SOFTWARE, Found
 from nacli.audio.metadata.id3 import parse_id3
 from nacli.audio.metadata.tags import Front, read_tags
-from nacli.encoder.settings import EncoderSettings
 from nacli.errors import NacliError, WriteFailed
 from nacli.files.streams import Output
 from nacli.format import Picture, edit_tags, fit_tags, pack_picture
 from nacli.inspection.info import read_info
-from nacli.jobs.convert import decode_file, encode_file
+from nacli.jobs.decode_file import decode_file
+from nacli.jobs.encode_file import encode_file
+from nacli.jobs.options import DecodeOptions, EncodeOptions
 from tagged_files import BACK, COVER, IN_WAV, RATE, SOUND, TAGS, add_id3, make, pairs
 
 MODEL = make_model()
@@ -68,8 +69,10 @@ def test_tags_go_from_any_container_to_any(
 ) -> None:
     path, nac, out = make(tmp_path / f"x{source[0]}", source[1]), tmp_path / "x.nac", tmp_path / "y"
     out = out.with_suffix(target)
-    encoded = encode_file(str(path), str(nac), model, EncoderSettings(), watch=lambda _: None)
-    decoded = decode_file(str(nac), str(out), model, watch=lambda _: None)
+    encoded = encode_file(str(path), str(nac), model, EncodeOptions(), lambda _: None)
+    decoded = decode_file(
+        str(nac), str(out), model, DecodeOptions(strict=True), lambda _: None, lambda _: None
+    )
     from_wav = source[0] == ".wav"
     header = read_info(str(nac)).header
     assert sorted(header.tags) == sorted(IN_WAV if from_wav else TAGS)
@@ -343,9 +346,7 @@ def test_what_a_nac_file_has_no_room_for_is_named(tmp_path: Path, model: Any) ->
         file.tags.add(id3.TXXX(encoding=3, desc=tag[0], text=[tag[2:]]))
     file.tags.add(id3.APIC(encoding=3, mime="image/png", type=3, data=bytes(16 << 20)))
     file.save()
-    done = encode_file(
-        str(path), str(tmp_path / "x.nac"), model, EncoderSettings(), watch=lambda _: None
-    )
+    done = encode_file(str(path), str(tmp_path / "x.nac"), model, EncodeOptions(), lambda _: None)
     assert done.dropped == ("B", "picture (image/png, 16777216 bytes)")
     header = read_info(str(tmp_path / "x.nac")).header
     assert (header.tags, header.picture) == ((big,), None)

@@ -13,7 +13,7 @@ import pytest
 from nacli.cli import main
 
 PATH_METAVARS = {"INPUT...", "FILE|FOLDER...", "OUT", "DIR", "FILE", "PATH", "FOLDER"}
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 PARAMETERS = [
     pytest.param(command, parameter, id=f"{name} {parameter.name}")
@@ -59,6 +59,6 @@ ANSWERS = {"bash": "{0},ta", "zsh": "{0}\nta\n_", "fish": "{0},ta"}
 
 
 @pytest.mark.parametrize("shell", ANSWERS)
-def test_the_shells_are_told_of_files_and_folders(shell: str) -> None:
+def test_shells_complete_files_and_folders(shell: str) -> None:
     assert complete(shell, "nacli", "encode", "ta") == ANSWERS[shell].format("file")
     assert complete(shell, "nacli", "encode", "--output-dir", "ta") == ANSWERS[shell].format("dir")

@@ -25,7 +25,7 @@ def damaged(tmp_path: Path, nacli: Run) -> Path:
     return tmp_path
 
 
-def test_damage_is_concealed_told_and_has_its_code(damaged: Path, nacli: Run) -> None:
+def test_damage_is_concealed_and_reported_with_its_exit_code(damaged: Path, nacli: Run) -> None:
     done = nacli("decode", "bad.nac", "-o", "y.wav", "--report", "r.json")
     said = done.stderr.decode().splitlines()
     assert done.returncode == 14 and len(said) == 2
@@ -47,14 +47,14 @@ def test_damage_keeps_the_input_and_strict_stops(damaged: Path, nacli: Run) -> N
     assert "z.wav" not in files(damaged)
 
 
-def test_a_batch_tells_every_gap(damaged: Path, nacli: Run) -> None:
+def test_a_batch_reports_every_gap(damaged: Path, nacli: Run) -> None:
     done = nacli("decode", "bad.nac", "x.nac", "-j", "2", "--output-dir", "out")
     assert done.returncode == 14
     assert done.stderr.decode().count("concealed") == 1
     assert files(damaged / "out") == {"bad.wav", "x.wav"}
 
 
-def test_a_recording_that_was_cut_off_plays_as_far_as_it_goes(damaged: Path, nacli: Run) -> None:
+def test_a_truncated_file_is_decoded_up_to_its_end(damaged: Path, nacli: Run) -> None:
     data = (damaged / "x.nac").read_bytes()
     (damaged / "cut.nac").write_bytes(data[: packet_bounds(data)[10][0] + 5])
     done = nacli("decode", "cut.nac", stdin=b"")
@@ -62,7 +62,7 @@ def test_a_recording_that_was_cut_off_plays_as_far_as_it_goes(damaged: Path, nac
     assert abs(soundfile.info(damaged / "cut.wav").duration - 10 * 0.2) < 0.02
 
 
-def test_check_tells_whole_files_from_damaged_ones(damaged: Path, nacli: Run) -> None:
+def test_check_distinguishes_whole_and_damaged_files(damaged: Path, nacli: Run) -> None:
     done = nacli("info", "--check", "x.nac")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"x.nac: whole\n", b"")
     done = nacli("info", "--check", "bad.nac", "x.nac", "x.wav")
@@ -126,9 +126,7 @@ def test_a_part_of_a_long_file_reads_little_of_it(tmp_path: Path, nacli: Run) ->
 
 
 @pytest.mark.parametrize("options", [["--start", "x"], ["--end", "-1"], ["--start", "1:2:3:4"]])
-def test_positions_that_are_none_are_usage_errors(
-    tmp_path: Path, nacli: Run, options: list[str]
-) -> None:
+def test_invalid_positions_are_usage_errors(tmp_path: Path, nacli: Run, options: list[str]) -> None:
     assert nacli("decode", "x.nac", *options).returncode == 2
 
 
@@ -160,5 +158,7 @@ def test_headerless_samples(tmp_path: Path, nacli: Run) -> None:
         ["decode", "x.nac", "--format", "s16"],
     ],
 )
-def test_half_a_layout_is_a_usage_error(tmp_path: Path, nacli: Run, arguments: list[str]) -> None:
+def test_an_incomplete_raw_layout_is_a_usage_error(
+    tmp_path: Path, nacli: Run, arguments: list[str]
+) -> None:
     assert nacli(*arguments).returncode == 2

@@ -37,14 +37,15 @@ def test_there_is_a_page_for_every_command_and_the_wheel_installs_it() -> None:
 def test_the_pages_hold_examples_and_exit_codes() -> None:
     text = {path.stem: path.read_text().replace("\\-", "-") for path in PAGES}
     assert all("\b" not in page for page in text.values())
-    for name in ("encode", "decode", "info", "bench"):
+    for name in ("encode", "decode", "info", "test", "bench"):
         assert f"\n.SH EXAMPLES\n.nf\nnacli {name} " in text[f"nacli-{name}"]
+        assert ".." not in text[f"nacli-{name}"].partition(".SH SYNOPSIS")[0], "the name is cut off"
     for code, cause in exit_codes().items():
         assert f"\n{code:<3}  {cause}\n" in text["nacli"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
-def test_roff_takes_the_page_without_a_warning(page: Path) -> None:
+def test_roff_formats_the_page_without_a_warning(page: Path) -> None:
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed")
     command = ["groff", "-man", "-Tutf8", "-ww", "-z", str(page)]

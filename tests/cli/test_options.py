@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import os
 import subprocess
@@ -16,14 +15,12 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from nacli.audio import AudioReader
-from nacli.checkpoint import load_checkpoint
 from nacli.cli import main
-from nacli.cli.kinds import parse_bitrate
+from nacli.cli.option_types import parse_bitrate
 from nacli.encoder.rate_control import check_bitrate
 from nacli.encoder.settings import EncoderSettings
-from nacli.errors import BadCheckpoint, UnreadableInput, UnsupportedAudio, WriteFailed
-from nacli.files.streams import check_output
-from nacli.jobs.task import EncodeOptions
+from nacli.errors import UnreadableInput, UnsupportedAudio
+from nacli.jobs.options import EncodeOptions
 
 RATE = 16_000
 
@@ -46,7 +43,7 @@ def options(here: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     write("a.wav")
     nacli("encode", "a.wav")
     seen: list[Any] = []
-    monkeypatch.setattr("nacli.cli.commands.run_jobs", lambda _, made, how: seen.append(made))
+    monkeypatch.setattr("nacli.cli.conversion.run_jobs", lambda _, made, how: seen.append(made))
     return seen
 
 
@@ -54,22 +51,22 @@ def options(here: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 @pytest.mark.parametrize("text", ["6", "6.0", "6k", "6K", "6kbps", "6 kbps", "6kbit/s", "06"])
-def test_bitrates(options: list[Any], text: str) -> None:
+def test_a_bitrate_may_have_a_unit(options: list[Any], text: str) -> None:
     assert parse_bitrate(text) == 6
     assert nacli("encode", "a.wav", "--bitrate", text).exit_code == 0
     assert options == [EncodeOptions(settings=EncoderSettings(bitrate=6.0))]
 
 
 @pytest.mark.parametrize("text", ["", "k", "nan", "inf", "-inf", "nank", "6M", "6kk", "much"])
-def test_what_is_no_bitrate(here: Path, text: str) -> None:
+def test_invalid_bitrates_are_usage_errors(here: Path, text: str) -> None:
     for command in (["encode", "a.wav"], ["bench", "."]):
         done = nacli(*command, "--bitrate", text)
         assert done.exit_code == 2
-        assert "is no number of kbps (such as 6 or 6k)" in done.stderr
+        assert "is not a number of kbps (such as 6 or 6k)" in done.stderr
 
 
 @pytest.mark.parametrize(("text", "kbps"), [("6000", "6"), ("24000", "24"), ("1500k", "1.5")])
-def test_bits_per_second_are_taken_for_a_mistake(here: Path, text: str, kbps: str) -> None:
+def test_a_bitrate_in_bits_per_second_is_a_usage_error(here: Path, text: str, kbps: str) -> None:
     done = nacli("encode", "a.wav", "--bitrate", text)
     assert done.exit_code == 2
     assert f"{text} is too much: the unit is kbps ({kbps} is {text.rstrip('k')}" in done.stderr
@@ -82,25 +79,25 @@ def test_bits_per_second_are_taken_for_a_mistake(here: Path, text: str, kbps: st
         ["bench", ".", "--seconds", "nan"],
     ],
 )
-def test_nan_is_no_number(here: Path, arguments: list[str]) -> None:
+def test_nan_is_a_usage_error(here: Path, arguments: list[str]) -> None:
     write("a.wav")
     done = nacli(*arguments)
-    assert (done.exit_code, "nan is no number" in done.stderr) == (2, True)
+    assert (done.exit_code, "nan is not a number" in done.stderr) == (2, True)
     assert names(here) == {"a.wav"}
 
 
 @pytest.mark.parametrize("text", ["19", "10001", "0", "-5", "13.3", "nan", "short"])
-def test_packets_that_do_not_exist(here: Path, text: str) -> None:
+def test_invalid_packet_lengths_are_usage_errors(here: Path, text: str) -> None:
     done = nacli("encode", "a.wav", "--packet-ms", text)
     assert done.exit_code == 2
     said = " ".join(done.stderr.split())
-    assert f"{text} is no whole number from 20 to 10000; a packet is rounded down to" in said
+    assert f"{text} is not a whole number from 20 to 10000; a packet is rounded down to" in said
     assert "frames of 13.3 ms (20 ms: one, 27 ms: two, 40 ms: three)" in said
 
 
 @pytest.mark.parametrize("bitrate", [1.5, 2.0, 6.0, 8.0])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_packets_that_are_too_short_for_the_bitrate(bitrate: float, channels: int) -> None:
+def test_the_error_names_the_shortest_packets_for_a_bitrate(bitrate: float, channels: int) -> None:
     with pytest.raises(UnsupportedAudio) as raised:
         check_bitrate(bitrate, channels, 1, 75)
     text = str(raised.value)
@@ -123,7 +120,7 @@ def test_raw_audio_has_a_rate_and_channels(here: Path, arguments: list[str]) -> 
     ("start", "stop"),
     [("2", "1"), ("1:00", "59.9"), ("0", "0"), ("0", "0smp"), ("200smp", "200smp")],
 )
-def test_a_part_ends_after_it_starts(here: Path, start: str, stop: str) -> None:
+def test_an_empty_part_is_an_error(here: Path, start: str, stop: str) -> None:
     write("a.wav")
     nacli("encode", "a.wav")
     done = nacli("decode", "a.nac", "-o", "x.wav", "--start", start, "--end", stop)
@@ -138,7 +135,7 @@ def test_a_part_ends_after_it_starts(here: Path, start: str, stop: str) -> None:
 # Inputs that are nothing, or something else.
 
 
-def test_empty_inputs_have_their_own_words(here: Path) -> None:
+def test_empty_inputs_are_called_empty(here: Path) -> None:
     for name in ("talk.wav", "talk.mp3", "talk.xyz"):
         (here / name).touch()
         done = nacli("encode", name)
@@ -151,7 +148,7 @@ def test_empty_inputs_have_their_own_words(here: Path) -> None:
         assert (done.exit_code, "it is empty" in done.stderr) == (5, True)
 
 
-def test_an_empty_named_pipe(here: Path) -> None:
+def test_an_empty_named_pipe_is_called_empty(here: Path) -> None:
     os.mkfifo("pipe.wav")
     writer = subprocess.Popen([sys.executable, "-c", "open('pipe.wav', 'wb')"])
     with writer, pytest.raises(UnreadableInput, match=r"pipe\.wav: the input is empty"):
@@ -167,7 +164,7 @@ def test_an_empty_named_pipe(here: Path) -> None:
         ("x.txt", "x.txt: not recognised as audio (WAV, FLAC"),
     ],
 )
-def test_what_is_not_recognised_says_what_helps(here: Path, name: str, words: str) -> None:
+def test_the_error_for_unrecognised_audio_names_a_remedy(here: Path, name: str, words: str) -> None:
     (here / name).write_bytes(b"\0\0\0\x1cftypM4A " + bytes(100))
     done = nacli("encode", name, "-o", "y.nac")
     assert (done.exit_code, done.stderr.count("\n")) == (3, 1)
@@ -177,53 +174,10 @@ def test_what_is_not_recognised_says_what_helps(here: Path, name: str, words: st
     assert "ffmpeg -i FILE -f wav - | nacli encode -" in piped.stderr
 
 
-# Checkpoints and reports.
-
-
-def test_a_checkpoint_that_is_not_whole_names_what_is_missing(tmp_path: Path) -> None:
-    weights = tmp_path / "x.safetensors"
-    with pytest.raises(BadCheckpoint) as raised:
-        load_checkpoint(weights)
-    assert str(raised.value) == f"{weights}: No such file or directory"
-    weights.write_bytes(b"weights")
-    with pytest.raises(BadCheckpoint) as raised:
-        load_checkpoint(weights)
-    assert str(raised.value) == f"{weights}: x.json beside it: No such file or directory"
-    for content in (b"{}", b"\xff", b"[]", b'{"model": 1}'):
-        weights.with_suffix(".json").write_bytes(content)
-        with pytest.raises(BadCheckpoint, match=r"x\.safetensors: "):
-            load_checkpoint(weights)
-    with pytest.raises(BadCheckpoint, match=r"x\.json: a checkpoint is named by its \.safetensors"):
-        load_checkpoint(weights.with_suffix(".json"))
-
-
-@pytest.mark.parametrize("report", ["missing/r.json", "a.txt/r.json", "folder"])
-def test_a_report_that_cannot_be_written_is_refused_before_the_work(
-    here: Path, report: str
-) -> None:
-    write("a.wav")
-    (here / "a.txt").touch()
-    (here / "folder").mkdir()
-    done = nacli("encode", "a.wav", "--report", report)
-    assert done.exit_code == 11
-    assert done.stderr.startswith(f"nacli: {report}: ")
-    assert names(here) == {"a.wav", "a.txt", "folder"}
-    assert nacli("bench", "a.wav", "--save", report).exit_code == 11
-
-
-def test_a_folder_without_permission_is_noticed_before_the_work(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may be root's
-    with pytest.raises(WriteFailed, match=r"x\.json: Permission denied"):
-        check_output("x.json")
-    check_output("/dev/null")
-
-
 # Other names of options.
 
 
-def test_quiet_is_silent(here: Path) -> None:
+def test_quiet_prints_nothing(here: Path) -> None:
     write("a.wav")
     for option in ("-q", "--quiet", "--silent"):
         done = nacli("encode", "-f", option, "a.wav")
@@ -265,12 +219,12 @@ def test_inputs_are_kept_or_deleted_as_the_last_option_says(
 def test_efforts_by_name(options: list[Any], arguments: list[str], effort: int | None) -> None:
     done = nacli("encode", "a.wav", *arguments)
     if effort is None:
-        assert (done.exit_code, "only one of" in done.output) == (2, True)
+        assert (done.exit_code, "exclude each other" in done.output) == (2, True)
     else:
         assert options == [EncodeOptions(settings=EncoderSettings(effort=effort))]
 
 
-def test_stdout(here: Path) -> None:
+def test_options_for_stdout(here: Path) -> None:
     write("a.wav")
     expected = nacli("encode", "a.wav", "-o", "-").stdout_bytes
     for option in ("-c", "--stdout"):
@@ -296,14 +250,7 @@ def test_test_is_quiet_and_has_the_exit_code_of_check(here: Path) -> None:
         assert (tested.stdout, tested.stderr) == ("", checked.stderr)
 
 
-def test_options_are_in_the_report(here: Path) -> None:
-    write("a.wav")
-    nacli("encode", "a.wav", "--report", "r.json", "--bitrate", "6k", "--best")
-    used = json.loads((here / "r.json").read_text())["options"]
-    assert (used["bitrate"], used["effort"]) == (6.0, 3)
-
-
-def test_formats_that_libsndfile_reads_are_found_by_their_other_names(here: Path) -> None:
+def test_other_extensions_of_audio_formats_are_recognised(here: Path) -> None:
     (here / "in").mkdir()
     for name, container in (("a.wave", "WAV"), ("b.bwf", "WAV"), ("c.snd", "AU")):
         data = io.BytesIO()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -16,19 +14,13 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from nacli.audio.containers import CONTAINERS
+from commands import ENVIRONMENT, FAKE
 from nacli.cli import main
-from nacli.cli.commands import ENDINGS
-from nacli.cli.jobs import Job, Naming, Plan, plan, unrecognised_line
+from nacli.cli.input_files import unrecognised_line
+from nacli.cli.planning import Job, Naming, Plan, plan
 from nacli.errors import OutputExists, UnreadableInput
 from nacli.files.streams import AUDIO_EXTENSIONS, FFMPEG_EXTENSIONS, ffmpeg_command
 
-FAKE = [sys.executable, str(Path(__file__).parents[1] / "support" / "fake_model.py")]
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": str(Path(__file__).parents[1] / "support"),
-    "OMP_NUM_THREADS": "1",
-}
 RATE = 16_000
 ENCODE, DECODE = Naming(".nac"), Naming(".wav", decodes=True)
 
@@ -52,10 +44,13 @@ def nacli(*arguments: str, stdin: bytes = b"") -> Result:
 
 
 def planned(
-    *sources: str, naming: Naming = ENCODE, wanted: Collection[str] = AUDIO_EXTENSIONS, **other: Any
+    *sources: str,
+    naming: Naming = ENCODE,
+    extensions: Collection[str] = AUDIO_EXTENSIONS,
+    **other: Any,
 ) -> Plan:
     given: dict[str, Any] = {"output": None, "output_dir": None, "recursive": False, **other}
-    return plan(sources, wanted=wanted, naming=naming, **given)
+    return plan(sources, extensions=extensions, naming=naming, **given)
 
 
 def outcomes(jobs: list[Job]) -> list[tuple[str, str, int]]:
@@ -82,21 +77,21 @@ def test_files_that_are_not_recognised_are_counted(here: Path) -> None:
     assert nacli("encode", "-f", "-q", "-r", "in").stderr == ""
 
 
-def test_nothing_is_said_of_files_that_are_no_audio_when_decoding(here: Path) -> None:
+def test_decoding_does_not_mention_unrecognised_files(here: Path) -> None:
     write("in/a.wav")
     nacli("encode", "in/a.wav")
     touch("in/b.m4a")
     assert "recognised" not in nacli("decode", "-f", "-r", "in").stderr
 
 
-def test_the_line_stays_short_and_gives_no_hint_without_cause() -> None:
+def test_the_line_about_unrecognised_files_stays_short() -> None:
     assert unrecognised_line({".txt": 1}) == "1 file not recognised as audio: .txt"
     line = unrecognised_line({f".{number:02}": 1 for number in range(40)})
     assert line.endswith(".10, .11, 28 more")
     assert "\n" not in unrecognised_line({".a\nb": 1})
 
 
-def test_no_extension_is_both_read_and_left_to_ffmpeg() -> None:
+def test_extensions_for_ffmpeg_are_not_those_for_libsndfile() -> None:
     assert not AUDIO_EXTENSIONS & FFMPEG_EXTENSIONS
     assert ffmpeg_command("my x.m4a") == (
         "ffmpeg -i 'my x.m4a' -f wav - | nacli encode - -o 'my x.nac'"
@@ -120,7 +115,7 @@ def test_a_slash_at_the_end_makes_a_folder(here: Path, output: str) -> None:
 def test_a_slash_after_a_file_is_refused(here: Path) -> None:
     write("a.wav", "b.wav")
     done = nacli("encode", "a.wav", "-o", "b.wav/")
-    assert (done.exit_code, "b.wav/ is no folder" in done.stderr) == (2, True)
+    assert (done.exit_code, "b.wav/ is not a folder" in done.stderr) == (2, True)
     assert nacli("encode", "-", "-o", "new/", stdin=b"x").exit_code == 2
     assert not (here / "new").exists()
     for option in ("-o", "--output-dir"):
@@ -145,7 +140,7 @@ def test_of_two_inputs_for_one_output_the_first_is_converted(here: Path) -> None
     write("talk.wav", "talk.flac", "other.wav")
     done = nacli("encode", "--delete-input", "talk.wav", "talk.flac", "other.wav")
     assert done.exit_code == OutputExists.exit_code
-    line = "nacli: talk.flac: talk.wav becomes talk.nac already (--keep-extension keeps both)\n"
+    line = "nacli: talk.flac: talk.wav already becomes talk.nac (--keep-extension keeps both)\n"
     assert line in done.stderr
     assert {path.name for path in here.iterdir()} == {"talk.flac", "talk.nac", "other.nac"}
 
@@ -153,7 +148,7 @@ def test_of_two_inputs_for_one_output_the_first_is_converted(here: Path) -> None
 def test_the_remedy_is_named_only_where_it_helps(here: Path) -> None:
     touch("in/x.wav", "other/x.wav")
     [_, job] = planned("in/x.wav", "other/x.wav", output_dir="out").jobs
-    assert str(job.fault) == "other/x.wav: in/x.wav becomes out/x.nac already"
+    assert str(job.fault) == "other/x.wav: in/x.wav already becomes out/x.nac"
 
 
 def test_an_input_that_is_named_twice_is_converted_once(here: Path) -> None:
@@ -171,10 +166,10 @@ def test_an_output_is_not_the_input_of_another_job(here: Path) -> None:
         ("link.nac", "out/link.nac", 0),
         ("b.wav", "out/b.nac", 0),
     ]
-    assert str(jobs[0].fault) == "a.wav would become out/a.nac, an input itself"
+    assert str(jobs[0].fault) == "a.wav would become out/a.nac, which is an input itself"
 
 
-def test_everything_in_a_folder_once_more(here: Path) -> None:
+def test_outputs_among_the_inputs_are_not_replaced(here: Path) -> None:
     """`nacli encode *` where outputs are among the inputs."""
     write("a.wav", "b.wav")
     nacli("encode", "a.wav")
@@ -226,7 +221,7 @@ def test_names_of_decoded_files(source: str, plain: str, flac: str, raw: str) ->
     assert Naming(".raw", decodes=True, chosen=True).name(source) == raw
 
 
-def test_kept_extensions_there_and_back(here: Path) -> None:
+def test_kept_extensions_are_restored_by_decoding(here: Path) -> None:
     names = {"talk.wav", "talk.flac", "talk.aif"}
     write(*(f"in/{name}" for name in names))
     done = nacli("encode", "--keep-extension", "-r", "in", "--output-dir", "nac")
@@ -255,7 +250,7 @@ def test_kept_extensions_there_and_back(here: Path) -> None:
         ("encode", "a.wav", "new/"),
     ],
 )
-def test_an_output_without_o_is_recognised(
+def test_an_output_without_o_is_a_usage_error_with_a_remedy(
     here: Path, command: str, source: str, output: str
 ) -> None:
     touch(source)
@@ -274,86 +269,6 @@ def test_other_inputs_that_do_not_exist_stop_nothing(here: Path) -> None:
         assert (done.exit_code, "a.wav -> a.nac" in done.stderr) == (3, True)
     os.mkdir("out")
     assert nacli("encode", "a.wav", "gone.nac", "-o", "out").exit_code == 3
-
-
-# Formats of decoded files.
-
-
-def test_batches_are_decoded_to_a_format_and_depth(here: Path) -> None:
-    write("a.wav", "b.wav")
-    nacli("encode", "a.wav", "b.wav")
-    done = nacli("decode", "--to", "flac", "--bits", "24", "a.nac", "b.nac", "--output-dir", "out")
-    assert done.exit_code == 0, done.stderr
-    for name in ("a.flac", "b.flac"):
-        info = soundfile.info(here / "out" / name)
-        assert (info.format, info.subtype, info.frames) == ("FLAC", "PCM_24", 0.2 * RATE)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name", "subtype"),
-    [
-        (["--to", "wav"], "a.wav", "PCM_16"),
-        (["--bits", "8"], "a.wav", "PCM_U8"),
-        (["--bits", "24"], "a.wav", "PCM_24"),
-        (["--bits", "32"], "a.wav", "PCM_32"),
-        (["--bits", "32f"], "a.wav", "FLOAT"),
-        (["--to", "flac"], "a.flac", "PCM_16"),
-        (["--to", "FLAC"], "", ""),
-        (["--to", "flac", "--bits", "8"], "a.flac", "PCM_S8"),
-        (["--to", "flac", "-o", "x.flac"], "x.flac", "PCM_16"),
-        (["--to", "aiff", "-o", "x.aif", "--bits", "24"], "x.aif", "PCM_24"),
-        (["--to", "ogg"], "a.ogg", "VORBIS"),
-    ],
-)
-def test_formats_and_depths(here: Path, arguments: list[str], name: str, subtype: str) -> None:
-    write("in/a.wav")
-    nacli("encode", "in/a.wav", "-o", "a.nac")
-    done = nacli("decode", "a.nac", *arguments)
-    assert done.exit_code == (0 if name else 2), done.stderr
-    assert {path.name for path in here.iterdir()} == {"in", "a.nac", *filter(None, [name])}
-    if name:
-        assert soundfile.info(name).subtype == subtype
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (["--to", "flac", "--bits", "32"], 4, "a.flac: FLAC cannot hold 32-bit samples"),
-        (["--to", "flac", "--bits", "32f"], 4, "a.flac: FLAC cannot hold float samples"),
-        (["--to", "ogg", "--bits", "16"], 4, "a.ogg: OGG cannot hold 16-bit samples"),
-        (["-o", "x.flac", "--bits", "32"], 4, "x.flac: FLAC cannot hold 32-bit samples"),
-        (["--to", "flac", "-o", "x.wav"], 2, "--to flac is at odds with -o x.wav"),
-        (["--to", "flac", "-o", "-"], 2, "stdout gets WAV"),
-        (["--to", "flac", "-c"], 2, "stdout gets WAV"),
-        (["--to", "wav", "--raw"], 2, "without --raw"),
-        (["--bits", "16", "--raw"], 2, "without --raw"),
-        (["--bits", "12"], 2, "--bits"),
-        (["-o", "x.mp3"], 4, "extension .mp3 is none that nacli writes (.wav .flac"),
-        (["-o", "x"], 4, "x: the name has no extension; nacli writes .wav"),
-    ],
-)
-def test_formats_that_cannot_be_written(
-    here: Path, arguments: list[str], code: int, words: str
-) -> None:
-    write("in/a.wav")
-    nacli("encode", "in/a.wav", "-o", "a.nac")
-    done = nacli("decode", "a.nac", *arguments)
-    assert (done.exit_code, done.stdout) == (code, "")
-    assert words in done.stderr
-    assert {path.name for path in here.iterdir()} == {"in", "a.nac"}
-
-
-def test_to_from_a_pipe_needs_a_name(here: Path) -> None:
-    write("a.wav")
-    nac = nacli("encode", "a.wav", "-c").stdout_bytes
-    assert nacli("decode", "-", "--to", "flac", stdin=nac).exit_code == 2
-    assert nacli("decode", "-", "--to", "flac", "-o", "x.flac", stdin=nac).exit_code == 0
-    piped = nacli("decode", "-", "--to", "wav", "--bits", "24", stdin=nac)
-    assert soundfile.info(io.BytesIO(piped.stdout_bytes)).subtype == "PCM_24"
-
-
-def test_every_format_that_is_written_can_be_chosen() -> None:
-    assert {ending for endings in ENDINGS.values() for ending in endings} == set(CONTAINERS)
 
 
 # As real processes.

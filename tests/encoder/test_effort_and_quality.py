@@ -21,7 +21,7 @@ from nacli.encoder.packet_encoder import PacketEncoder
 from nacli.encoder.settings import DEFAULT_EFFORT, EFFORTS, EncoderSettings
 from nacli.encoder.stream import Encoder
 from nacli.format import Packet, Parser, fixed_bytes
-from nacli.jobs.task import EncodeOptions
+from nacli.jobs.options import EncodeOptions
 from nacli.quantizer.rvq import dequantize
 from recordings import header_of, pieces, sound
 

@@ -1,4 +1,4 @@
-"""Counting codes: gains alone say how many there are."""
+"""The number of codes of each stage and their bits."""
 
 from __future__ import annotations
 
@@ -88,5 +88,9 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert run("--codes", "--check", str(path)).returncode == 2
     assert run("--codes", "-").returncode == 2
     lines = run("--codes", str(path)).stdout.splitlines()
-    assert f"  codes      {values['code_bits']} bits" in "\n".join(lines)
+    width = len("envelope corrections")
+    shown = {line[2 : 2 + width].rstrip(): line[3 + width :] for line in lines[1:]}
+    assert shown["codes"].startswith(f"{values['code_bits']} bits, ")
+    assert shown["envelope corrections"].startswith(f"{values['correction_bits']} bits, ")
+    assert shown["damage"] == "none", "all values stand in one column"
     assert sum(line.startswith("  stage ") for line in lines) == CONFIG.stages

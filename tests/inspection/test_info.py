@@ -1,4 +1,4 @@
-"""Inspection: what a file says of itself, and that every byte is counted once."""
+"""The properties of a file, and the sizes of its parts: every byte is counted once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nacli.cli.table import table
+from nacli.cli.info_table import table
 from nacli.errors import DamagedHeader, DamagedPacket, NotNac, UnreadableInput
 from nacli.format import (
     JOINED,
@@ -26,7 +26,8 @@ from nacli.format import (
     pack_packet,
     pack_picture,
 )
-from nacli.inspection.info import FileInfo, check_info, read_info, to_json
+from nacli.inspection.info import FileInfo, check_info, read_info
+from nacli.inspection.info_json import to_json
 
 STREAM = StreamInfo(48_000, 2, ChannelMode.MID_SIDE, SampleFormat.PCM_24, 96_000, 320, 75, 16)
 CODEBOOKS, ENTROPY = TableSection(b"codebook", b"inline"), TableSection(b"entropy.")
@@ -129,7 +130,7 @@ def test_a_cut_file_says_what_is_missing(path: Path, known: bool) -> None:
     assert to_json(info)["missing_seconds"] == info.missing_seconds
 
 
-def test_one_of_a_kind_is_singular(path: Path) -> None:
+def test_nouns_after_1_are_singular(path: Path) -> None:
     stream = replace(STREAM, channels=1, channel_mode=ChannelMode.MONO, samples=1)
     header = pack_header(replace(HEADER, stream=stream, picture=None))
     packet = pack_packet(Packet(0, 1, (1,), b""), 75)

@@ -1,17 +1,13 @@
-"""Crowds of files: planning, one file's record, pools of processes, and what survives a kill."""
+"""Batches: failures, reports, worker processes, signals, and what survives a kill."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import socket
-import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +16,10 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from nacli.audio import AudioWriter
+from commands import ENVIRONMENT, FAKE
 from nacli.cli import main
-from nacli.cli.jobs import Job, Naming, plan
-from nacli.encoder import stream as encoder
-from nacli.entropy import ChannelCodes
-from nacli.files import temporary_files
 from nacli.files.signals import exit_on_signals
-from nacli.files.streams import AUDIO_EXTENSIONS, atomic_output, read_bytes_blocks
-from nacli.files.temporary_files import FOREIGN_SECONDS, remove_stale
-from nacli.format import Header, Packet, pack_header, pack_packet
-from nacli.inspection.info import read_info
-from nacli.jobs import verify
-from nacli.jobs.task import DecodeOptions, EncodeOptions, Record, run_task
 
-FAKE = [sys.executable, str(Path(__file__).parents[1] / "support" / "fake_model.py")]
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": str(Path(__file__).parents[1] / "support"),
-    "OMP_NUM_THREADS": "1",
-}
 RATE = 16_000
 OLD = 1_000_000_000
 """A time of modification that no new file has."""
@@ -59,346 +39,6 @@ def tree(folder: Path) -> set[str]:
 
 def nacli(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
-
-
-# Planning.
-
-
-def planned(*sources: str, **options: Any) -> list[Job]:
-    given: dict[str, Any] = {"output": None, "output_dir": None, "recursive": True, **options}
-    return plan(sources, wanted=AUDIO_EXTENSIONS, naming=Naming(".nac"), **given).jobs
-
-
-def test_a_tree_is_mirrored(here: Path) -> None:
-    for name in ("in/b.WAV", "in/a/c.flac", "in/a/notes.txt", "in/.nacli-x.part", "one.xyz"):
-        (here / name).parent.mkdir(parents=True, exist_ok=True)
-        (here / name).touch()
-    assert planned("in") == [Job("in/b.WAV", "in/b.nac"), Job("in/a/c.flac", "in/a/c.nac")]
-    mirrored = [
-        ("in/b.WAV", "out/b.nac"),
-        ("in/a/c.flac", "out/a/c.nac"),
-        ("one.xyz", "out/one.nac"),
-    ]
-    assert planned("in", "one.xyz", output_dir="out") == [Job(*pair) for pair in mirrored]
-    (here / "out").mkdir()
-    assert planned("in/", "one.xyz", output="out") == [
-        Job(os.path.normpath(source), target) for source, target in mirrored
-    ]
-
-
-def test_links_and_pipes_in_a_tree(here: Path) -> None:
-    (here / "in" / "deep").mkdir(parents=True)
-    (here / "in" / "deep" / "loop").symlink_to(here / "in")
-    (here / "in" / "linked.wav").symlink_to(write_tone(here / "x.wav"))
-    (here / "in" / "nowhere.wav").symlink_to("gone")
-    os.mkfifo(here / "in" / "pipe.wav")
-    (here / "in" / "self.wav").symlink_to("self.wav")
-    assert [job.source for job in planned("in")] == [
-        "in/linked.wav",
-        "in/nowhere.wav",
-        "in/self.wav",
-    ]
-
-
-def test_a_folder_that_cannot_be_read_is_a_failure(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_tone(here / "in" / "good" / "x.wav")
-    (here / "in" / "closed").mkdir()
-    scandir = os.scandir
-
-    def refusing(path: Any) -> Any:
-        if str(path).endswith("closed"):
-            raise PermissionError(13, "Permission denied", path)
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refusing)
-    done = nacli("encode", "-r", "in", "--report", "r.json")
-    assert done.exit_code == 3
-    assert "nacli: in/closed: Permission denied" in done.stderr
-    assert "1 done, 0 skipped, 1 failed" in done.stderr
-    assert json.loads((here / "r.json").read_text())["failed"] == 1
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["in"],
-        ["-r", "in", "-o", "out"],
-        ["-r", "in", "-o", ".", "--output-dir", "out"],
-        ["-r", "in", "--output-dir", "in/x.wav"],
-        ["in/x.wav", "-o", "x.wav/"],
-        ["-f", "in/x.wav", "in/x.nac"],
-        ["-f", "in/x.wav", "--report", "in/x.wav"],
-        ["-f", "in/x.wav", "--report", "in/x.nac"],
-        ["-", "-r", "in", "--output-dir", "out"],
-        ["in/x.wav", "-j", "-1"],
-    ],
-)
-def test_usage_errors_before_anything_runs(here: Path, arguments: list[str]) -> None:
-    for name in ("in/x.wav", "other/x.wav", "x.wav"):
-        write_tone(here / name)
-    write_tone(here / "out.nac" / "x.wav").rename(here / "out.nac" / "x.nac")
-    before = tree(here)
-    done = nacli("encode", *arguments)
-    assert done.exit_code == 2, done.stderr
-    assert "Error: " in done.stderr
-    assert tree(here) == before
-
-
-# One file.
-
-
-def outcome(record: Record) -> tuple[str, int]:
-    return record["status"], record["exit_code"]
-
-
-def test_a_record_says_what_became_of_a_file(here: Path) -> None:
-    source, target = str(write_tone(here / "x.wav")), str(here / "new" / "x.nac")
-    record = run_task(EncodeOptions(make_folders=True), source, target)
-    size = os.path.getsize(target)
-    assert outcome(record) == ("done", 0)
-    assert (record["source"], record["target"], record["error"]) == (source, target, None)
-    assert (record["seconds"], record["bytes_in"]) == (0.5, 44 + RATE)
-    audio = read_info(target).audio_bytes
-    assert (record["bytes_out"], record["kbps"]) == (size, round(audio * 8 / 500, 3))
-    assert record["nac_bytes"] == size
-    assert record["wall_seconds"] > 0
-    assert os.stat(target).st_mtime == OLD
-    assert outcome(run_task(EncodeOptions(), source, target)) == ("failed", 10)
-    again = run_task(EncodeOptions(skip_existing=True, force=True), source, target)
-    assert outcome(again) == ("skipped", 0)
-    back = run_task(DecodeOptions(), target, str(here / "y.flac"))
-    assert (outcome(back), back["bytes_in"]) == (("done", 0), size)
-    assert (back["nac_bytes"], back["kbps"]) == (size, record["kbps"])
-    assert (back["seconds"], back["bytes_out"]) == (0.5, os.path.getsize(here / "y.flac"))
-    assert os.stat(here / "y.flac").st_mtime == OLD
-    missing = run_task(DecodeOptions(), "missing.nac", "z.wav")
-    assert outcome(missing) == ("failed", 3)
-    assert missing["error"] == "missing.nac: No such file or directory"
-    assert json.loads(json.dumps(missing)) == missing
-
-
-def test_a_surprise_is_a_record_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def surprise(*_: Any, **__: Any) -> None:
-        raise ZeroDivisionError("by nothing")
-
-    monkeypatch.setattr("nacli.jobs.convert.encode_file", surprise)
-    record = run_task(EncodeOptions(), "x.wav", "x.nac")
-    assert outcome(record) == ("failed", 1)
-    assert record["error"] == "x.wav: ZeroDivisionError: by nothing"
-
-
-def test_inputs_go_when_their_output_has_been_read_back(here: Path) -> None:
-    write_tone(here / "x.wav")
-    assert outcome(run_task(EncodeOptions(delete_input=True), "x.wav", "x.nac")) == ("done", 0)
-    assert tree(here) == {"x.nac"}
-    for name in ("x.flac", "x.ogg", "x.wav"):
-        (here / "y.nac").write_bytes((here / "x.nac").read_bytes())
-        assert outcome(run_task(DecodeOptions(delete_input=True), "y.nac", name)) == ("done", 0)
-        assert soundfile.info(name).frames == RATE // 2
-    assert tree(here) == {"x.nac", "x.flac", "x.ogg", "x.wav"}
-
-
-def test_empty_recordings_go_too(here: Path) -> None:
-    write_tone(here / "x.wav", 0)
-    assert outcome(run_task(EncodeOptions(delete_input=True), "x.wav", "x.nac")) == ("done", 0)
-    for name in ("x.flac", "x.wav"):
-        (here / "y.nac").write_bytes((here / "x.nac").read_bytes())
-        assert outcome(run_task(DecodeOptions(delete_input=True), "y.nac", name)) == ("done", 0)
-    assert tree(here) == {"x.nac", "x.flac", "x.wav"}
-
-
-def test_inputs_stay_when_the_output_reads_back_wrong(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_tone(here / "x.wav")
-    for at in (30, 80, -1):  # header, a packet, the end record
-
-        def rotten(path: str, at: int = at) -> list[bytes]:
-            data = bytearray(b"".join(read_bytes_blocks(path)))
-            data[at] ^= 1
-            return [bytes(data)]
-
-        monkeypatch.setattr(verify, "read_bytes_blocks", rotten)
-        record = run_task(EncodeOptions(delete_input=True), "x.wav", "x.nac")
-        assert outcome(record) == ("failed", 13), record
-        assert (record["error"] or "").startswith("x.nac: ")
-        assert tree(here) == {"x.wav"}
-    monkeypatch.undo()
-
-
-def test_inputs_stay_when_the_decoded_file_is_short(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = AudioWriter.write
-    write_tone(here / "x.wav")
-    run_task(EncodeOptions(), "x.wav", "x.nac")
-    monkeypatch.setattr(AudioWriter, "write", lambda self, pcm: write(self, pcm[: len(pcm) // 2]))
-    record = run_task(DecodeOptions(delete_input=True), "x.nac", "y.wav")
-    assert outcome(record) == ("failed", 11)
-    assert tree(here) == {"x.wav", "x.nac"}
-
-
-def test_inputs_that_change_meanwhile_stay(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_tone(here / "x.wav")
-    check = verify.verify_file
-
-    def touching(*arguments: Any) -> None:
-        check(*arguments)
-        os.utime("x.wav")
-
-    monkeypatch.setattr("nacli.jobs.convert.verify_file", touching)
-    record = run_task(EncodeOptions(delete_input=True), "x.wav", "x.nac")
-    assert outcome(record) == ("failed", 1)
-    assert "changed meanwhile" in (record["error"] or "")
-    assert tree(here) == {"x.wav", "x.nac"}
-
-
-@pytest.mark.parametrize("arguments", [["-", "-o", "x.nac"], ["x.wav", "-o", "-"]])
-def test_only_files_are_deleted(here: Path, arguments: list[str]) -> None:
-    write_tone(here / "x.wav")
-    done = nacli("encode", "--delete-input", *arguments)
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert "only files" in done.stderr
-    options = EncodeOptions(delete_input=True, force=True)
-    assert outcome(run_task(options, "x.wav", "/dev/null")) == ("failed", 1)
-    assert tree(here) == {"x.wav"}
-    assert os.path.exists("/dev/null")
-
-
-# Verification while encoding.
-
-
-def test_verifying_changes_nothing(here: Path) -> None:
-    write_tone(here / "x.wav", 3.3)
-    for name, checked in (("plain.nac", False), ("checked.nac", True)):
-        options = EncodeOptions(verify=checked, force=True)
-        assert outcome(run_task(options, "x.wav", name)) == ("done", 0)
-    assert (here / "plain.nac").read_bytes() == (here / "checked.nac").read_bytes()
-    piped = nacli("encode", "-V", "x.wav", "-o", "-")
-    plain = nacli("encode", "x.wav", "-o", "-")
-    assert piped.stdout_bytes == plain.stdout_bytes
-
-
-Break = Callable[[pytest.MonkeyPatch, Any], None]
-
-
-def wrong_codes(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
-    """A payload that is sound, and of other codes."""
-    compress = model.entropy.compress
-
-    def other(coded: list[ChannelCodes], placed: Any = None) -> bytes:
-        return compress([ChannelCodes(c.gains, c.codes ^ 1, c.counts) for c in coded])
-
-    monkeypatch.setattr(model.entropy, "compress", other)
-
-
-def flipped_bit(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
-    def pack(packet: Packet, frames_per_packet: int) -> bytes:
-        data = bytearray(pack_packet(packet, frames_per_packet))
-        data[-8] ^= 16
-        return bytes(data)
-
-    monkeypatch.setattr(encoder, "pack_packet", pack)
-
-
-def lost_packet(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
-    def pack(packet: Packet, frames_per_packet: int) -> bytes:
-        return b"" if packet.sequence == 1 else pack_packet(packet, frames_per_packet)
-
-    monkeypatch.setattr(encoder, "pack_packet", pack)
-
-
-def other_header(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
-    def pack(header: Header) -> bytes:
-        return pack_header(replace(header, tags=("TITLE=another",)))
-
-    monkeypatch.setattr(encoder, "pack_header", pack)
-
-
-def no_end(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
-    monkeypatch.setattr(encoder, "pack_end", lambda end: b"")
-
-
-@pytest.mark.parametrize("damage", [wrong_codes, flipped_bit, lost_packet, other_header, no_end])
-def test_verifying_finds_what_was_not_meant(
-    here: Path, monkeypatch: pytest.MonkeyPatch, model: Any, damage: Break
-) -> None:
-    write_tone(here / "x.wav", 3)
-    damage(monkeypatch, model)
-    assert outcome(run_task(EncodeOptions(), "x.wav", "unnoticed.nac")) == ("done", 0)
-    done = nacli("encode", "-V", "x.wav")
-    assert done.exit_code == 13
-    assert done.stderr.startswith("nacli: x.nac: ")
-    assert tree(here) == {"x.wav", "unnoticed.nac"}
-
-
-# Partial files.
-
-
-def test_partials_of_the_dead_are_removed_and_no_others(here: Path) -> None:
-    host = socket.gethostname()
-    stale, foreign, lone = (
-        here / name
-        for name in (
-            f".nacli-{host}-0123456789abcdef.part",
-            ".nacli-elsewhere-0123456789abcdef.part",
-            ".nacli-0123456789abcdef.part",
-        )
-    )
-    for path in (stale, foreign, lone, here / ".nacli-notes.part"):
-        path.touch()
-    with atomic_output("x.nac") as output:
-        [live] = tree(here) - {stale.name, foreign.name, lone.name, ".nacli-notes.part"}
-        assert live.startswith(f".nacli-{host}-")
-        os.utime(live, (OLD, OLD))
-        remove_stale(".")
-        assert tree(here) == {live, foreign.name, lone.name, ".nacli-notes.part"}
-        output.write(b"whole")
-    assert (here / "x.nac").read_bytes() == b"whole"
-    for age, left in ((FOREIGN_SECONDS - 60, 4), (FOREIGN_SECONDS + 60, 2)):
-        for path in (foreign, lone):
-            os.utime(path, (time.time() - age,) * 2)
-        remove_stale(".")
-        assert len(tree(here)) == left
-    assert tree(here) == {"x.nac", ".nacli-notes.part"}
-
-
-def test_a_partial_that_is_taken_for_stale_gets_another_name(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Between its creation and its lock a partial looks like one of the dead."""
-    taken: list[str] = []
-    lock = temporary_files._lock
-
-    def cleaned_before(descriptor: int, otherwise: bool) -> bool:
-        if not taken:
-            taken.extend(tree(here))
-            os.unlink(taken[0])
-        return lock(descriptor, otherwise)
-
-    monkeypatch.setattr(temporary_files, "_lock", cleaned_before)
-    with atomic_output("x.nac") as output:
-        output.write(b"whole")
-    assert taken
-    assert tree(here) == {"x.nac"}
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_file_and_name_are_put_on_the_disk(
-    here: Path, monkeypatch: pytest.MonkeyPatch, force: bool
-) -> None:
-    synced = []
-    monkeypatch.setattr(
-        os, "fsync", lambda fd: synced.append((stat.S_ISDIR(os.fstat(fd).st_mode), tree(here)))
-    )
-    with atomic_output("x.nac", force) as output:
-        output.write(b"whole")
-    (first, before), (second, after) = synced
-    assert (first, second) == (False, True)
-    assert "x.nac" not in before
-    assert "x.nac" in after
 
 
 # Batches in one process.
@@ -448,7 +88,7 @@ def test_one_file_has_no_summary(here: Path) -> None:
 # Batches in several processes.
 
 
-def test_what_nohup_ignores_stays_ignored(here: Path) -> None:
+def test_signals_that_nohup_ignores_stay_ignored(here: Path) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     exit_on_signals()
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
@@ -530,7 +170,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_processes_give_what_one_gives(tmp_path: Path) -> None:
+def test_several_workers_give_the_outputs_and_records_of_one(tmp_path: Path) -> None:
     for number in range(5):
         write_tone(tmp_path / "in" / f"{number}.wav", 0.2 + number / 3)
     (tmp_path / "in" / "2.wav").write_text("no audio")
@@ -566,7 +206,7 @@ def test_a_signal_ends_all_workers(slow: Slow, number: int, code: int, group: bo
     assert [row["source"] for row in report["results"]] == ["a.wav"]
 
 
-def test_a_worker_that_dies_costs_one_file(slow: Slow) -> None:
+def test_only_the_file_of_a_dead_worker_fails(slow: Slow) -> None:
     victim = min(slow.workers)
     os.kill(victim, signal.SIGKILL)
     for pipe in slow.pipes:  # to the one that died too: an error that matters to nobody

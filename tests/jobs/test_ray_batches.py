@@ -1,4 +1,4 @@
-"""Batches on Ray: a cluster of two CPUs on this machine, and processes that really die."""
+"""Batches on Ray: a local cluster of two CPUs, whose processes are killed."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from click.testing import CliRunner
 
 import nacli.cli
 from nacli.cli import ray_batch
-from nacli.cli.jobs import Job
+from nacli.cli.planning import Job
 from nacli.files.signals import ENDING
-from nacli.jobs import task
-from nacli.jobs.convert import Progress
-from nacli.jobs.task import Options
+from nacli.jobs import resources
+from nacli.jobs.options import Options
+from nacli.jobs.progress import Progress
 
 RATE = 16_000
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
     "RAY_AUTH_TOKEN": secrets.token_hex(32),  # else Ray leaves one in the home folder
     "RAY_USAGE_STATS_ENABLED": "0",
-    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'jobs'}",
 }
 
 
@@ -48,7 +48,7 @@ def cluster() -> Iterator[str]:
         context = ray.init(num_cpus=2, include_dashboard=False)
         yield context.address_info["address"]
         ray.shutdown()
-        task.load_model.cache_clear()
+        resources.load_model.cache_clear()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
@@ -58,7 +58,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def test_a_tree_there_and_back(
+def test_a_tree_is_encoded_and_decoded(
     cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bytes of `nacli` itself; a bad file fails alone, and a rerun finishes the rest."""
@@ -98,7 +98,7 @@ class Deadly(Options):
     COMMAND = "deadly"
     lives: dict[str, int]
 
-    def convert(self, source: str, target: str, watch: Any, tell: Any) -> Progress:
+    def convert(self, source: str, target: str, on_progress: Any, on_gap: Any) -> Progress:
         with open(source, "a") as begun:
             begun.write("x")
         if os.path.getsize(source) <= self.lives.get(os.path.basename(source), 0):
@@ -107,7 +107,7 @@ class Deadly(Options):
         return Progress(RATE, None)
 
 
-def test_a_killed_process_is_followed_by_another(
+def test_ray_retries_a_killed_process(
     cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until that has happened too often: then the file has failed, and the others are done."""

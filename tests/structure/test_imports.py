@@ -56,8 +56,9 @@ HEAVY = (*DOORS, "numpy", "scipy")
 LIGHT = (
     *("__init__", "__main__", "arguments", "errors", "config", "files", "format", "cli"),
     *("decoder/__init__", "decoder/position", "inspection/__init__", "inspection/info"),
-    *("encoder/__init__", "encoder/settings"),
-    *("jobs/__init__", "jobs/batch", "jobs/source_file", "jobs/task"),
+    *("encoder/__init__", "encoder/settings", "inspection/info_json"),
+    *("jobs/__init__", "jobs/options", "jobs/progress", "jobs/record", "jobs/resources"),
+    *("jobs/source_file", "jobs/task", "jobs/worker_pool"),
 )
 """Parts that import only the standard library, each other and click when they are imported."""
 
@@ -209,6 +210,6 @@ def test_help_is_instant() -> None:
 
 def test_the_public_names_are_there() -> None:
     assert {name: getattr(nacli, name) for name in nacli.__all__}.keys() == set(nacli.__all__)
-    assert set(nacli.__all__) == {*nacli._HOMES, "__version__"}
+    assert set(nacli.__all__) == {*nacli._MODULES, "__version__"}
     with pytest.raises(AttributeError):
         nacli.nothing  # noqa: B018

@@ -12,24 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from terminal import run_on_terminal
+from terminal import PYTHONPATH, run_on_terminal
 
 FAKE = [sys.executable, str(Path(__file__).with_name("fake_model.py"))]
-
-
 REAL = [sys.executable, "-m", "nacli"]
 
-
-SUPPORT = Path(__file__).parent
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": os.pathsep.join(map(str, (SUPPORT, SUPPORT.parents[1]))),  # of this checkout
-    "OMP_NUM_THREADS": "1",
-}
-
-
+ENVIRONMENT = {**os.environ, "PYTHONPATH": PYTHONPATH, "OMP_NUM_THREADS": "1"}
 RATE = 16_000
-
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 

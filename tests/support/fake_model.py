@@ -131,14 +131,14 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
 if __name__ in ("__main__", "__mp_main__"):  # the second in worker processes
     from nacli import api as codec
     from nacli.cli.bar import Bar
-    from nacli.jobs import batch
+    from nacli.jobs import worker_pool
 
     def load_fake(path: str | Path | None = None, *, engine: str = "auto") -> Any:
         return make_model()
 
     codec.load_model = load_fake
     if "BARS_AT_ONCE" in os.environ:
-        Bar.DELAY = Bar.INTERVAL = batch.REPORT_SECONDS = 0.0
+        Bar.DELAY = Bar.INTERVAL = worker_pool.REPORT_SECONDS = 0.0
 
 if __name__ == "__main__":
     from nacli.cli import main

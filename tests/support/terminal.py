@@ -13,10 +13,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-SUPPORT = Path(__file__).parent
+PYTHONPATH = os.pathsep.join(map(str, (Path(__file__).parents[2], Path(__file__).parent)))
+"""The tree under test, which may not be the installed one, and the modules of the tests."""
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": os.pathsep.join(map(str, (SUPPORT, SUPPORT.parents[1]))),  # of this checkout
+    "PYTHONPATH": PYTHONPATH,
     "OMP_NUM_THREADS": "1",
     "TERM": "xterm",
     "BARS_AT_ONCE": "1",

@@ -1,8 +1,9 @@
-"""Many files at once: worker processes that each take one file after another.
+"""Many files at once: worker processes that each convert one file after another.
 
-Not `concurrent.futures`: when a worker of its pool dies (out of memory, a crash inside a library on
-a hostile file) every file of the batch fails with it and none is named. Here each worker has a pipe
-of its own, so the file that killed it is known, fails alone, and a new worker takes the next.
+Why not `concurrent.futures`: when a worker of its pool dies (out of memory, a crash inside a
+library on a hostile file), every file of the batch fails with it and none is named. Here each
+worker has a pipe of its own, so the file that killed it is known and fails alone, and a new worker
+goes on.
 """
 
 from __future__ import annotations
@@ -25,26 +26,29 @@ from nacli.errors import NacliError
 from nacli.files.signals import exit_on_signals
 from nacli.files.standard_streams import captured_libraries, library_notes
 from nacli.files.temporary_files import remove_stale
-from nacli.jobs.task import Options, Record, failed, run_task
+from nacli.jobs.options import Options
+from nacli.jobs.record import Record, failed_record
+from nacli.jobs.task import run_task
 
 if TYPE_CHECKING:
-    from nacli.jobs.convert import Progress
+    from nacli.jobs.progress import OnProgress, Progress
 
 GRACE_SECONDS = 10.0
-"""What a worker that was told to end has for cleaning up before it is killed."""
+"""Time that a terminated worker has for cleaning up before it is killed."""
 
 REPORT_SECONDS = 0.25
-"""Between two reports of how far a file has come."""
+"""Shortest time between two progress reports of a worker."""
 
 Task = tuple[str, str]
-"""Source and target."""
+"""Source and target of a conversion."""
 
-Watch = Callable[[int, float, float | None], None]
-"""Is told the number of a task, the seconds of audio that are done, and those expected."""
+OnTaskProgress = Callable[[int, float, float | None], None]
+"""A function that is called with the number of a task, the seconds of audio that are done, and the
+seconds in total, None while these are unknown."""
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -52,7 +56,7 @@ def cores() -> int:
 
 @dataclass
 class Worker:
-    """A process, our end of its pipe, and the task, with its number, that it is at."""
+    """A worker process, the parent's end of its pipe, and its present task with its number."""
 
     process: BaseProcess
     pipe: Connection
@@ -60,20 +64,25 @@ class Worker:
     task: Task | None = None
 
 
-class Pool:
-    """Worker processes, a context manager: whatever ends its body ends them, and their partial
-    files are gone then. `watch` hears of files that take longer than a moment."""
+class WorkerPool:
+    """Worker processes. A context manager: at the end of its body, the workers are terminated and
+    their temporary files deleted.
 
-    def __init__(self, options: Options, workers: int, watch: Watch | None = None) -> None:
-        self._options, self._count, self._watch = options, workers, watch
+    `on_progress` is called at most every `REPORT_SECONDS` for each worker.
+    """
+
+    def __init__(
+        self, options: Options, workers: int, on_progress: OnTaskProgress | None = None
+    ) -> None:
+        self._options, self._count, self._on_progress = options, workers, on_progress
         self._threads = max(1, cores() // workers)
         self._workers: list[Worker] = []
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Record]]:
-        """The number and record of every task, as they get done."""
+        """Yield the number and record of every task, in the order in which they end."""
         waiting = enumerate(tasks)
         for number, task in islice(waiting, self._count):
-            self._give(self._start(), number, task)
+            self._assign(self._start(), number, task)
         while busy := [worker for worker in self._workers if worker.task]:
             ready = wait([worker.pipe for worker in busy])
             for worker in [worker for worker in busy if worker.pipe in ready]:
@@ -82,10 +91,10 @@ class Pool:
                     continue
                 if following := next(waiting, None):
                     alive = worker if worker in self._workers else self._start()
-                    self._give(alive, *following)
+                    self._assign(alive, *following)
                 yield number, record
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,12 +105,12 @@ class Pool:
         ours, theirs = context.Pipe()
         process = context.Process(
             target=_work,
-            args=(theirs, self._options, self._threads, self._watch is not None),
+            args=(theirs, self._options, self._threads, self._on_progress is not None),
             daemon=True,
         )
-        resource_tracker.ensure_running()  # started below, it would unblock what is blocked here
+        resource_tracker.ensure_running()  # if it were started below, it would unblock SIGINT
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:  # a worker inherits the mask: Ctrl-C in a terminal is for us alone, who end it then
+        try:  # workers inherit the mask: Ctrl-C goes to the parent alone, which terminates them
             process.start()
             worker = Worker(process, ours)
             self._workers.append(worker)
@@ -110,19 +119,19 @@ class Pool:
         theirs.close()
         return worker
 
-    def _give(self, worker: Worker, number: int, task: Task) -> None:
+    def _assign(self, worker: Worker, number: int, task: Task) -> None:
         worker.number, worker.task = number, task
-        with suppress(OSError):  # it has died; receiving will tell
+        with suppress(OSError):  # the worker has died, which _receive will notice
             worker.pipe.send(task)
 
     def _receive(self, worker: Worker) -> Record | None:
-        """The record that a worker has ready, a failure if it has died instead, or None if it only
-        reports how far it has come."""
+        """Return a worker's record, that of a failure if the worker has died, or None where it only
+        reports its progress."""
         try:
             message: Record | tuple[float, float | None] = worker.pipe.recv()
             if isinstance(message, tuple):
-                if self._watch:
-                    self._watch(worker.number, *message)
+                if self._on_progress:
+                    self._on_progress(worker.number, *message)
                 return None
             worker.task = None
             return message
@@ -130,13 +139,14 @@ class Pool:
             assert worker.task is not None
             source, target = worker.task
             self._end([worker])
-            died = f"{source}: the process that worked on it died ({_fate(worker.process)})"
-            return failed(source, target, NacliError(died))
+            cause = _cause_of_death(worker.process)
+            died = f"{source}: the process that converted it died ({cause})"
+            return failed_record(source, target, NacliError(died))
 
     def _end(self, workers: list[Worker]) -> None:
         deadline = time.monotonic() + GRACE_SECONDS
         while living := [worker.process for worker in workers if worker.process.is_alive()]:
-            for process in living:  # again and again: one signal alone may come just before a read
+            for process in living:  # repeatedly: a single signal may come just before a read
                 process.terminate() if time.monotonic() < deadline else process.kill()
             wait([process.sentinel for process in living], timeout=0.5)
         for worker in workers:
@@ -147,44 +157,44 @@ class Pool:
                 remove_stale(os.path.dirname(os.path.realpath(worker.task[1])))
 
 
-def _fate(process: BaseProcess) -> str:
+def _cause_of_death(process: BaseProcess) -> str:
     code = process.exitcode or 0
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _work(pipe: Connection, options: Options, threads: int, reports: bool) -> None:
-    """A worker: take tasks, give records, until the other end of the pipe is gone."""
+    """Run a worker: receive tasks and send records until the parent closes the pipe."""
     exit_on_signals()
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     limit = os.environ.get("OMP_NUM_THREADS", "")
     threads = min(threads, int(limit)) if limit.isdecimal() and int(limit) else threads
     os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is imported, with the first task
-    watch = _reporter(pipe) if reports else lambda progress: None
+    on_progress = _reporter(pipe) if reports else lambda progress: None
     try:
         with suppress(EOFError, OSError), captured_libraries() as lines:
             while True:
                 source, target = pipe.recv()
-                record = run_task(options, source, target, watch)
+                record = run_task(options, source, target, on_progress)
                 record["notes"] += library_notes(lines())
                 pipe.send(record)
-    except SystemExit as end:  # all is cleaned up; what threads still hold, libraries would deplore
+    except SystemExit as end:  # all is cleaned up; libraries would complain about threads
         os._exit(int(end.code or 0))
 
 
-def _reporter(pipe: Connection) -> Callable[[Progress], None]:
+def _reporter(pipe: Connection) -> OnProgress:
     due = 0.0
 
     def report(progress: Progress) -> None:
         nonlocal due
         if (now := time.monotonic()) >= due:
             due = now + REPORT_SECONDS
-            pipe.send((progress.seconds, progress.expected_seconds))
+            pipe.send((progress.seconds, progress.total_seconds))
 
     return report
 
 
-def _follow_parent() -> None:
-    """End when the parent does, also where it was killed and could not say so."""
+def _end_with_parent() -> None:
+    """End this process when the parent ends, also where the parent was killed."""
     parent = parent_process()
     assert parent is not None
     parent.join()

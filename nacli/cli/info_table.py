@@ -1,4 +1,4 @@
-"""What `nacli info` shows to people."""
+"""The output of `nacli info` as text."""
 
 from __future__ import annotations
 
@@ -19,34 +19,37 @@ from nacli.format import (
 from nacli.inspection.info import FileInfo
 
 MAX_DAMAGES = 10
-"""Lines of damage; a file of noise would have thousands."""
+"""Number of lines about damage; a badly damaged file would have thousands."""
+MIN_WIDTH = 10
+"""Least width of the column of names."""
 MAX_TAG = 300
-"""Characters of a tag that are shown: some hold a song's lyrics, or much more."""
+"""Characters of a tag that are printed: some tags hold lyrics or more."""
 
 
-def table(path: str, info: FileInfo) -> str:
-    """One line per property, under the name of the file."""
-    rows = (f"  {name:<10} {one_line(value)}" for name, value in _rows(info))
-    return "\n".join([one_line(input_name(path)), *rows])
+def table(path: str, info: FileInfo, counts: dict[str, Any] | None = None) -> str:
+    """Return one line for each property under the name of the file, and with `counts` (see
+    `CodeCounts.to_json`) one for each part of the payloads."""
+    rows = [*_rows(info), *(_code_rows(counts) if counts else ())]
+    width = max(MIN_WIDTH, *(len(name) for name, _ in rows))
+    lines = (f"  {name:<{width}} {one_line(value)}" for name, value in rows)
+    return "\n".join([one_line(input_name(path)), *lines])
 
 
-def code_table(values: dict[str, Any]) -> str:
-    """What `info --codes` adds: bits by the entropy model, against plain numbers."""
-    raw, stages = values["raw_stage_bits"], values["stage_bits"]
-    lines = [f"  {'gains':<10} {counted(values['gain_bits'], 'bit')}"]
-    lines.append(
-        f"  {'corrections':<10} {_share(values['correction_bits'], values['raw_correction_bits'])}"
-    )
-    lines.append(f"  {'codes':<10} {_share(values['code_bits'], values['raw_code_bits'])}")
-    lines.append(f"  {'high band':<10} {counted(values['high_band_bits'], 'bit')}")
-    for stage, (bits, plain) in enumerate(zip(stages, raw, strict=True), 1):
+def _code_rows(counts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the coded bits of each part, and their share of the bits of plain numbers."""
+    yield "gains", counted(counts["gain_bits"], "bit")
+    corrections = _share(counts["correction_bits"], counts["raw_correction_bits"])
+    yield "envelope corrections", corrections
+    yield "high band", counted(counts["high_band_bits"], "bit")
+    yield "codes", _share(counts["code_bits"], counts["raw_code_bits"])
+    stages = zip(counts["stage_bits"], counts["raw_stage_bits"], strict=True)
+    for stage, (bits, plain) in enumerate(stages, 1):
         if plain:
-            lines.append(f"  {f'stage {stage}':<10} {_share(bits, plain)}")
-    return "\n".join(lines)
+            yield f"stage {stage}", _share(bits, plain)
 
 
 def _share(bits: int, plain: int) -> str:
-    return f"{counted(bits, 'bit')}, {100 * bits / max(1, plain):.1f}% of {plain}"
+    return f"{counted(bits, 'bit')}, {100 * bits / max(1, plain):.1f}% of {plain} uncoded"
 
 
 def _rows(info: FileInfo) -> Iterator[tuple[str, str]]:
@@ -75,7 +78,7 @@ def _rows(info: FileInfo) -> Iterator[tuple[str, str]]:
 
 
 def _duration(info: FileInfo) -> str:
-    """What there is of the recording, and what is missing at the end of a file that was cut."""
+    """Return the duration of the recording, and how much of it is missing at the end."""
     if info.samples is None:
         return f"{info.seconds:.3f} s, of an unknown number of samples"
     samples = counted(info.samples, "sample")
@@ -94,11 +97,11 @@ def _picture(picture: Picture) -> str:
 
 
 def _bitrate(info: FileInfo) -> str:
-    real = "none" if info.kbps is None else f"{info.kbps:.2f} kbps"
+    rate = "none" if info.kbps is None else f"{info.kbps:.2f} kbps"
     parts = (
         f"{info.header_bytes} header, {info.framing_bytes} framing, {info.payload_bytes} payload"
     )
-    return f"{real}, {counted(info.file_bytes, 'byte')} ({parts})"
+    return f"{rate}, {counted(info.file_bytes, 'byte')} ({parts})"
 
 
 def _table(section: TableSection) -> str:

@@ -1,4 +1,4 @@
-"""Kinds of values of options, where click's own do not say what is wrong."""
+"""Types of option values whose errors are clearer than those of click's own types."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from nacli.config import ModelConfig
 
 _BITRATE = re.compile(r"(.+?)\s*(?:k|kbps|kbit/s|kb/s)", re.IGNORECASE)
 BITS_PER_SECOND = 1000
-"""From this number on, a bitrate is taken for bits per second."""
+"""Values from this one on are taken for bits per second, a likely mistake."""
 
 
 class FiniteRange(click.FloatRange):
-    """A number within limits; NaN, which passes every comparison of click's, is refused."""
+    """A number within limits. NaN is refused, which passes click's comparisons."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         number: float = super().convert(value, param, ctx)
         if math.isnan(number):
-            self.fail(f"{value} is no number", param, ctx)
+            self.fail(f"{value} is not a number", param, ctx)
         return number
 
 
 def parse_bitrate(text: str) -> float:
-    """kbps from 6, 6k or 6kbps. Raises `ValueError` for anything else, and for bits per second."""
+    """Return kbps from 6, 6k or 6kbps. Raises `ValueError` for other text and bits per second."""
     unit = _BITRATE.fullmatch(text.strip())
     try:
         kbps = float(unit[1] if unit else text)
     except ValueError:
         kbps = math.nan
     if not math.isfinite(kbps):
-        raise ValueError(f"{text!r} is no number of kbps (such as 6 or 6k)")
+        raise ValueError(f"{text!r} is not a number of kbps (such as 6 or 6k)")
     if kbps >= BITS_PER_SECOND:
         raise ValueError(
             f"{text} is too much: the unit is kbps ({kbps / 1000:g} is {kbps:g} bit/s)"
@@ -44,7 +44,7 @@ def parse_bitrate(text: str) -> float:
 
 
 def take_bitrate(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """The value of --bitrate; a usage error for what `parse_bitrate` does not take."""
+    """Return the value of --bitrate; raise a usage error where `parse_bitrate` fails."""
     try:
         return None if text is None else parse_bitrate(text)
     except ValueError as error:
@@ -52,7 +52,7 @@ def take_bitrate(_: click.Context, __: click.Parameter, text: str | None) -> flo
 
 
 class PacketLength(click.IntRange):
-    """Milliseconds of a packet, which becomes whole frames."""
+    """A packet length in milliseconds, which is rounded down to whole frames."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
@@ -60,7 +60,7 @@ class PacketLength(click.IntRange):
         except click.BadParameter:
             frame = 1000 / ModelConfig().frame_rate
             self.fail(
-                f"{value} is no whole number from {self.min} to {self.max}; a packet is rounded "
+                f"{value} is not a whole number from {self.min} to {self.max}; a packet is rounded "
                 f"down to frames of {frame:.1f} ms ({self.min} ms: one, 27 ms: two, 40 ms: three)",
                 param,
                 ctx,

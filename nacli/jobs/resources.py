@@ -1,0 +1,40 @@
+"""What all conversions of a process share: the model and the cover picture, each loaded once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from nacli.errors import UnreadableInput
+from nacli.files.streams import reading
+from nacli.format import MAX_PICTURE_BYTES, image_picture, pack_picture
+
+if TYPE_CHECKING:
+    from nacli.checkpoint import Model
+
+
+@cache
+def load_model(path: str | None) -> Model:
+    """Load a checkpoint, by default the built-in one. Raises `BadCheckpoint`."""
+    from nacli import api
+
+    return api.load_model(path)
+
+
+@cache
+def load_picture(path: str) -> bytes:
+    """Read an image file as the front cover: the body of a picture block.
+
+    Raises:
+        UnreadableInput: the file cannot be read, is no image, or is too large for a .nac file.
+    """
+    with reading(path), open(path, "rb") as file:
+        image = file.read(MAX_PICTURE_BYTES + 1)
+    try:
+        body = pack_picture(image_picture(image))
+    except ValueError as error:
+        raise UnreadableInput(f"{path}: {error}") from error
+    if len(body) > MAX_PICTURE_BYTES:
+        limit = f"{MAX_PICTURE_BYTES >> 20} MiB"
+        raise UnreadableInput(f"{path}: a .nac file holds no picture of more than {limit}")
+    return body
