@@ -28,16 +28,10 @@ from nacli.audio.pcm import (
 )
 from nacli.audio.sound_files import SoundFiles
 from nacli.errors import UnreadableInput, UnsupportedAudio
+from nacli.files.inputs import BLOCK_BYTES, open_input, reading
 from nacli.files.live import LiveStream
-from nacli.files.streams import (
-    BLOCK_BYTES,
-    FFMPEG_EXTENSIONS,
-    Output,
-    ffmpeg_command,
-    input_name,
-    open_input,
-    reading,
-)
+from nacli.files.names import FFMPEG_EXTENSIONS, ffmpeg_command, input_name
+from nacli.files.outputs import Output
 from nacli.types import Pcm
 
 MIN_RATE, MAX_RATE = 8_000, 192_000

@@ -33,7 +33,7 @@ from nacli.audio.pcm import (
     to_integers,
 )
 from nacli.errors import UnsupportedAudio, WriteFailed, counted
-from nacli.files.streams import PUBLIC, Output, atomic_output
+from nacli.files.outputs import PUBLIC, Output, atomic_output
 from nacli.types import Pcm
 
 _WRITE_SAMPLES = 4096

@@ -17,7 +17,7 @@ from nacli.cli.paths import PATH, complete_folders
 from nacli.cli.running import Manner, run_jobs
 from nacli.cli.tags import tagging
 from nacli.encoder.settings import EFFORTS
-from nacli.files.streams import AUDIO_EXTENSIONS
+from nacli.files.names import AUDIO_EXTENSIONS
 
 if TYPE_CHECKING:
     from nacli.jobs.task import Options

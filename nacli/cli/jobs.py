@@ -18,7 +18,7 @@ import click
 
 from nacli.cli.group import one_line
 from nacli.errors import NacliError, OutputExists, UnreadableInput
-from nacli.files.streams import AUDIO_EXTENSIONS, FFMPEG_EXTENSIONS, ffmpeg_command, input_name
+from nacli.files.names import AUDIO_EXTENSIONS, FFMPEG_EXTENSIONS, ffmpeg_command, input_name
 
 SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 REWRITTEN = (".wav", ".flac", ".aiff", ".aif")

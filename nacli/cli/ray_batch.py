@@ -21,8 +21,9 @@ from nacli.cli.jobs import Job, Naming, plan, refuse_report
 from nacli.cli.kinds import take_bitrate
 from nacli.cli.running import Manner, collect
 from nacli.errors import NacliError
+from nacli.files.names import AUDIO_EXTENSIONS
+from nacli.files.outputs import check_output
 from nacli.files.signals import exit_on_signals
-from nacli.files.streams import AUDIO_EXTENSIONS, check_output
 from nacli.jobs.task import (
     DecodeOptions,
     EncodeOptions,

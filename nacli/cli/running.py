@@ -19,8 +19,9 @@ from nacli.cli.jobs import Job, unrecognised_line
 from nacli.cli.progress import Course, duration, lengths_of
 from nacli.cli.tags import dropped_line
 from nacli.errors import NacliError, counted
+from nacli.files.names import input_name, utf8_text
+from nacli.files.outputs import atomic_output, check_output
 from nacli.files.standard_streams import captured_libraries, library_notes
-from nacli.files.streams import atomic_output, check_output, input_name, utf8_text
 
 if TYPE_CHECKING:
     from nacli.jobs.convert import Progress

@@ -8,7 +8,7 @@ from typing import Any
 
 from nacli.config import CODED_RATE
 from nacli.errors import DamagedPacket, counted
-from nacli.files.streams import Source, blocks_from, naming_source
+from nacli.files.inputs import Source, blocks_from, naming_source
 from nacli.format import (
     VERSION,
     Damage,

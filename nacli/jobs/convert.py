@@ -15,18 +15,10 @@ from nacli.decoder.timeline import Gap
 from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
 from nacli.errors import OutputExists, counted
+from nacli.files.inputs import blocks_of, open_input, reading
 from nacli.files.live import ending_gently
-from nacli.files.streams import (
-    Output,
-    atomic_output,
-    blocks_of,
-    check_output,
-    input_name,
-    naming,
-    open_input,
-    private_mode,
-    reading,
-)
+from nacli.files.names import input_name, naming
+from nacli.files.outputs import Output, atomic_output, check_output, private_mode
 from nacli.format import (
     FRONT_COVER,
     MAX_PICTURE_BYTES,

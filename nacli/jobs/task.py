@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict
 from nacli.decoder.position import parse_position
 from nacli.encoder.settings import DEFAULT_SETTINGS, EncoderSettings
 from nacli.errors import Concealed, NacliError, UnreadableInput, exit_code
-from nacli.files.streams import input_name, make_folders, reading
+from nacli.files.inputs import reading
+from nacli.files.names import input_name
+from nacli.files.outputs import make_folders
 from nacli.files.temporary_files import remove_stale
 from nacli.format import MAX_PICTURE_BYTES, image_picture, pack_picture
 

@@ -24,7 +24,7 @@ from nacli.audio.containers import CONTAINERS, MAX_BYTES
 from nacli.audio.pcm import Pushback, decode_samples, encode_samples
 from nacli.audio.wav_stream import WAV_FORMATS, read_header, write_header
 from nacli.errors import OutputExists, UnreadableInput, UnsupportedAudio, WriteFailed
-from nacli.files.streams import Output
+from nacli.files.outputs import Output
 from nacli.types import Pcm
 
 TAGS: tuple[str, ...] = (

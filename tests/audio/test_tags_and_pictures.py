@@ -31,7 +31,7 @@ from nacli.audio.metadata.id3 import parse_id3
 from nacli.audio.metadata.tags import Front, read_tags
 from nacli.encoder.settings import EncoderSettings
 from nacli.errors import NacliError, WriteFailed
-from nacli.files.streams import Output
+from nacli.files.outputs import Output
 from nacli.format import Picture, edit_tags, fit_tags, pack_picture
 from nacli.inspection.info import read_info
 from nacli.jobs.convert import decode_file, encode_file

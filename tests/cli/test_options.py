@@ -22,7 +22,7 @@ from nacli.cli.kinds import parse_bitrate
 from nacli.encoder.rate_control import check_bitrate
 from nacli.encoder.settings import EncoderSettings
 from nacli.errors import BadCheckpoint, UnreadableInput, UnsupportedAudio, WriteFailed
-from nacli.files.streams import check_output
+from nacli.files.outputs import check_output
 from nacli.jobs.task import EncodeOptions
 
 RATE = 16_000

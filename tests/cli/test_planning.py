@@ -21,7 +21,7 @@ from nacli.cli import main
 from nacli.cli.commands import ENDINGS
 from nacli.cli.jobs import Job, Naming, Plan, plan, unrecognised_line
 from nacli.errors import OutputExists, UnreadableInput
-from nacli.files.streams import AUDIO_EXTENSIONS, FFMPEG_EXTENSIONS, ffmpeg_command
+from nacli.files.names import AUDIO_EXTENSIONS, FFMPEG_EXTENSIONS, ffmpeg_command
 
 FAKE = [sys.executable, str(Path(__file__).parents[1] / "support" / "fake_model.py")]
 ENVIRONMENT = {

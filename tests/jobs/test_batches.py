@@ -26,8 +26,10 @@ from nacli.cli.jobs import Job, Naming, plan
 from nacli.encoder import stream as encoder
 from nacli.entropy import ChannelCodes
 from nacli.files import temporary_files
+from nacli.files.inputs import read_bytes_blocks
+from nacli.files.names import AUDIO_EXTENSIONS
+from nacli.files.outputs import atomic_output
 from nacli.files.signals import exit_on_signals
-from nacli.files.streams import AUDIO_EXTENSIONS, atomic_output, read_bytes_blocks
 from nacli.files.temporary_files import FOREIGN_SECONDS, remove_stale
 from nacli.format import Header, Packet, pack_header, pack_packet
 from nacli.inspection.info import read_info

@@ -25,7 +25,7 @@ from nacli.audio.metadata.trailing import (
 from nacli.audio.pcm import AudioInfo
 from nacli.audio.wav_stream import MAX_INFO_BYTES, fit_info, format_mask, parse_info, unkept
 from nacli.errors import WriteFailed
-from nacli.files.streams import Output
+from nacli.files.outputs import Output
 from nacli.format import check_tag, unpack_picture
 
 _PICTURE = "METADATA_BLOCK_PICTURE"
