@@ -131,7 +131,7 @@ def encode_file(
                 with naming(target):
                     verifier.finish()
             warning = reader.warning()
-        progress.damaged = reader.intake.damaged
+        progress.damaged = reader.report.damaged
     if progress.samples:
         audio_bytes = progress.nac_bytes - len(pack_header(encoder.header))
         progress.kbps = audio_bytes * 8 / 1000 / progress.seconds

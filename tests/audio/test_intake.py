@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from commands import Run, files, write_tone
 from nacli.audio import AudioReader
-from nacli.audio.parsing.mpeg import find_recordings
+from nacli.audio.parsing.mpeg import find_streams
 from nacli.encoder.settings import EncoderSettings
 from nacli.errors import NacliError, UnreadableInput, UnsupportedAudio
 from nacli.jobs.convert import encode_file
@@ -162,7 +162,7 @@ NUMBERS = count()
 def test_no_recording_is_lost(
     tmp_path_factory: pytest.TempPathFactory, model: Any, case: Case
 ) -> None:
-    folder = tmp_path_factory.getbasetemp() / f"intake{next(NUMBERS)}"
+    folder = tmp_path_factory.getbasetemp() / f"lengths{next(NUMBERS)}"
     folder.mkdir()
     source = folder / "x"
     source.write_bytes(case.data)
@@ -190,7 +190,7 @@ def read_all(path: str) -> tuple[int, str | None, bool]:
     """Samples that are read, the warning, and whether there was damage."""
     with AudioReader(path) as reader:
         given = sum(len(pcm) for pcm in reader.blocks(777))
-        return given, reader.warning(), reader.intake.damaged
+        return given, reader.warning(), reader.report.damaged
 
 
 def read(data: bytes, folder: Path) -> tuple[int, str | None, bool]:
@@ -403,7 +403,7 @@ def test_nothing_breaks_the_readers(
 def test_recordings_of_other_files_are_none(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"no MPEG" * 9)
     with open(tmp_path / "x", "rb") as file:
-        assert find_recordings(file.fileno(), 63) == []
+        assert find_streams(file.fileno(), 63) == []
 
 
 def test_the_command_warns_keeps_and_reports(tmp_path: Path, nacli: Run) -> None:

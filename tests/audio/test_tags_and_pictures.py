@@ -26,9 +26,10 @@ from commands import FAKE, run
 from fake_model import make_model
 from nacli.api import encode
 from nacli.audio import AudioInfo, AudioReader, AudioWriter
-from nacli.audio.metadata.collected import MAX_TAGS, SOFTWARE, Found
+from nacli.audio.metadata.bounded_file import BoundedFile
+from nacli.audio.metadata.collected import MAX_TAGS, SOFTWARE, CollectedTags
 from nacli.audio.metadata.id3 import parse_id3
-from nacli.audio.metadata.tags import Front, read_tags
+from nacli.audio.metadata.tag_reader import read_tags
 from nacli.encoder.settings import EncoderSettings
 from nacli.errors import NacliError, WriteFailed
 from nacli.files.outputs import Output
@@ -230,7 +231,7 @@ def test_id3_chunk_of_a_wav_file_adds_what_info_lacks(tmp_path: Path) -> None:
 # Hostile inputs: the sound is there, and nothing crashes, hangs or takes the memory.
 
 
-def read_bytes(folder: Path, data: bytes) -> Found:
+def read_bytes(folder: Path, data: bytes) -> CollectedTags:
     (folder / "hostile").write_bytes(data)
     with open(folder / "hostile", "rb") as file:
         return read_tags(file.fileno())
@@ -247,7 +248,7 @@ def test_giant_and_false_sizes(tmp_path: Path) -> None:
     started = time.monotonic()
     assert read(tmp_path / "x.flac").tags == ("TITLE=t",)
     with open(tmp_path / "y.flac", "rb") as file:
-        assert read_tags(file.fileno()) == Found(dropped=["tags that cannot be read"])
+        assert read_tags(file.fileno()) == CollectedTags(dropped=["tags that cannot be read"])
     assert time.monotonic() - started < 5
 
 
@@ -310,7 +311,7 @@ def test_any_id3_is_read_or_refused(version: int, flags: int, body: bytes) -> No
 def test_the_place_in_the_file_is_not_moved(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(bytes(range(100)))
     with open(tmp_path / "x", "rb", buffering=0) as file:
-        front = Front(file.fileno())
+        front = BoundedFile(file.fileno())
         front.seek(-10, os.SEEK_END)
         assert (front.read(), front.tell(), front.read(5)) == (bytes(range(90, 100)), 100, b"")
         assert file.tell() == 0
