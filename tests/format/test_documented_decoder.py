@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from documented_codes import ModelFile, read_file
-from documented_synthesis import high_band, synthesize
 
 import nacli
+from documented_codes import ModelFile, read_file
+from documented_synthesis import high_band, synthesize
 from nacli.checkpoint import default_path
 
 TESTS = Path(__file__).parents[1]

@@ -610,7 +610,7 @@ def test_a_picture_comes_back(picture: Picture) -> None:
 
 
 def test_the_example_of_the_documentation_is_a_file() -> None:
-    text = (files("nacli") / "FORMAT.md").read_text()
+    text = (files("nacli.format") / "FORMAT.md").read_text()
     block = re.search(r"```hex\n(.*?)```", text, re.DOTALL)
     assert block
     example = bytes.fromhex("".join(line[:47] for line in block[1].splitlines()))

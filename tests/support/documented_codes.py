@@ -10,6 +10,7 @@ import json
 import struct
 import zlib
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +166,9 @@ def read_file(data: bytes, model: ModelFile) -> Recording:
         packets.append(read_payload(payload, frames, allocation, stages, rate > 24000, model))
         for channel in packets[-1]:
             check.update(bytes(channel.gains) + bytes(channel.counts))
-            for code in sum(channel.codes, []) + sum(channel.corrections, []):
+            for code in chain(*channel.codes, *channel.corrections):
                 check.update(struct.pack("<H", code))
-            check.update(bytes(sum(channel.levels or [], [])))
+            check.update(bytes(chain(*channel.levels or [])))
     samples = reader.varint()
     assert reader.varint() == len(packets)
     assert reader.take(8) == check.digest()[:8]

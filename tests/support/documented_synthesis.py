@@ -6,8 +6,10 @@ It imports nothing of nacli, and processes a whole recording at once.
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 import numpy as np
+
 from documented_codes import Array, Channel, ModelFile, high_span
 
 HOP, BANDS = 320, 26
@@ -18,11 +20,11 @@ def synthesize(packets: list[list[Channel]], model: ModelFile, channel: int) -> 
     """Return the hops of one coded channel at 24,000 Hz, after gate and limiter."""
     parts = [packet[channel] for packet in packets]
     ahead = model.config["lookahead"]
-    gains = np.array(sum((part.gains for part in parts), []) + [0] * ahead)
-    counts = np.array(sum((part.counts for part in parts), []) + [0] * ahead)
+    gains = np.array([*chain(*(part.gains for part in parts)), *[0] * ahead])
+    counts = np.array([*chain(*(part.counts for part in parts)), *[0] * ahead])
     latents = np.zeros((len(gains), 160), dtype=np.float32)
     entries, scales = model["codebooks.entries"], model["codebooks.scales"]
-    for f, codes in enumerate(sum((part.codes for part in parts), [])):
+    for f, codes in enumerate(chain(*(part.codes for part in parts))):
         for stage, code in enumerate(codes):
             latents[f] += scales[stage] * entries[stage, code]
     x = network(latents, gains, counts, model)
