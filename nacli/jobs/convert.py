@@ -16,7 +16,7 @@ from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
 from nacli.errors import OutputExists, counted
 from nacli.files.inputs import blocks_of, open_input, reading
-from nacli.files.live import ending_gently
+from nacli.files.live import finishing_on_signals
 from nacli.files.names import input_name, naming
 from nacli.files.outputs import Output, atomic_output, check_output, private_mode
 from nacli.format import (
@@ -120,7 +120,7 @@ def encode_file(
         block = round(frames / model.config.frame_rate * info.sample_rate)
         verifier = Verifier(model, encoder) if verify else None
         mode = private_mode(source)
-        with ending_gently(source), atomic_output(target, force, mode) as output:
+        with finishing_on_signals(source), atomic_output(target, force, mode) as output:
             for pcm in reader.blocks(block):
                 progress.nac_bytes += _write(output, encoder.encode(pcm), verifier)
                 output.flush()
@@ -211,7 +211,7 @@ def decode_file(
         if not raw:
             check_depth(target, info)
     mode = private_mode(source)
-    with ending_gently(source), AudioWriter(target, info, force, raw, mode) as writer:
+    with finishing_on_signals(source), AudioWriter(target, info, force, raw, mode) as writer:
         progress.dropped = writer.dropped
         for pcm in chain([first], blocks):
             writer.write(pcm)
