@@ -10,7 +10,8 @@ import soundfile
 import soxr
 
 import nacli
-from documented_codes import ModelFile, read_file
+from documented_codes import read_file
+from documented_model import ModelFile
 from documented_synthesis import high_band, synthesize
 from nacli.checkpoint import default_path
 

@@ -10,7 +10,8 @@ from itertools import chain
 
 import numpy as np
 
-from documented_codes import Array, Channel, ModelFile, high_span
+from documented_codes import Channel, high_span
+from documented_model import Array, ModelFile
 
 HOP, BANDS = 320, 26
 EDGES = (153, 180, 200, 227, 260, 294)
