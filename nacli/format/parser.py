@@ -5,19 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nacli.errors import DamagedHeader, NotNac, UnknownVersion
-from nacli.format.header import (
-    FRONT_BYTES,
-    MAGIC,
-    MAX_HEADER_BYTES,
-    VERSION,
-    Tag,
-    find_section,
-    unpack_header,
-)
+from nacli.format.buffer import Buffer
+from nacli.format.header import MAGIC, VERSION
+from nacli.format.header_parser import HeaderParser
 from nacli.format.packets import record_size, unpack_record
 from nacli.format.records import Damage, EndRecord, Header, Packet, StreamInfo
-from nacli.format.wire import CRC_BYTES, Short
+from nacli.format.wire import Short
 
 Event = Header | Packet | EndRecord | Damage
 
@@ -45,10 +38,8 @@ class Parser:
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._offset = 0
-        self._section = FRONT_BYTES
-        """Offset of the first section of the header that has not been found."""
+        self._buffer = Buffer()
+        self._header_parser = HeaderParser(self._buffer)
         self._header: Header | None = None
         self._ended = False
         self._after = ""
@@ -59,16 +50,16 @@ class Parser:
     @property
     def offset(self) -> int:
         """Offset in the file of the end of the last event."""
-        return self._offset
+        return self._buffer.offset
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """Take the next bytes, however many; yield the events that they complete."""
-        self._buffer += data
+        self._buffer.data += data
         return self._events(final=False)
 
     def jump(self) -> None:
         """Announce that the next bytes come from further on in the file, where a record starts."""
-        self._buffer.clear()
+        self._buffer.data.clear()
 
     def finish(self) -> Iterator[Event]:
         """Announce the end of the file; yield the remaining events."""
@@ -76,7 +67,7 @@ class Parser:
 
     def _events(self, final: bool) -> Iterator[Event]:
         if self._header is None:
-            self._header = self._read_header(final)
+            self._header = self._header_parser.read(final)
             if self._header is None:
                 return
             yield self._header
@@ -84,46 +75,7 @@ class Parser:
         if final:
             yield from self._close_damage()
             if not self._ended:
-                yield Damage(self._offset, 0, "the end record is missing")
-
-    # The header.
-
-    def _read_header(self, final: bool) -> Header | None:
-        """Return the header; None while it is incomplete."""
-        try:
-            self._check_front(final)
-            size = self._header_size()
-            header = unpack_header(self._peek(size))
-        except Short:
-            if final:
-                raise DamagedHeader("the file ends inside its header") from None
-            return None
-        except ValueError as fault:
-            raise DamagedHeader(f"damaged header: {fault}") from fault
-        self._consume(size)
-        return header
-
-    def _check_front(self, final: bool) -> None:
-        """Check magic and version. Raises `Short`, `NotNac` and `UnknownVersion`."""
-        start = bytes(self._buffer[: len(MAGIC)])
-        if not MAGIC.startswith(start) or (final and start != MAGIC):
-            raise NotNac("not a .nac file" if start else "not a .nac file: it is empty")
-        version = self._peek(FRONT_BYTES)[-1]
-        if version != VERSION:
-            raise UnknownVersion(f".nac version {version} is not known, only version {VERSION}")
-
-    def _header_size(self) -> int:
-        """Return the size of the header in bytes. The search continues at the first section that
-        was not found before, so that many small sections take only linear time."""
-        while True:
-            tag, end = find_section(self._buffer, self._section)
-            if end + CRC_BYTES > MAX_HEADER_BYTES:
-                raise ValueError(f"it has more than {MAX_HEADER_BYTES} bytes")
-            if tag == Tag.END:
-                return end + CRC_BYTES
-            self._section = end
-
-    # Packets and the end record.
+                yield Damage(self._buffer.offset, 0, "the end record is missing")
 
     def _records(self, stream: StreamInfo, final: bool) -> Iterator[Event]:
         while self._buffer and not self._after:
@@ -144,7 +96,7 @@ class Parser:
                 self._skip(str(fault))
             else:
                 yield from self._close_damage()
-                self._consume(size)
+                self._buffer.consume(size)
                 self._ended = isinstance(record, EndRecord)
                 yield record
         if self._buffer:
@@ -152,50 +104,34 @@ class Parser:
 
     def _is_joined(self, final: bool) -> bool:
         """Tell whether another file starts here. Raises `Short` while too few bytes are there."""
-        start = bytes(self._buffer[: len(_FILE_START)])
+        start = bytes(self._buffer.data[: len(_FILE_START)])
         if len(start) < len(_FILE_START) and _FILE_START.startswith(start) and not final:
             raise Short
         return start == _FILE_START
 
     def _read_record(self, stream: StreamInfo) -> tuple[Packet | EndRecord, int]:
         """Return the next record and its size. Raises `Short` and `ValueError`."""
-        size = record_size(self._buffer, stream)
-        self._require(size)
-        if self._crc_bytes + size > _MIN_CRC_BYTES + _CRC_BYTES_PER_BYTE * (self._offset + size):
+        size = record_size(self._buffer.data, stream)
+        self._buffer.require(size)
+        limit = _MIN_CRC_BYTES + _CRC_BYTES_PER_BYTE * (self._buffer.offset + size)
+        if self._crc_bytes + size > limit:
             raise ValueError("too many false starts of packets")
         self._crc_bytes += size
-        return unpack_record(self._peek(size), stream), size
+        return unpack_record(self._buffer.peek(size), stream), size
 
     def _skip(self, reason: str) -> None:
         """Add the bytes up to the next possible start of a record or file to the damage."""
-        start = _POSSIBLE_START.search(self._buffer, 1)
+        start = _POSSIBLE_START.search(self._buffer.data, 1)
         self._add_damage(start.start() if start else len(self._buffer), reason)
 
     def _add_damage(self, count: int, reason: str) -> None:
         """Add `count` bytes to the current run of damage, which keeps its first reason."""
-        run = self._damage or Damage(self._offset, 0, reason)
+        run = self._damage or Damage(self._buffer.offset, 0, reason)
         self._damage = Damage(run.offset, run.length + count, run.reason)
-        self._consume(count)
+        self._buffer.consume(count)
 
     def _close_damage(self) -> Iterator[Damage]:
         """Yield the current run of damage, if there is one."""
         if self._damage:
             damage, self._damage = self._damage, None
             yield damage
-
-    # The buffer.
-
-    def _require(self, count: int) -> None:
-        """Raise `Short` unless `count` bytes are buffered."""
-        if len(self._buffer) < count:
-            raise Short
-
-    def _peek(self, count: int) -> bytes:
-        """Return the next bytes. Raises `Short`."""
-        self._require(count)
-        return bytes(self._buffer[:count])
-
-    def _consume(self, count: int) -> None:
-        """Remove the next bytes."""
-        del self._buffer[:count]
-        self._offset += count

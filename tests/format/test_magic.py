@@ -18,7 +18,7 @@ from nacli.format import (
     pack_header,
 )
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STREAM = StreamInfo(24_000, 1, ChannelMode.MONO, SampleFormat.PCM_16, None, 320, 150, 16)
 HEADER = Header(STREAM, bytes(8), TableSection(b"codebook"), TableSection(b"entropy."))
 RATES = (8000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)

@@ -41,4 +41,4 @@ def is_name(name: bytes) -> bool:
 
 def trailing_bytes_fault(count: int) -> str:
     """Return the message about bytes after the samples that belong to no chunk."""
-    return f"{count} bytes behind the samples were not read"
+    return f"{count} bytes after the samples were not read"
