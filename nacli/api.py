@@ -27,7 +27,7 @@ from nacli.decoder.stream import Decoder
 from nacli.decoder.timeline import Gap
 from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
-from nacli.files.streams import Source, blocks_from, naming_source
+from nacli.files.inputs import Source, blocks_from, naming_source
 from nacli.types import Pcm
 
 

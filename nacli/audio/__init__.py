@@ -1,4 +1,5 @@
-"""Audio files and pipes to pcm and back, and sample rates: the one door to libsndfile and soxr."""
+"""Audio files and pipes to pcm and back, and resampling. Only this package uses libsndfile, soxr
+and mutagen."""
 
 from nacli.audio.channel_mask import is_mask
 from nacli.audio.containers import check_depth

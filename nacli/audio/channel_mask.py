@@ -1,6 +1,6 @@
-"""Which speaker each channel is for: the channel mask of WAVE_FORMAT_EXTENSIBLE.
+"""The channel mask of WAVE_FORMAT_EXTENSIBLE, which assigns channels to speakers.
 
-A .nac file carries it as the comment that FLAC has for it (RFC 9639, section 8.6.2).
+A .nac file carries it as FLAC does, in a Vorbis comment (RFC 9639, section 8.6.2).
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from collections.abc import Iterable
 
 CHANNEL_MASK = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
 FLAC_MASKS = {3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63F}
-"""What FLAC's channels are where it has no such comment (RFC 9639, section 9.1.3)."""
+"""Masks of FLAC by the number of channels, in files without the comment (RFC 9639, section
+9.1.3)."""
 
-_USUAL = (0, 0x4, 0x3)
-"""No mask, mono and left with right: a plain header says the same."""
+_DEFAULT_MASKS = (0, 0x4, 0x3)
+"""No mask, mono, and stereo: the number of channels says as much."""
 _VALUE = re.compile(r"0[xX]0*[0-9a-fA-F]{1,8}")
 _USE_BITMAP = 1 << 16
+"""Tag of an Apple channel layout that consists of a mask."""
 _APPLE_LAYOUTS = {
     (100 << 16) + 1: 0x4,
     (101 << 16) + 2: 0x3,
@@ -25,29 +27,30 @@ _APPLE_LAYOUTS = {
     (117 << 16) + 5: 0x37,
     (121 << 16) + 6: 0x3F,
 }
-"""Tags of Apple's channel layouts (CoreAudioBaseTypes.h), of the same channels in the same order as
-in WAV: mono, stereo, quadraphonic, MPEG 3.0 A, 5.0 A and 5.1 A. `_USE_BITMAP` has a mask in it."""
+"""Masks by the tags of Apple's channel layouts (CoreAudioBaseTypes.h) that have the channels in the
+order of WAV: mono, stereo, quadraphonic, MPEG 3.0 A, 5.0 A and 5.1 A."""
 
 
 def mask_tags(mask: int) -> list[str]:
-    """The tag for a mask, if it says more than the number of channels does."""
-    return [] if mask in _USUAL else [f"{CHANNEL_MASK}=0x{mask:04X}"]
+    """Return the tag for a mask in a list, which is empty for default masks."""
+    return [] if mask in _DEFAULT_MASKS else [f"{CHANNEL_MASK}=0x{mask:04X}"]
 
 
 def is_mask(tag: str) -> bool:
-    """Whether a tag is a channel mask that can be written, such as "...=0x003F"."""
+    """Tell whether a tag is a valid channel mask, such as "...=0x003F"."""
     name, _, value = tag.partition("=")
     return name.upper() == CHANNEL_MASK and _VALUE.fullmatch(value) is not None
 
 
 def channel_mask(tags: Iterable[str]) -> int | None:
-    """The mask among tags; None where there is none."""
-    found = (int(tag.partition("=")[2], 16) for tag in tags if is_mask(tag))
-    return next(found, None)
+    """Return the mask among tags; None if there is none."""
+    masks = (int(tag.partition("=")[2], 16) for tag in tags if is_mask(tag))
+    return next(masks, None)
 
 
 def apple_mask(chunk: bytes) -> int | None:
-    """The mask of a channel layout as AIFF and CAF have it; None for layouts of other kinds."""
+    """Return the mask of a channel layout chunk of AIFF or CAF; None for layouts that have no
+    mask."""
     if len(chunk) < 8:
         return None
     tag, bitmap = struct.unpack_from(">II", chunk)

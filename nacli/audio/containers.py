@@ -1,4 +1,4 @@
-"""What each output container holds: which sample formats, and how many bytes."""
+"""Output containers: their sample formats, and how many bytes they can hold."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from nacli.audio.wav_stream import WAV_FORMATS
 from nacli.errors import UnsupportedAudio
 
 TELEPHONE = ("ULAW", "ALAW")
+"""Companded formats of telephony (ITU-T G.711)."""
 _AIFF_FORMATS = ("PCM_S8", *WAV_FORMATS, *TELEPHONE)
 CONTAINERS = {
     ".wav": ("WAV", (*WAV_FORMATS, *TELEPHONE)),
@@ -18,8 +19,8 @@ CONTAINERS = {
     ".aiff": ("AIFF", _AIFF_FORMATS),
     ".aif": ("AIFF", _AIFF_FORMATS),
 }
-"""Containers by extension: libsndfile's name, and the sample formats that may go in. Block codecs
-such as ADPCM are left out, as they pad the length."""
+"""Containers by extension: libsndfile's name, and the sample formats. Block codecs such as ADPCM
+are left out, since they pad the length."""
 
 NEAREST = {
     "PCM_S8": ("PCM_U8",),
@@ -28,22 +29,23 @@ NEAREST = {
     "FLOAT": ("PCM_24",),
     "DOUBLE": ("FLOAT", "PCM_24"),
 }
-"""What stands in for a sample format that a container cannot hold; after these come PCM_16 and, in
-Ogg, VORBIS."""
+"""Substitutes for a sample format that a container cannot hold, in order of preference. PCM_16 and
+then VORBIS follow."""
 
 INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 INTEGER_BITS |= dict.fromkeys(TELEPHONE, 16)
+"""Bits of integers by sample format; companded samples expand to 16 bits."""
 
 MAX_BYTES = {"WAV": 0xFFFF0000, "AIFF": 0xFFFF0000}
-"""Audio bytes in containers whose lengths have 32 bits."""
+"""Largest number of audio bytes in containers whose lengths have 32 bits."""
 
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 
 
 def choose_container(path: str, info: AudioInfo) -> tuple[str, str]:
-    """Container and sample format of an output file, from its extension and what goes in.
+    """Choose container and sample format of an output file by its extension and the audio.
 
-    Raises `UnsupportedAudio` for other extensions than those of `CONTAINERS`.
+    Raises `UnsupportedAudio` for an extension that `CONTAINERS` lacks.
     """
     extension = Path(path).suffix.lower()
     if extension not in CONTAINERS:
@@ -54,7 +56,9 @@ def choose_container(path: str, info: AudioInfo) -> tuple[str, str]:
         cause = f"the extension {extension} is none that nacli writes ({known})"
         raise UnsupportedAudio(f"{path}: {cause}; ffmpeg may: {pipe}")
     container, formats = CONTAINERS[extension]
-    if info.sample_rate not in _OPUS_RATES or info.samples == 0:  # empty Opus comes out broken
+    if (
+        info.sample_rate not in _OPUS_RATES or info.samples == 0
+    ):  # libsndfile writes empty Opus wrongly
         formats = tuple(name for name in formats if name != "OPUS")
     sample_format = nearest_format(info.sample_format, formats)
     size = audio_bytes(info.samples or 0, info, sample_format)
@@ -64,32 +68,33 @@ def choose_container(path: str, info: AudioInfo) -> tuple[str, str]:
 
 
 def check_depth(path: str, info: AudioInfo) -> None:
-    """Raise `UnsupportedAudio` where the container of an output file cannot hold samples as wide as
-    those of `info`, or no floats. Stdout gets WAV, which holds all."""
+    """Raise `UnsupportedAudio` if the container of an output file cannot hold the sample format of
+    `info` with as many bits, or as floats. Stdout gets WAV, which holds all."""
     if path == "-":
         return
     container, chosen = choose_container(path, info)
-    wanted = info.sample_format
-    if chosen != wanted and INTEGER_BITS.get(chosen) != INTEGER_BITS.get(wanted, -1):
-        bits = f"{INTEGER_BITS[wanted]}-bit" if wanted in INTEGER_BITS else "float"
+    target = info.sample_format
+    if chosen != target and INTEGER_BITS.get(chosen) != INTEGER_BITS.get(target, -1):
+        bits = f"{INTEGER_BITS[target]}-bit" if target in INTEGER_BITS else "float"
         raise UnsupportedAudio(f"{path}: {container} cannot hold {bits} samples")
 
 
-def nearest_format(wanted: str, formats: tuple[str, ...]) -> str:
-    """`wanted` if it is one of `formats`, else what is nearest to it among them."""
-    choices = (wanted, *NEAREST.get(wanted, ()), "PCM_16", "VORBIS")
+def nearest_format(target: str, formats: tuple[str, ...]) -> str:
+    """Return `target` if it is among `formats`, else its nearest substitute among them."""
+    choices = (target, *NEAREST.get(target, ()), "PCM_16", "VORBIS")
     return next(choice for choice in choices if choice in formats)
 
 
 def audio_bytes(samples: int, info: AudioInfo, sample_format: str) -> int:
-    """Bytes that `samples` take uncompressed."""
+    """Return the bytes of `samples` samples of all channels, uncompressed."""
     bits = 8 if sample_format in TELEPHONE else INTEGER_BITS.get(sample_format, 32)
     bits = 64 if sample_format == "DOUBLE" else bits
     return samples * info.channels * bits // 8
 
 
 def empty_flac(info: AudioInfo) -> bytes:
-    """A FLAC file without samples (RFC 9639, section 8.2), which libsndfile does not write."""
+    """Return a FLAC file without samples (RFC 9639, section 8.2), which libsndfile does not
+    write."""
     bits = INTEGER_BITS[info.sample_format]
     packed = (info.sample_rate << 44) | ((info.channels - 1) << 41) | ((bits - 1) << 36)
     block_sizes = (4096).to_bytes(2, "big") * 2

@@ -1,4 +1,4 @@
-"""How long the audio of a file is, by its header alone."""
+"""The duration of an audio file by its header alone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from nacli.audio.reader import AudioReader
 
 
 def header_seconds(path: str, raw: AudioInfo | None = None) -> float | None:
-    """The seconds that the header of a file promises; None where it promises none, and for pipes,
-    which are not opened. `raw` is that of `AudioReader`, whose errors are raised."""
+    """Return the seconds that the header of a file promises; None if it does not say, and for
+    pipes, which are not opened. See `AudioReader` for `raw` and for errors."""
     if path == "-" or not os.path.isfile(path):
         return None
     if raw is None and path.lower().endswith(".mp3"):
@@ -21,7 +21,8 @@ def header_seconds(path: str, raw: AudioInfo | None = None) -> float | None:
 
 
 def _mp3_seconds(path: str) -> float | None:
-    """libsndfile would decode a part of the file for this, and write its opinion to stderr."""
+    """Return the seconds of an MP3 file by mutagen: libsndfile would decode a part of the file, and
+    write messages to stderr."""
     from mutagen.mp3 import MP3
 
     info = MP3(path).info

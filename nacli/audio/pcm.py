@@ -1,4 +1,4 @@
-"""Headerless PCM: samples to bytes and back. Sample formats have libsndfile's names."""
+"""Convert headerless PCM to samples and back. Sample formats have libsndfile's names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAMPLE_BYTES = {
     "FLOAT": 4,
     "DOUBLE": 8,
 }
-"""Bytes of one channel's sample, for the formats that this module reads and writes."""
+"""Bytes of one sample of one channel, for the formats that this module reads and writes."""
 
 SHORT_NAMES = {
     "s8": "PCM_S8",
@@ -30,53 +30,58 @@ SHORT_NAMES = {
     "f32": "FLOAT",
     "f64": "DOUBLE",
 }
-"""What they are called on the command line; all of them little-endian."""
+"""The same formats by their names on the command line; all are little-endian."""
 
 BIT_DEPTHS = {"8": "PCM_U8", "16": "PCM_16", "24": "PCM_24", "32": "PCM_32", "32f": "FLOAT"}
-"""Sample formats by the bits of a sample; where only signed samples of 8 bits exist, these."""
+"""Sample formats by bit depth. Containers that have only signed samples of 8 bits get these."""
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What an audio file says of itself.
-
-    sample_rate in Hz; sample_format is a libsndfile subtype such as "PCM_16"; samples is the length
-    per channel, None if unknown; tags are "NAME=value" as in Vorbis comments, picture is the body
-    of a FLAC picture block; dropped names what the file has beside these that is not kept.
-    """
+    """The properties of an audio file, and its metadata."""
 
     sample_rate: int
+    """In Hz."""
     channels: int
     sample_format: str
+    """A libsndfile subtype such as "PCM_16"."""
     samples: int | None
+    """Length per channel; None if it is unknown."""
     tags: tuple[str, ...] = ()
+    """"NAME=value" each, as in Vorbis comments."""
     picture: bytes | None = None
+    """The body of a FLAC picture block."""
     dropped: tuple[str, ...] = ()
+    """Names of metadata in the file that is not kept."""
 
 
 class ByteStream(Protocol):
+    """A stream that can be read."""
+
     def read(self, size: int, /) -> bytes: ...
 
 
 class Pushback:
-    """A byte stream that takes bytes back, and whose reads are short only at its end."""
+    """A byte stream into which bytes can be put back. Reads are short only at its end."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._ahead = b""
+        self._returned = b""
 
     def read(self, size: int) -> bytes:
-        data, self._ahead = self._ahead[:size], self._ahead[size:]
+        """Return the next bytes; fewer than `size` only at the end."""
+        data, self._returned = self._returned[:size], self._returned[size:]
         while len(data) < size and (more := self._stream.read(size - len(data))):
             data += more
         return data
 
     def unread(self, data: bytes) -> None:
-        self._ahead = data + self._ahead
+        """Put bytes back, to be read next."""
+        self._returned = data + self._returned
 
 
 class PcmStream:
-    """Samples from a byte stream, as many as `info` says, or all where it does not say."""
+    """Samples from a byte stream: `info.samples` of them, or all if that is None."""
 
     def __init__(self, source: Pushback, info: AudioInfo) -> None:
         self._source = source
@@ -84,9 +89,9 @@ class PcmStream:
         self._left = info.samples
 
     def read(self, samples: int) -> Pcm:
-        """The next samples [T, C]; fewer than asked for only at the end."""
-        wanted = samples if self._left is None else min(samples, self._left)
-        data = self._source.read(wanted * sample_size(self._info))
+        """Return the next samples [T, C]; T < `samples` only at the end."""
+        count = samples if self._left is None else min(samples, self._left)
+        data = self._source.read(count * sample_size(self._info))
         pcm = decode_samples(data, self._info.sample_format, self._info.channels)
         if self._left is not None:
             self._left -= len(pcm)
@@ -94,12 +99,13 @@ class PcmStream:
 
 
 def sample_size(info: AudioInfo) -> int:
-    """Bytes of one sample, all channels."""
+    """Return the bytes of one sample of all channels."""
     return SAMPLE_BYTES[info.sample_format] * info.channels
 
 
 def decode_samples(data: bytes, sample_format: str, channels: int) -> Pcm:
-    """Bytes (little-endian, interleaved) to samples [T, C]; a cut last sample is dropped."""
+    """Convert bytes (little-endian, interleaved) to samples [T, C]. An incomplete last sample is
+    dropped."""
     width = SAMPLE_BYTES[sample_format]
     count = len(data) // (width * channels) * channels
     if sample_format in ("FLOAT", "DOUBLE"):
@@ -114,7 +120,8 @@ def decode_samples(data: bytes, sample_format: str, channels: int) -> Pcm:
 
 
 def encode_samples(pcm: Pcm, sample_format: str) -> bytes:
-    """Samples [T, C] to bytes (little-endian, interleaved); `decode_samples` in reverse."""
+    """Convert samples [T, C] to bytes (little-endian, interleaved); the inverse of
+    `decode_samples`."""
     width = SAMPLE_BYTES[sample_format]
     if sample_format in ("FLOAT", "DOUBLE"):
         return pcm.astype(f"<f{width}").tobytes()

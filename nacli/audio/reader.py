@@ -1,4 +1,4 @@
-"""Audio files and pipes to pcm."""
+"""Read audio files and pipes as blocks of pcm."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from nacli.audio import wav_stream as wavstream
+from nacli.audio import wav_stream
 from nacli.audio.channel_mask import is_mask
-from nacli.audio.intake import Intake
-from nacli.audio.metadata.tags import read_tags
-from nacli.audio.parsing.chunks import Layout, behind_wav, find_layout
-from nacli.audio.parsing.parts import find_parts
+from nacli.audio.metadata.tag_reader import read_tags
+from nacli.audio.parsing.chunks import Layout, find_layout, wav_trailing_fault
+from nacli.audio.parsing.recordings import find_recordings
 from nacli.audio.pcm import (
     SAMPLE_BYTES,
     AudioInfo,
@@ -26,42 +25,37 @@ from nacli.audio.pcm import (
     Pushback,
     sample_size,
 )
+from nacli.audio.read_report import ReadReport
 from nacli.audio.sound_files import SoundFiles
 from nacli.errors import UnreadableInput, UnsupportedAudio
+from nacli.files.inputs import BLOCK_BYTES, open_input, reading
 from nacli.files.live import LiveStream
-from nacli.files.streams import (
-    BLOCK_BYTES,
-    FFMPEG_EXTENSIONS,
-    Output,
-    ffmpeg_command,
-    input_name,
-    open_input,
-    reading,
-)
+from nacli.files.names import FFMPEG_EXTENSIONS, ffmpeg_command, input_name
+from nacli.files.outputs import Output
 from nacli.types import Pcm
 
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 8
 
 _UNRECOGNISED = 1
-"""libsndfile's number for a format that it does not know."""
+"""libsndfile's error code for a format that it does not know."""
 
-_STRINGS = (*wavstream.INFO_TAGS, "LICENSE")
-"""Names of tags that libsndfile knows; they stand in where nothing else is found."""
+_STRINGS = (*wav_stream.INFO_TAGS, "LICENSE")
+"""Names of tags that libsndfile reads; they are used if no other tags are found."""
 
 
 class AudioReader:
-    """Audio from a file, or from stdin for "-", as blocks of pcm. A context manager.
+    """Reads audio from a file, or from stdin for "-", as blocks of pcm. A context manager.
 
-    WAV with plain samples from a pipe is read as a stream, as it comes; there `info.samples` is
-    what the header promises, and a pipe that ends early just ends. Anything else from a pipe is
-    first copied to a temporary file. `raw` reads headerless PCM with that rate, channels and
-    sample format. Without `tags` neither tags nor pictures are kept, but for a channel mask.
-    Damaged ones are no error: `info.dropped` names what could not be kept.
+    WAV with uncompressed samples from a pipe is read as a stream, as it arrives; `info.samples` is
+    the promise of its header, and a pipe that ends early just ends. Other formats from a pipe are
+    first copied to a temporary file. `raw` reads headerless PCM with that rate, channels and sample
+    format. Without `tags`, neither tags nor pictures are kept, except for a channel mask. Damaged
+    tags are no error: `info.dropped` names what could not be kept.
 
-    Lengths of 0 or -1 in a header mean "to the end". Of joined recordings (a chained Ogg stream,
-    joined MP3) all are read, one after another. Damage ends a file, where some of it was read;
-    `warning` tells of that, and of all else that is or may be in the input and was not read.
+    Lengths of 0 or -1 in a header mean "to the end". Joined recordings (a chained Ogg stream,
+    joined MP3) are read one after another. A file that is damaged after its first sample ends
+    there. `warning` reports this, and all sound that is or may be in the input and was not read.
 
     Raises:
         UnreadableInput: no such file, no audio that libsndfile knows, damaged (also in `blocks`).
@@ -71,15 +65,15 @@ class AudioReader:
 
     info: AudioInfo
     live: bool
-    """Whether samples are read as they come, so that reading ahead would wait for them."""
-    intake: Intake
-    """What the header promises, and what was given so far."""
+    """Whether samples are read as they arrive, so that prefetch would wait for them."""
+    report: ReadReport
+    """The promised length, and what was read so far."""
     not_finite: int
-    """Samples read so far that were infinite or no number."""
+    """Number of samples read so far that were infinite or not a number."""
 
     def __init__(self, path: str, raw: AudioInfo | None = None, tags: bool = True) -> None:
         self._name, self._tags, self.not_finite = input_name(path), tags, 0
-        self._look_behind: Callable[[], str | None] = lambda: None
+        self._find_trailing_fault: Callable[[], str | None] = lambda: None
         with ExitStack() as stack:
             stream = stack.enter_context(open_input(path))
             with _decoding(self._name):
@@ -99,7 +93,7 @@ class AudioReader:
         self.live = not is_file
         size = os.fstat(stream.fileno()).st_size if is_file else None
         self.info = info if size is None else replace(info, samples=size // sample_size(info))
-        self.intake = Intake(info.sample_rate, self.info.samples)
+        self.report = ReadReport(info.sample_rate, self.info.samples)
         self._read: Callable[[int], Pcm] = PcmStream(Pushback(LiveStream(stream)), self.info).read
 
     def _open_pipe(self, stream: BinaryIO, stack: ExitStack) -> None:
@@ -108,7 +102,7 @@ class AudioReader:
         if not first:
             raise UnreadableInput(f"{self._name}: the input is empty")
         source.unread(first)
-        header = wavstream.read_header(source)
+        header = wav_stream.read_header(source)
         if header is None:
             spool = stack.enter_context(tempfile.TemporaryFile())
             _copy(source, Output(spool, "temporary file"))
@@ -117,10 +111,10 @@ class AudioReader:
         self.live = True
         info, size = header
         self.info = info if self._tags else _without_tags(info)
-        self.intake = Intake(info.sample_rate, info.samples)
+        self.report = ReadReport(info.sample_rate, info.samples)
         self._read = PcmStream(source, info).read
         if info.samples is not None:
-            self._look_behind = lambda: _fault_behind(source, info, size)
+            self._find_trailing_fault = lambda: _pipe_trailing_fault(source, info, size)
 
     def _open_file(self, stream: BinaryIO, stack: ExitStack) -> None:
         self.live = False
@@ -129,44 +123,44 @@ class AudioReader:
         if size == 0:
             raise UnreadableInput(f"{self._name}: the file is empty")
         layout = find_layout(descriptor, size)
-        plain = layout and wavstream.parse_format(layout.format_body)
+        plain = layout and wav_stream.parse_format(layout.format_body)
         strings: dict[str, str] = {}
         if layout and plain:
             self._open_plain(stream, layout, AudioInfo(*plain, None))
         else:
-            files = SoundFiles(descriptor, find_parts(descriptor, size, layout), self._name)
+            files = SoundFiles(descriptor, find_recordings(descriptor, size, layout), self._name)
             stack.callback(files.close)
-            self.info, self.intake, self._read = files.info, files.intake, files.read
+            self.info, self.report, self._read = files.info, files.report, files.read
             strings = files.strings
         self.info = _with_tags(self.info, strings, descriptor)
         if not self._tags:
             self.info = _without_tags(self.info)
 
     def _open_plain(self, stream: BinaryIO, layout: Layout, info: AudioInfo) -> None:
-        """A WAV file as a stream, but of known length."""
+        """Read a WAV file as a stream, but of known length."""
         align = sample_size(info)
         self.info = replace(info, samples=layout.held // align)
         promised = None if layout.promised is None else layout.promised // align
-        self.intake = Intake(info.sample_rate, promised)
-        self.intake.faults += [layout.fault] if layout.fault else []
+        self.report = ReadReport(info.sample_rate, promised)
+        self.report.faults += [layout.fault] if layout.fault else []
         stream.seek(layout.start)
         self._read = PcmStream(Pushback(stream), self.info).read
 
     def warning(self) -> str | None:
-        """After the last block: why they may not be all of the input's sound, in one line; None
-        where they are. What comes behind the sound in a pipe is read to its end for that."""
+        """Return, after the last block, why the blocks may lack sound of the input, in one line;
+        None if they lack nothing. A pipe is read to its end for this."""
         with _decoding(self._name):
-            fault = self._look_behind()
-        self.intake.faults += [fault] if fault else []
-        return self.intake.warning()
+            fault = self._find_trailing_fault()
+        self.report.faults += [fault] if fault else []
+        return self.report.warning()
 
     def blocks(self, samples: int) -> Iterator[Pcm]:
-        """Yield pcm [T, C], T == `samples` except in the last block; none is empty. NaN and
+        """Yield pcm [T, C], T == `samples` except in the last block; no block is empty. NaN and
         infinite samples become 0."""
         while True:
             with _decoding(self._name):
                 pcm = self._read(samples)
-            self.intake.given += len(pcm)
+            self.report.read += len(pcm)
             if len(pcm):
                 self.not_finite += pcm.size - int(np.count_nonzero(np.isfinite(pcm)))
                 yield np.nan_to_num(pcm, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
@@ -174,6 +168,7 @@ class AudioReader:
                 return
 
     def close(self) -> None:
+        """Close the input."""
         self._stack.close()
 
     def __enter__(self) -> AudioReader:
@@ -185,6 +180,7 @@ class AudioReader:
 
 @contextmanager
 def _decoding(name: str) -> Iterator[None]:
+    """Turn errors of reading and of libsndfile into `UnreadableInput`."""
     with reading(name):
         try:
             yield
@@ -193,7 +189,7 @@ def _decoding(name: str) -> Iterator[None]:
 
 
 def _cause(error: soundfile.LibsndfileError, name: str) -> str:
-    """What to say of an error of libsndfile, and what else can decode the input."""
+    """Describe an error of libsndfile, and name a program that can decode the input."""
     if error.code != _UNRECOGNISED:
         return str(error.error_string)
     extension = os.path.splitext(name)[1].lower()
@@ -206,7 +202,8 @@ def _cause(error: soundfile.LibsndfileError, name: str) -> str:
 
 
 def check_supported(sample_rate: int, channels: int, name: str = "audio") -> None:
-    """Raise `UnsupportedAudio`, naming `name`, for a rate or channel count out of range."""
+    """Raise `UnsupportedAudio`, naming `name`, if the sample rate or channel count is out of
+    range."""
     if not 1 <= channels <= MAX_CHANNELS:
         raise UnsupportedAudio(f"{name}: {channels} channels (1 to {MAX_CHANNELS} are read)")
     if not MIN_RATE <= sample_rate <= MAX_RATE:
@@ -215,14 +212,16 @@ def check_supported(sample_rate: int, channels: int, name: str = "audio") -> Non
 
 
 def _copy(source: Pushback, output: Output) -> None:
+    """Copy the rest of a stream, and rewind the output."""
     while block := source.read(BLOCK_BYTES):
         output.write(block)
     output.flush()
     output.seek(0)
 
 
-def _fault_behind(source: Pushback, info: AudioInfo, size: int) -> str | None:
-    """What is wrong in a pipe behind `size` bytes of samples, of which the whole ones were read."""
+def _pipe_trailing_fault(source: Pushback, info: AudioInfo, size: int) -> str | None:
+    """Return `Layout.fault` of a WAV pipe with `size` bytes of samples, of which all whole samples
+    were read."""
     source.read(size % sample_size(info))
     first = source.read(1)
     if not first:
@@ -233,18 +232,21 @@ def _fault_behind(source: Pushback, info: AudioInfo, size: int) -> str | None:
         odd = size % 2
         output.write(bytes(odd))
         _copy(source, output)
-        return behind_wav(spool.fileno(), os.fstat(spool.fileno()).st_size, odd)
+        return wav_trailing_fault(spool.fileno(), os.fstat(spool.fileno()).st_size, odd)
 
 
 def _with_tags(info: AudioInfo, strings: Mapping[str, str], descriptor: int) -> AudioInfo:
-    """`info` with tags and picture; `strings` stand in where there are no other tags."""
-    found = read_tags(descriptor)
-    if all(map(is_mask, found.tags)):
+    """Return `info` with tags and picture; `strings` are used if there are no other tags."""
+    collected = read_tags(descriptor)
+    if all(map(is_mask, collected.tags)):
         values = ((name, strings.get(name.lower())) for name in _STRINGS)
-        found.tags += [f"{name}={value}" for name, value in values if value]
-    picture = found.picture()
-    return replace(info, tags=tuple(found.tags), picture=picture, dropped=tuple(found.dropped))
+        collected.tags += [f"{name}={value}" for name, value in values if value]
+    picture = collected.picture()
+    return replace(
+        info, tags=tuple(collected.tags), picture=picture, dropped=tuple(collected.dropped)
+    )
 
 
 def _without_tags(info: AudioInfo) -> AudioInfo:
+    """Return `info` with no tag but a channel mask."""
     return replace(info, tags=tuple(filter(is_mask, info.tags)), picture=None, dropped=())

@@ -1,4 +1,4 @@
-"""Sample rates: pcm at one rate to pcm at another, as a stream."""
+"""Resample a stream of pcm."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from nacli.types import Pcm
 
 
 class Resampler:
-    """A stream of pcm from one sample rate to another (soxr, high quality).
+    """Converts a stream of pcm from one sample rate to another (soxr, high quality).
 
-    Chunk-exact: any cutting of the input gives the same samples. The output begins with the input,
-    soxr's delay removed, and has `target / source` times its length, rounded; some of it comes only
-    with `flush`. Equal rates pass through.
+    The samples do not depend on how the input is cut into blocks. Input and output start at the
+    same time, since the delay of the filter is removed; the output is `target / source` times as
+    long, rounded. Some of it comes only with `flush`. Equal rates pass through.
     """
 
     def __init__(self, source: int, target: int, channels: int) -> None:
@@ -25,11 +25,12 @@ class Resampler:
             )
 
     def process(self, pcm: Pcm) -> Pcm:
-        """Take pcm [T, C] at the source rate, return what is ready at the target rate."""
+        """Take pcm [T, C] at the source rate. Return the samples that are ready at the target
+        rate."""
         return pcm if self._stream is None else self._resample(pcm, last=False)
 
     def flush(self) -> Pcm:
-        """Return the rest. The stream ends here."""
+        """Return the remaining samples. The stream ends here."""
         return self._resample(np.zeros((0, self._channels), np.float32), last=True)
 
     def _resample(self, pcm: Pcm, last: bool) -> Pcm:

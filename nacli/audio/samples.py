@@ -1,4 +1,4 @@
-"""Samples that come from Python: arrays, tensors and lists to floats [T, C], full scale +-1."""
+"""Convert samples of Python callers (arrays, tensors, lists) to floats [T, C], full scale +-1."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from nacli.format import MAX_CHANNELS
 Floats = NDArray[np.float32]
 
 FULL_SCALES = {"i1": 1 << 7, "u1": 1 << 7, "i2": 1 << 15, "i4": 1 << 31}
-"""Of integers, by NumPy's names; 128 is the zero of bytes without a sign, as in WAV files."""
+"""Full scales of integers by NumPy's names. Unsigned bytes have their zero at 128, as in WAV."""
 ACCEPTED = (
     "an array, tensor or list [T] or [T, C] of floats with full scale +-1, or an array of int16, "
     "int32, int8 or uint8"
 )
 ABSURD = 16.0
-"""Samples above this, 24 dB over full scale, are not those of floats with full scale +-1."""
+"""Amplitude, 24 dB over full scale, above which samples were not meant to have full scale +-1."""
 ABSURD_SHARE = 0.01
-"""Of the samples: fewer are outliers, which harm only what is near them."""
+"""Share of such samples that is an error. Fewer are outliers, which harm only the sound near
+them."""
 
 
 def checked(pcm: Any) -> Floats:
-    """Samples [T, C] or [T] as [T, C] float32.
+    """Return samples [T, C] or [T] as [T, C] float32. Integers are divided by their full scale.
 
-    Integers are divided by their own full scale. Raises `UnsupportedAudio` for what is no array of
-    samples or cannot be made one, has another shape, or is not finite.
+    Raises `UnsupportedAudio` for objects that cannot become an array of samples, other shapes, and
+    samples that are not finite.
     """
     pcm = _array(pcm)
     name = pcm.dtype.str[1:]
@@ -53,8 +54,8 @@ def checked(pcm: Any) -> Floats:
 
 
 def check_scale(pcm: Floats) -> None:
-    """Raise `UnsupportedAudio` for the samples of a whole recording which are not of full scale
-    +-1, such as 16-bit integers that were made floats."""
+    """Raise `UnsupportedAudio` if the samples of a whole recording do not have full scale +-1, such
+    as floats that were converted from 16-bit integers."""
     size = np.abs(pcm)
     if pcm.size and (size > ABSURD).mean() > ABSURD_SHARE:
         raise UnsupportedAudio(
@@ -64,6 +65,7 @@ def check_scale(pcm: Floats) -> None:
 
 
 def _array(pcm: Any) -> NDArray[Any]:
+    """Convert an object to a numeric array."""
     try:
         if hasattr(pcm, "detach"):  # a tensor, which may have a gradient or be on another device
             pcm = pcm.detach().cpu().numpy()
@@ -78,5 +80,5 @@ def _array(pcm: Any) -> NDArray[Any]:
 
 
 def _scaled(pcm: NDArray[Any], zero: int, full_scale: int) -> Floats:
-    """In double precision, which 32 bits need."""
+    """Divide integers by their full scale, in double precision, which 32 bits need."""
     return ((pcm.astype(np.float64) - zero) / full_scale).astype(np.float32)

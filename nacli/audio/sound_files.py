@@ -1,4 +1,4 @@
-"""The recordings of a file as libsndfile decodes them, one after another."""
+"""The recordings of a file, decoded by libsndfile one after another."""
 
 from __future__ import annotations
 
@@ -9,44 +9,46 @@ from dataclasses import dataclass, replace
 import numpy as np
 import soundfile
 
-from nacli.audio.intake import Intake
-from nacli.audio.parsing.parts import FROM_FRAMES, Part
-from nacli.audio.parsing.spliced import Piece, Spliced
+from nacli.audio.parsing.recordings import BY_LIBSNDFILE, Recording
+from nacli.audio.parsing.spliced import Piece, SplicedFile
 from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo
+from nacli.audio.read_report import ReadReport
 from nacli.errors import UnsupportedAudio
 from nacli.types import Pcm
 
 _SAMPLE_BYTES = {**SAMPLE_BYTES, "ULAW": 1, "ALAW": 1}
-_MANY = 2**62
-"""Frames that libsndfile finds where the length is unknown, at least."""
+_UNKNOWN_FRAMES = 2**62
+"""Smallest number of frames by which libsndfile says that it does not know the length."""
 
 
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
-    """A SoundFile that never seeks. The plain one seeks after every block, and then Opus decodes to
-    other samples for other block sizes."""
+    """A SoundFile that never seeks. The base class seeks after every block, and then Opus decodes
+    to other samples for other block sizes."""
 
     def __init__(self, descriptor: int, pieces: list[Piece]) -> None:
-        self.source = Spliced(descriptor, pieces)
+        self.source = SplicedFile(descriptor, pieces)
         with _raising(self.source):
             super().__init__(self.source)
 
     def seekable(self) -> bool:
+        """Tell soundfile not to seek."""
         return False
 
     def read_some(self, samples: int) -> tuple[Pcm, soundfile.LibsndfileError | None]:
-        """The next samples [T, C], and the error that kept them from being more."""
+        """Return the next samples [T, C], and the error if one stopped the decoder before
+        `samples`."""
         pcm: Pcm = np.full((samples, self.channels), np.nan, dtype=np.float32)
         try:
             with _raising(self.source):
                 return self.read(out=pcm), None
         except soundfile.LibsndfileError as error:
-            missing = np.isnan(pcm[:, 0])  # libsndfile says how many it gave, soundfile does not
+            missing = np.isnan(pcm[:, 0])  # soundfile does not pass on libsndfile's count
             return pcm[: int(missing.argmax()) if missing.any() else samples], error
 
 
 @contextmanager
-def _raising(source: Spliced) -> Iterator[None]:
-    """Raise what went wrong in reading the file below, and not what libsndfile made of it."""
+def _raising(source: SplicedFile) -> Iterator[None]:
+    """Raise the error that occurred in the file below, not the error that libsndfile made of it."""
     try:
         yield
     finally:
@@ -55,8 +57,8 @@ def _raising(source: Spliced) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Recording:
-    """One recording: its pieces, the samples that its header promises, and its length."""
+class _OpenedRecording:
+    """A recording: its pieces, its properties, and the samples that its header promises."""
 
     pieces: list[Piece]
     info: AudioInfo
@@ -64,76 +66,79 @@ class _Recording:
 
 
 class SoundFiles:
-    """The recordings `parts` of an open file as one stream of samples.
+    """The recordings of an open file as one stream of samples.
 
     Attributes:
-        info: what the first of them says of itself, and the length of all.
-        intake: what those promise that were begun; damage is noted there, and ends a recording.
-        strings: tags of the first that libsndfile knows, by their names in lower case.
+        info: the properties of the first recording, and the length of all.
+        report: the promised samples of the recordings that were begun, and damage, which ends a
+            recording.
+        strings: tags of the first recording that libsndfile knows, by their names in lower case.
 
-    Raises `LibsndfileError` for what is no audio, also where damage comes before all samples, and
-    `UnsupportedAudio` where sample rates or channel counts differ.
+    Raises `LibsndfileError` if the file is no audio, or is damaged before the first sample, and
+    `UnsupportedAudio` if sample rates or channel counts differ.
     """
 
-    def __init__(self, descriptor: int, parts: list[Part], name: str) -> None:
+    def __init__(self, descriptor: int, recordings: list[Recording], name: str) -> None:
         self._descriptor = descriptor
         self._file: _SequentialFile | None = None
-        self._given = 0
-        self.intake = Intake()
+        self._read_of_recording = 0
+        self.report = ReadReport()
         self.strings: dict[str, str] = {}
-        self._left: list[_Recording] = []
-        for part in parts:
-            self._look_at(part)
-        if len(parts) > 1:  # whose tags, but for the first one's, the output has no place for
-            self.intake.faults.append(f"{len(parts)} recordings are joined in it")
+        self._left: list[_OpenedRecording] = []
+        for recording in recordings:
+            self._open(recording)
+        if len(recordings) > 1:  # the output has no place for the tags of the others
+            self.report.faults.append(f"{len(recordings)} recordings are joined in it")
         self.info = _joined([recording.info for recording in self._left], name)
-        self.intake.sample_rate, self.intake.promised = self.info.sample_rate, 0
+        self.report.sample_rate, self.report.promised = self.info.sample_rate, 0
 
-    def _look_at(self, part: Part) -> None:
-        """Add a recording, unless it cannot be read; an error for the first."""
+    def _open(self, recording: Recording) -> None:
+        """Add a recording. One that cannot be read is an error only if it is the first."""
         try:
-            with _SequentialFile(self._descriptor, part.pieces) as file:
-                self._left.append(_recording(file, part))
+            with _SequentialFile(self._descriptor, recording.pieces) as file:
+                self._left.append(_opened(file, recording))
                 self.strings = self.strings or file.copy_metadata()
         except soundfile.LibsndfileError as error:
             if not self._left:
                 raise
-            self._damage(f"one of its recordings cannot be read ({_cause(error)})")
-        self.intake.faults += part.faults
-        self.intake.damaged |= part.damaged
+            self._add_damage(f"one of its recordings cannot be read ({_cause(error)})")
+        self.report.faults += recording.faults
+        self.report.damaged |= recording.damaged
 
-    def _damage(self, fault: str) -> None:
-        self.intake.damaged = True
-        self.intake.faults.append(fault)
+    def _add_damage(self, fault: str) -> None:
+        self.report.damaged = True
+        self.report.faults.append(fault)
 
     def read(self, samples: int) -> Pcm:
-        """The next samples [T, C]; fewer than asked for only at the end."""
-        made: list[Pcm] = [np.zeros((0, self.info.channels), dtype=np.float32)]
+        """Return the next samples [T, C]; T < `samples` only at the end."""
+        blocks: list[Pcm] = [np.zeros((0, self.info.channels), dtype=np.float32)]
         while samples and self._left:
             if self._file is None:
                 self._file = _SequentialFile(self._descriptor, self._left[0].pieces)
             pcm, error = self._file.read_some(samples)
-            made.append(pcm)
+            blocks.append(pcm)
             samples -= len(pcm)
-            self._given += len(pcm)
-            if error and not self.intake.promised and not self._given:
+            self._read_of_recording += len(pcm)
+            if error and not self.report.promised and not self._read_of_recording:
                 raise error
             if error:
-                at = self._given / self.info.sample_rate
-                self._damage(f"damaged at {at:.3f} s ({_cause(error)})")
+                at = self._read_of_recording / self.info.sample_rate
+                self._add_damage(f"damaged at {at:.3f} s ({_cause(error)})")
             if error or samples:
-                self._end()
-        return np.concatenate(made)
+                self._end_recording()
+        return np.concatenate(blocks)
 
-    def _end(self) -> None:
-        """Of the recording that is read: count what it promised, else what it gave."""
+    def _end_recording(self) -> None:
+        """Close the current recording, and add its promised samples to the report; without a
+        promise, the samples that were read."""
         promised = self._left.pop(0).promised
-        assert self.intake.promised is not None, "it begins with 0"
-        self.intake.promised += self._given if promised is None else promised
-        self._given = 0
+        assert self.report.promised is not None, "it begins with 0"
+        self.report.promised += self._read_of_recording if promised is None else promised
+        self._read_of_recording = 0
         self.close()
 
     def close(self) -> None:
+        """Close the current recording."""
         if self._file:
             self._file.close()
             self._file = None
@@ -143,23 +148,25 @@ def _cause(error: soundfile.LibsndfileError) -> str:
     return error.error_string.removeprefix("Error : ").removesuffix(".")
 
 
-def _recording(file: _SequentialFile, part: Part) -> _Recording:
-    found = file.frames if file.frames < _MANY else None
-    samples = found if part.samples == FROM_FRAMES else part.samples
-    promised = found if part.promised == FROM_FRAMES else part.promised
-    if promised is not None and part.cut_bytes:
+def _opened(file: _SequentialFile, recording: Recording) -> _OpenedRecording:
+    counted = file.frames if file.frames < _UNKNOWN_FRAMES else None
+    samples = counted if recording.samples == BY_LIBSNDFILE else recording.samples
+    promised = counted if recording.promised == BY_LIBSNDFILE else recording.promised
+    if promised is not None and recording.missing_bytes:
         width = _SAMPLE_BYTES.get(file.subtype)
-        least = part.cut_bytes * promised // (part.held_bytes or 1)  # of compressed samples
-        promised += part.cut_bytes // (width * file.channels) if width else max(1, least)
+        # compressed samples: in proportion to the bytes
+        estimate = recording.missing_bytes * promised // (recording.held_bytes or 1)
+        exact = recording.missing_bytes // (width * file.channels) if width else 0
+        promised += exact if width else max(1, estimate)
     info = AudioInfo(file.samplerate, file.channels, file.subtype, samples)
-    return _Recording(part.pieces, info, promised)
+    return _OpenedRecording(recording.pieces, info, promised)
 
 
 def _joined(infos: list[AudioInfo], name: str) -> AudioInfo:
-    """What recordings are together. Raises `UnsupportedAudio`."""
+    """Return the properties of several recordings together. Raises `UnsupportedAudio`."""
     layouts = {(info.sample_rate, info.channels): None for info in infos}
     if len(layouts) > 1:
-        found = ", ".join(f"{rate} Hz with {channels} channels" for rate, channels in layouts)
-        raise UnsupportedAudio(f"{name}: its recordings differ and cannot be joined ({found})")
+        listed = ", ".join(f"{rate} Hz with {channels} channels" for rate, channels in layouts)
+        raise UnsupportedAudio(f"{name}: its recordings differ and cannot be joined ({listed})")
     lengths = [info.samples for info in infos if info.samples is not None]
     return replace(infos[0], samples=sum(lengths) if len(lengths) == len(infos) else None)

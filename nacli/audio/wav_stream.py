@@ -1,4 +1,4 @@
-"""WAV headers of a stream: read and written in one pass, with lengths that may be unknown.
+"""Read and write WAV headers of a stream in one pass, with lengths that may be unknown.
 
 Layout: RIFF WAVE as in Microsoft's "Multiple Channel Audio Data and WAVE Files"; RF64 as in
 EBU Tech 3306, BW64 as in Rec. ITU-R BS.2088.
@@ -16,6 +16,7 @@ from nacli.audio.pcm import SAMPLE_BYTES, AudioInfo, Pushback, sample_size
 
 RIFF_MAGICS = (b"RIFF", b"RF64", b"BW64")
 WAV_FORMATS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+"""Sample formats that WAV holds uncompressed."""
 
 INFO_TAGS = {
     "TITLE": b"INAM",
@@ -30,11 +31,12 @@ INFO_TAGS = {
 """Vorbis comment names and the WAV INFO chunks that hold the same, in the order of tags."""
 
 _SOFTWARE = b"ISFT"
-"""What wrote the file which is read; it would be wrong in any other."""
+"""Name of the program that wrote the input. It would be wrong in the output."""
 _INFO_OVERHEAD = 10
-"""Most bytes of an INFO chunk beside its text: name, length, zero byte, padding."""
+"""Largest number of bytes of an INFO chunk beside its text: name, length, zero byte, padding."""
 
 _PCM, _IEEE_FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+"""Format tags: WAVE_FORMAT_PCM, WAVE_FORMAT_IEEE_FLOAT, WAVE_FORMAT_EXTENSIBLE."""
 _FORMATS = {
     (_PCM, 1): "PCM_U8",
     (_PCM, 2): "PCM_16",
@@ -43,19 +45,23 @@ _FORMATS = {
     (_IEEE_FLOAT, 4): "FLOAT",
     (_IEEE_FLOAT, 8): "DOUBLE",
 }
+"""Sample formats by format tag and bytes of a sample."""
 _NEEDLESS = {b"fmt ", b"data", b"fact", b"ds64", b"PEAK", b"JUNK", b"junk", b"FLLR", b"PAD "}
-"""Chunks that say nothing, or nothing that the samples do not."""
+"""Chunks whose loss is not reported: padding, and chunks that describe only the samples."""
 _GUID_TAIL = bytes.fromhex("0000000010008000 00aa00389b71")
+"""End of the sub-format of WAVE_FORMAT_EXTENSIBLE, after the format tag."""
 _MAX_KEPT = 1 << 20
+"""Largest number of bytes before the fmt chunk's end that can be put back into the stream."""
 MAX_INFO_BYTES = 1 << 16
-"""Bytes of tags that are read or written; Latin-1 text may be twice as long in UTF-8."""
+"""Largest LIST chunk that is read or written. Latin-1 text may be twice as long in UTF-8."""
 _SKIP = 1 << 16
+"""Bytes that are skipped at once."""
 
 
 def write_header(info: AudioInfo) -> bytes:
-    """Everything before the samples of a WAV stream; `read_header` in reverse.
+    """Return the bytes before the samples of a WAV stream; the inverse of `read_header`.
 
-    Where the length is unknown or over 4 GiB, all lengths that depend on it are 0xFFFFFFFF.
+    If the length is unknown or over 4 GiB, all lengths that depend on it are 0xFFFFFFFF.
     """
     tag = _PCM if info.sample_format.startswith("PCM") else _IEEE_FLOAT
     width, align, rate = SAMPLE_BYTES[info.sample_format], sample_size(info), info.sample_rate
@@ -79,12 +85,13 @@ def write_header(info: AudioInfo) -> bytes:
 
 
 def read_header(source: Pushback) -> tuple[AudioInfo, int] | None:
-    """Read up to the first sample of a WAV stream: what it is, and the bytes of its samples. None,
-    with nothing read, if it is no WAV whose samples `PcmStream` reads.
+    """Read a WAV stream up to its first sample.
 
-    A data length that writers use for "unknown" (see `is_placeholder`) gives samples None, unless
-    the stream ends there or goes on with another chunk. Raises EOFError if the stream ends inside
-    the header.
+    Returns: its properties, and the bytes of its samples; or None, with nothing read, if it is no
+    WAV whose samples `PcmStream` reads. `samples` is None for a data length that writers use for
+    "unknown" (see `is_placeholder`), unless the stream ends there or goes on with another chunk.
+
+    Raises EOFError if the stream ends inside the header.
     """
     taken = bytearray()
     body, long_size = _find_format(source, taken)
@@ -92,7 +99,7 @@ def read_header(source: Pushback) -> tuple[AudioInfo, int] | None:
     if layout is None:
         source.unread(bytes(taken))
         return None
-    before = _unkept_before(bytes(taken))
+    before = _dropped_before(bytes(taken))
     size, tags, dropped = _find_data(source)
     if size == UNKNOWN and long_size is not None:
         size = long_size
@@ -108,8 +115,11 @@ def read_header(source: Pushback) -> tuple[AudioInfo, int] | None:
 
 
 def _find_format(source: Pushback, taken: bytearray) -> tuple[bytes, int | None]:
-    """The body of the fmt chunk (empty if there is none) and the 64-bit data length of an RF64
-    file; what was read for it is added to `taken`."""
+    """Find the fmt chunk, and add all bytes that are read to `taken`.
+
+    Returns: the body of the fmt chunk (empty if there is none), and the data length of 64 bits in
+    RF64.
+    """
 
     def take(size: int) -> bytes:
         data = source.read(size)
@@ -130,30 +140,32 @@ def _find_format(source: Pushback, taken: bytearray) -> tuple[bytes, int | None]
     return b"", None
 
 
-def _unkept_before(taken: bytes) -> tuple[str, ...]:
-    """What `unkept` says of the chunks of a WAV file's first bytes."""
+def _dropped_before(taken: bytes) -> tuple[str, ...]:
+    """Return the names of dropped chunks among the first bytes of a WAV file."""
     at, dropped = 12, []
     while at < len(taken):
         name, size = _chunk_head(taken[at : at + 8])
-        dropped += unkept(name, taken[at + 8 : at + 12])
+        dropped += dropped_chunk(name, taken[at + 8 : at + 12])
         at += 8 + size + size % 2
     return tuple(dropped)
 
 
-def unkept(name: bytes, body: bytes) -> list[str]:
-    """What to call a chunk, of which `body` are the first bytes, that is not kept; nothing where
-    nothing is lost."""
+def dropped_chunk(name: bytes, body: bytes) -> list[str]:
+    """Return the name of a chunk that is dropped, in a list, for a report. The list is empty if
+    nothing is lost. `body` are the first bytes of the chunk."""
     if name == b"LIST":
         name += b" " + body[:4]
     return [] if name in _NEEDLESS else [f"WAV {name.decode('latin-1').strip()}"]
 
 
 def _chunk_head(head: bytes) -> tuple[bytes, int]:
+    """Return the name and the size of a chunk; an empty name if `head` is cut short."""
     return (head[:4], int.from_bytes(head[4:], "little")) if len(head) == 8 else (b"", 0)
 
 
 def parse_format(body: bytes) -> tuple[int, int, str] | None:
-    """Sample rate, channels and sample format of a fmt chunk; None if it is not for us."""
+    """Return sample rate, channels and sample format of a fmt chunk; None if `PcmStream` cannot
+    read the samples."""
     if len(body) < 16:
         return None
     tag, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", body)
@@ -161,7 +173,7 @@ def parse_format(body: bytes) -> tuple[int, int, str] | None:
         tag = int.from_bytes(body[24:26], "little")
     if not channels:
         return None
-    width = -(-bits // 8)  # not from `align`, which some writers get wrong
+    width = -(-bits // 8)  # not from `align`, which some writers set wrongly
     if not bits or (width == 3 and align == 4 * channels):  # 24 bits in the high ones of 32
         width = align // channels
     sample_format = _FORMATS.get((tag, width))
@@ -169,13 +181,13 @@ def parse_format(body: bytes) -> tuple[int, int, str] | None:
 
 
 def format_mask(body: bytes) -> int:
-    """The channel mask of a fmt chunk; 0 if it has none."""
+    """Return the channel mask of a fmt chunk; 0 if it has none."""
     extensible = int.from_bytes(body[:2], "little") == _EXTENSIBLE
     return int.from_bytes(body[20:24], "little") if extensible else 0
 
 
 def _find_data(source: Pushback) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
-    """Skip to the samples: the data length, and what `parse_info` finds on the way."""
+    """Skip to the samples. Returns the data length, the tags, and the names of dropped chunks."""
     tags: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     while True:
@@ -185,11 +197,11 @@ def _find_data(source: Pushback) -> tuple[int, tuple[str, ...], tuple[str, ...]]
         if name == b"data":
             return size, tags, dropped
         body = source.read(min(size, MAX_INFO_BYTES)) if name == b"LIST" else b""
-        found = parse_info(body, size)
-        if found is None:
-            dropped += tuple(unkept(name, body))
+        info = parse_info(body, size)
+        if info is None:
+            dropped += tuple(dropped_chunk(name, body))
         else:
-            tags, dropped = found[0], dropped + found[1]
+            tags, dropped = info[0], dropped + info[1]
         _skip(source, size + size % 2 - len(body))
 
 
@@ -205,7 +217,7 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 def fit_info(
     tags: tuple[str, ...], room: int = MAX_INFO_BYTES - 4
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The tags that INFO chunks of `room` bytes hold, and the names of the others."""
+    """Return the tags that INFO chunks of `room` bytes can hold, and the names of the others."""
     kept: dict[str, str] = {}
     dropped = []
     for tag in tags:
@@ -230,8 +242,13 @@ def _pack_tags(tags: tuple[str, ...]) -> bytes:
 
 
 def parse_info(body: bytes, size: int) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The tags of a LIST chunk of `size` bytes, of which `body` are the first `MAX_INFO_BYTES`, and
-    the names of those that have no like among Vorbis comments; None for lists of other things."""
+    """Return the tags of a LIST chunk, and the names of INFO chunks that no Vorbis comment stands
+    for; None if the list is not of INFO chunks.
+
+    Args:
+        body: the first `MAX_INFO_BYTES` of the chunk, at most.
+        size: the bytes of the whole chunk.
+    """
     if body[:4] != b"INFO":
         return None
     if size > MAX_INFO_BYTES:

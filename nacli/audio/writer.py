@@ -1,4 +1,4 @@
-"""Pcm to audio files and pipes."""
+"""Write pcm to audio files and pipes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from nacli.audio import wav_stream as wavstream
+from nacli.audio import wav_stream
 from nacli.audio.channel_mask import channel_mask, is_mask
 from nacli.audio.containers import (
     INTEGER_BITS,
@@ -24,7 +24,7 @@ from nacli.audio.containers import (
     empty_flac,
     nearest_format,
 )
-from nacli.audio.metadata.tags import fit_tags_of, tag_bytes, write_tags
+from nacli.audio.metadata.tag_writer import fit_tags_of, tag_bytes, write_tags
 from nacli.audio.pcm import (
     SAMPLE_BYTES,
     AudioInfo,
@@ -33,30 +33,30 @@ from nacli.audio.pcm import (
     to_integers,
 )
 from nacli.errors import UnsupportedAudio, WriteFailed, counted
-from nacli.files.streams import PUBLIC, Output, atomic_output
+from nacli.files.outputs import PUBLIC, Output, atomic_output
 from nacli.types import Pcm
 
 _WRITE_SAMPLES = 4096
-"""Written at once; libvorbis keeps what it is given on its stack."""
-
+"""Samples that libsndfile gets at once: libvorbis copies them to its stack."""
 
 _WAV_HEAD_BYTES = 256
+"""Bytes in which the fmt chunk of libsndfile's files begins."""
 _MASK_OFFSET = 8 + 20
-"""Of the channel mask in a fmt chunk, from the chunk's name on."""
+"""Offset of the channel mask in a fmt chunk, from the chunk's name on."""
 
 
 class AudioWriter:
-    """Audio to a file, or to stdout for "-". A context manager that opens on entry.
+    """Writes audio to a file, or to stdout for "-". A context manager that opens on entry.
 
-    A file's container follows its extension, its sample format is that of `info` or the nearest
-    that the container holds (`containers.NEAREST`); `dropped` names the tags and the picture that
-    it has no place for. The file appears under its name when all is well, and not at all otherwise
-    (see `atomic_output`). Stdout gets WAV as a stream, each block at once; with `info.samples`
-    known the header is exact. With `raw`, whatever the extension, there are samples and nothing
-    else. `mode` is that of `atomic_output`.
+    The extension chooses the container. The sample format is that of `info`, or the nearest that
+    the container holds (`containers.NEAREST`). `dropped` names the tags and the picture that it
+    cannot hold. The file appears under its name when all is well, and not at all otherwise (see
+    `atomic_output`, also for `mode`). Stdout gets WAV as a stream, each block at once; if
+    `info.samples` is known, the header is exact. With `raw`, only the samples are written, whatever
+    the extension.
 
     Raises:
-        UnsupportedAudio: an extension that is none of `containers.CONTAINERS`, or audio that the
+        UnsupportedAudio: an extension that `containers.CONTAINERS` lacks, or audio that the
             container cannot hold.
         OutputExists, WriteFailed: as `atomic_output`; also a WAV or AIFF file over 4 GiB.
     """
@@ -76,7 +76,7 @@ class AudioWriter:
             sample_format = nearest_format(info.sample_format, tuple(SAMPLE_BYTES))
         elif path == "-":
             self._container = None
-            sample_format = nearest_format(info.sample_format, wavstream.WAV_FORMATS)
+            sample_format = nearest_format(info.sample_format, wav_stream.WAV_FORMATS)
         else:
             self._container, sample_format = choose_container(path, info)
         info = replace(info, sample_format=sample_format)
@@ -96,7 +96,7 @@ class AudioWriter:
         return self
 
     def write(self, pcm: Pcm) -> None:
-        """Append pcm [T, C]. What is not float is clipped to +-1 and rounded without dither."""
+        """Append pcm [T, C]. Integer formats are clipped to +-1 and rounded without dither."""
         self._write(pcm)
 
     def __exit__(
@@ -118,7 +118,7 @@ def _raw_sink(output: Output, info: AudioInfo) -> Iterator[Callable[[Pcm], None]
 
 @contextmanager
 def _stream_sink(output: Output, info: AudioInfo) -> Iterator[Callable[[Pcm], None]]:
-    output.write(wavstream.write_header(info))
+    output.write(wav_stream.write_header(info))
     with _raw_sink(output, info) as write:
         yield write
     if (info.samples or 0) * sample_size(info) % 2:
@@ -127,8 +127,8 @@ def _stream_sink(output: Output, info: AudioInfo) -> Iterator[Callable[[Pcm], No
 
 @contextmanager
 def _file_sink(output: Output, info: AudioInfo, container: str) -> Iterator[Callable[[Pcm], None]]:
-    door = _Door(output)
-    file = _create(door, info, container)
+    stream = _SndfileOutput(output)
+    file = _create(stream, info, container)
     limit, tags = MAX_BYTES.get(container), tag_bytes(info)
     samples = 0
 
@@ -138,7 +138,7 @@ def _file_sink(output: Output, info: AudioInfo, container: str) -> Iterator[Call
         if limit and tags + audio_bytes(samples, info, info.sample_format) > limit:
             raise WriteFailed(f"{output.name}: {container} holds 4 GiB at most (.flac holds more)")
         for start in range(0, len(pcm), _WRITE_SAMPLES):
-            with door.guarded():
+            with stream.guarded():
                 file.write(_to_libsndfile(pcm[start : start + _WRITE_SAMPLES], info.sample_format))
 
     try:
@@ -147,7 +147,7 @@ def _file_sink(output: Output, info: AudioInfo, container: str) -> Iterator[Call
         with suppress(Exception):
             file.close()
         raise
-    with door.guarded():
+    with stream.guarded():
         file.close()
     if container == "FLAC" and not samples:
         output.write(empty_flac(info))
@@ -156,20 +156,24 @@ def _file_sink(output: Output, info: AudioInfo, container: str) -> Iterator[Call
         write_tags(output, container, info)
 
 
-class _Door:
-    """The output as libsndfile sees it. Its callbacks cannot raise, so an error waits here."""
+class _SndfileOutput:
+    """The output as a file for libsndfile. Its callbacks cannot raise, so the first error is
+    kept."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._error: WriteFailed | None = None
 
     def write(self, data: bytes) -> int:
+        """Write as `Output` does; 0 after an error."""
         return self._try(lambda: self._output.write(data))
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Seek as `Output` does; 0 after an error."""
         return self._try(lambda: self._output.seek(offset, whence))
 
     def tell(self) -> int:
+        """Tell as `Output` does; 0 after an error."""
         return self._try(self._output.tell)
 
     def _try(self, action: Callable[[], int]) -> int:
@@ -182,7 +186,7 @@ class _Door:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Raise `WriteFailed` for what went wrong in the body, noticed by libsndfile or not."""
+        """Raise `WriteFailed` for an error in the body, whether libsndfile reported it or not."""
         try:
             yield
         except (AssertionError, soundfile.LibsndfileError, UnsupportedAudio) as error:
@@ -194,7 +198,7 @@ class _Door:
 
 
 def _set_channel_mask(output: Output, info: AudioInfo, container: str) -> None:
-    """Put the mask of the channels into a finished WAV file, in place of libsndfile's choice."""
+    """Write the channel mask into a finished WAV file, in place of libsndfile's choice."""
     mask = channel_mask(info.tags)
     if mask is None or container not in ("WAV", "RF64"):
         return
@@ -204,13 +208,14 @@ def _set_channel_mask(output: Output, info: AudioInfo, container: str) -> None:
     output.write(mask.to_bytes(4, "little"))
 
 
-def _create(door: _Door, info: AudioInfo, container: str) -> soundfile.SoundFile:
+def _create(stream: _SndfileOutput, info: AudioInfo, container: str) -> soundfile.SoundFile:
+    """Create a file; WAV gets its tags here. Raises `UnsupportedAudio` and `WriteFailed`."""
     masked = container == "WAV" and channel_mask(info.tags) is not None
     kind = "WAVEX" if masked else container
-    with door.guarded():
+    with stream.guarded():
         try:
             file = soundfile.SoundFile(
-                door, "w", info.sample_rate, info.channels, info.sample_format, format=kind
+                stream, "w", info.sample_rate, info.channels, info.sample_format, format=kind
             )
         except soundfile.LibsndfileError as error:
             layout = f"{counted(info.channels, 'channel')} at {info.sample_rate} Hz"
@@ -226,8 +231,11 @@ def _create(door: _Door, info: AudioInfo, container: str) -> soundfile.SoundFile
 
 
 def _to_libsndfile(pcm: Pcm, sample_format: str) -> NDArray[Any]:
-    """Integers in the high bits of int32 where that is stored: libsndfile's own conversion from
-    float scales by one less than its reading does. Lossy formats get clipped float."""
+    """Convert samples for libsndfile.
+
+    Integer formats get integers in the high bits of int32, since libsndfile scales floats by one
+    step less when it writes than when it reads. Lossy formats get clipped floats.
+    """
     if sample_format in TELEPHONE:
         pcm = np.maximum(pcm, -1 + 2**-15)  # libsndfile turns -1 into +1 there
     if sample_format in INTEGER_BITS:

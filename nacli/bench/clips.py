@@ -10,7 +10,7 @@ import numpy as np
 
 from nacli.audio import AudioInfo, AudioReader, AudioWriter, Resampler
 from nacli.errors import UnreadableInput
-from nacli.files.streams import AUDIO_EXTENSIONS
+from nacli.files.names import AUDIO_EXTENSIONS
 from nacli.types import Pcm
 
 

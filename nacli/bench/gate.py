@@ -14,7 +14,7 @@ from nacli.bench.quality import BY_NAME, METRICS
 from nacli.bench.subject import NAME
 from nacli.bench.table import aligned, finite
 from nacli.errors import UnreadableInput
-from nacli.files.streams import atomic_output
+from nacli.files.outputs import atomic_output
 
 FORMAT = 1
 """Of the baseline file."""

@@ -17,7 +17,7 @@ from nacli.bench.subject import NAME
 from nacli.bench.table import figure_names, heading, show
 from nacli.checkpoint import Model
 from nacli.errors import counted
-from nacli.files.streams import atomic_output
+from nacli.files.outputs import atomic_output
 from nacli.types import Pcm
 
 MAX_CLIPS = 8

@@ -16,7 +16,8 @@ from nacli import __version__
 from nacli.cli.group import report_error
 from nacli.cli.planning import Plan, same_file_key
 from nacli.errors import NacliError
-from nacli.files.streams import atomic_output, check_output, make_folders, utf8_text
+from nacli.files.names import utf8_text
+from nacli.files.outputs import atomic_output, check_output, make_folders
 
 if TYPE_CHECKING:
     from nacli.jobs.options import Options

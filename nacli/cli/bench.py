@@ -15,7 +15,7 @@ from nacli.cli.help import examples
 from nacli.cli.option_types import FiniteRange, parse_bitrate
 from nacli.cli.paths import PATH, PATH_OBJECT, complete_folders
 from nacli.errors import NacliError
-from nacli.files.streams import check_output
+from nacli.files.outputs import check_output
 
 if TYPE_CHECKING:
     from nacli.bench.peers import Peer

@@ -11,7 +11,7 @@ from nacli.cli.option_types import FiniteRange, PacketLength, take_bitrate
 from nacli.cli.planning import Naming
 from nacli.cli.tags import tagging
 from nacli.encoder.settings import EFFORTS
-from nacli.files.streams import AUDIO_EXTENSIONS
+from nacli.files.names import AUDIO_EXTENSIONS
 
 
 @click.command(

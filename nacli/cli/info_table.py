@@ -8,7 +8,7 @@ from typing import Any
 from nacli.cli.group import one_line
 from nacli.config import CODED_RATE
 from nacli.errors import counted
-from nacli.files.streams import input_name
+from nacli.files.names import input_name
 from nacli.format import (
     FRONT_COVER,
     EntropyKind,

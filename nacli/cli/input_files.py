@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from nacli.cli.group import one_line
 from nacli.errors import NacliError, UnreadableInput, counted
-from nacli.files.streams import FFMPEG_EXTENSIONS, ffmpeg_command
+from nacli.files.names import FFMPEG_EXTENSIONS, ffmpeg_command
 
 MAX_EXTENSIONS = 12
 """Number of extensions in a line about files that were not recognised."""

@@ -12,7 +12,7 @@ from nacli.cli.conversion import INPUTS
 from nacli.cli.group import one_line, report_error
 from nacli.cli.help import examples
 from nacli.errors import NacliError
-from nacli.files.streams import input_name, naming, utf8_text
+from nacli.files.names import input_name, naming, utf8_text
 
 
 @click.command(epilog=examples("nacli info talk.nac", "nacli info --check archive/*.nac"))

@@ -19,7 +19,7 @@ import click
 from nacli.cli.group import one_line
 from nacli.cli.input_files import InputFile, file_extension, find_inputs, folder_fault
 from nacli.errors import NacliError, OutputExists, UnreadableInput
-from nacli.files.streams import AUDIO_EXTENSIONS, input_name
+from nacli.files.names import AUDIO_EXTENSIONS, input_name
 
 SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 RESTORED_EXTENSIONS = (".wav", ".flac", ".aiff", ".aif")

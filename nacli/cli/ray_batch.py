@@ -24,8 +24,8 @@ from nacli.cli.planning import Job, Naming, plan
 from nacli.cli.run_batch import BatchSettings, collect_results
 from nacli.encoder.settings import EncoderSettings
 from nacli.errors import NacliError
+from nacli.files.names import AUDIO_EXTENSIONS
 from nacli.files.signals import exit_on_signals
-from nacli.files.streams import AUDIO_EXTENSIONS
 from nacli.jobs.options import DecodeOptions, EncodeOptions, Options
 from nacli.jobs.record import Record, failed_record
 from nacli.jobs.resources import load_model

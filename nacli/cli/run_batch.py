@@ -16,8 +16,8 @@ from nacli.cli.input_files import unrecognised_line
 from nacli.cli.messages import say_result, summary_line
 from nacli.cli.planning import Job
 from nacli.cli.progress import ProgressTracker, header_lengths
+from nacli.files.names import input_name
 from nacli.files.standard_streams import captured_libraries, library_notes
-from nacli.files.streams import input_name
 
 if TYPE_CHECKING:
     from nacli.jobs.options import Options

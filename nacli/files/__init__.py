@@ -1,1 +1,2 @@
-"""Inputs in blocks, live pipes, and outputs that appear whole or not at all."""
+"""Files, pipes and signals: inputs in blocks, outputs that appear whole, live input that ends
+well."""

@@ -1,6 +1,6 @@
-"""Live input: a signal ends it as if the stream had ended, so that the output is finished.
+"""Live input: a signal ends it like the end of the stream, so that the output is completed.
 
-`arecord | nacli encode - -o talk.nac` is ended by Ctrl-C, which reaches both programs at once.
+Ctrl-C ends `arecord | nacli encode - -o talk.nac`, and reaches both programs at once.
 """
 
 from __future__ import annotations
@@ -17,47 +17,51 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end live input."""
 GRACE_SECONDS = 0.2
 GRACE_BYTES = 1 << 20
-"""What is in the pipe when the signal comes, or comes so soon after it, is still taken: the last
-words of a recorder. But not for ever, where the pipe is never empty."""
+"""Bytes that are in the pipe at the signal, or arrive within this time, are still read: the last
+samples of a recorder. Their number is limited, since some pipes are never empty."""
 
 
 class Stop:
-    """Whether a signal has asked for the end, and which. A context manager, which listens.
+    """Records the signal that asks for the end of live input. A context manager that installs the
+    handlers.
 
-    The handler raises nothing, so that no bytes are lost that have been read: it wakes the read
-    that waits, by a pipe of its own.
+    A handler that raised could lose bytes that have been read. Instead it wakes the waiting read
+    through a pipe.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
+        """Number of the signal that came."""
         self._deadline, self._left = 0.0, GRACE_BYTES
 
     def __enter__(self) -> Stop:
-        self._wake, self._woken = os.pipe()
-        self._before = {number: signal.getsignal(number) for number in SIGNALS}
-        for number, handler in self._before.items():
-            if handler != signal.SIG_IGN:  # as nohup has it
-                signal.signal(number, self._ask)
+        self._wake_read, self._wake_write = os.pipe()
+        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        for number, handler in self._handlers.items():
+            if handler != signal.SIG_IGN:  # nohup ignores SIGHUP
+                signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._handlers.items():
             signal.signal(number, handler)
-        os.close(self._wake)
-        os.close(self._woken)
+        os.close(self._wake_read)
+        os.close(self._wake_write)
 
-    def _ask(self, number: int, _: object) -> None:
+    def _handle(self, number: int, _: object) -> None:
+        """Take a signal."""
         if self.number is not None:  # a second signal ends the process at once
             leave(number)
         self.number, self._deadline = number, time.monotonic() + GRACE_SECONDS
-        os.write(self._woken, b"!")
+        os.write(self._wake_write, b"!")
 
     def read(self, stream: BinaryIO, size: int) -> bytes:
-        """The next bytes of a stream; once the end has been asked for, those that are there."""
+        """Return the next bytes of a stream. After a signal, return only bytes that are there."""
         if self.number is None:
-            select.select([stream.fileno(), self._wake], [], [])
+            select.select([stream.fileno(), self._wake_read], [], [])
         if self.number is not None:
             wait = max(0.0, self._deadline - time.monotonic())
             if self._left <= 0 or not select.select([stream], [], [], wait)[0]:
@@ -71,7 +75,8 @@ _stop: Stop | None = None
 
 
 def read_live(stream: BinaryIO, size: int) -> bytes:
-    """The bytes of a stream that come next, at most `size` of them; none at its end."""
+    """Return the next bytes of a stream, at most `size`, as soon as there are any; none at its
+    end."""
     if _stop is not None:
         return _stop.read(stream, size)
     data: bytes = stream.read1(size)  # type: ignore[attr-defined]
@@ -79,52 +84,55 @@ def read_live(stream: BinaryIO, size: int) -> bytes:
 
 
 class LiveStream:
-    """A stream whose reads return what there is, and nothing once a signal has ended it."""
+    """A stream whose reads return the bytes that are there, and nothing after a signal ended it."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
     def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`."""
         return read_live(self._stream, size)
 
 
 def is_live(path: str) -> bool:
-    """Whether an input may still be growing while it is read: stdin, a named pipe, a device."""
+    """Tell whether an input may grow while it is read: a pipe on stdin, a named pipe, a device."""
     try:
-        found = os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path)
+        status = os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path)
     except (OSError, AttributeError):  # no such file, or a stdin that is closed or no file
         return False
-    return not stat.S_ISREG(found.st_mode)
+    return not stat.S_ISREG(status.st_mode)
 
 
 @contextmanager
-def ending_gently(path: str) -> Iterator[None]:
-    """Within the body, a signal ends live input; after the body, it ends the process as it would
-    have. Input that is a file can be read again: there a signal stops the work at once."""
+def finishing_on_signals(path: str) -> Iterator[None]:
+    """Let a signal end live input within the body, and the process after the body.
+
+    A file can be read again, so for a file a signal stops the work at once.
+    """
     global _stop
-    if not is_live(path) or not _has_the_signals():
+    if not is_live(path) or not _receives_signals():
         yield
         return
     try:
         with Stop() as _stop:
             yield
-            asked = _stop.number
+            number = _stop.number
     finally:
         _stop = None
-    if asked is not None:
-        leave(asked, ": what had come by then is in the output")
+    if number is not None:
+        leave(number, ": what had come by then is in the output")
 
 
-def _has_the_signals() -> bool:
-    """Whether signals are ours to take: not in threads, nor in the workers of a batch."""
+def _receives_signals() -> bool:
+    """Tell whether this thread may handle signals: threads and workers of a batch may not."""
     from multiprocessing import parent_process
 
     return threading.current_thread() is threading.main_thread() and parent_process() is None
 
 
 def leave(number: int, remark: str = "") -> None:
-    """End as the signal asks for: by the exceptions that the command line knows. `remark` is for
-    who has pressed Ctrl-C."""
+    """Raise the exception with which the command line ends after a signal: `KeyboardInterrupt` with
+    `remark` as its message, or `SystemExit`."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt(remark)
     sys.exit(128 + number)

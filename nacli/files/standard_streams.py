@@ -1,4 +1,4 @@
-"""Standard streams: those that were closed at the start, and what libraries write to stderr."""
+"""Standard streams: open those that are closed at the start, and capture stderr of libraries."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 CAPTURE_BYTES = 1 << 16
-"""What is read of the messages of libraries; the rest is thrown away."""
+"""Largest number of bytes that is kept of the messages of libraries."""
 MAX_NOTE = 200
+"""Characters of a message that are shown."""
 
 
 def open_closed_streams() -> None:
     """Open the descriptors 0 to 2 that are closed, as services and `2>&-` leave them.
 
-    Otherwise the next file to be opened would take their numbers, and messages of libraries would
-    be written into it. Reading stdin and writing stdout fail afterwards (EBADF), as they must where
-    somebody asks for them; what is written to stderr is lost.
+    Otherwise the next file to be opened would get their numbers, and messages of libraries would
+    be written into it. Reading stdin and writing stdout fail afterwards with EBADF, as they should;
+    messages to stderr are lost.
     """
     for number, flags in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
         if _is_closed(number):
             null = os.open(os.devnull, flags)
             os.dup2(null, number)
-            os.set_inheritable(number, True)  # worker processes have the same three
+            os.set_inheritable(number, True)  # worker processes need them too
             if null > 2:
                 os.close(null)
     if sys.stdout is None:
@@ -35,7 +36,8 @@ def open_closed_streams() -> None:
 
 
 def _is_closed(number: int) -> bool:
-    """A stderr that cannot be written counts: as which `env` and others open a closed one."""
+    """Tell whether a descriptor is closed. A read-only stderr counts as closed: some programs, such
+    as `env`, open a closed stderr so."""
     try:
         flags = fcntl.fcntl(number, fcntl.F_GETFL)
     except OSError:
@@ -44,9 +46,9 @@ def _is_closed(number: int) -> bool:
 
 
 def drop_output(stream: TextIO) -> None:
-    """Throw away what a stream cannot write now, and what is written to it from now on: what stays
-    in its buffer would fail again when Python exits."""
-    with suppress(OSError):  # a stream that is no file, as in tests
+    """Discard the buffered output of a stream that cannot be written, and all later output. The
+    buffer would fail again when Python exits."""
+    with suppress(OSError):  # a stream without a descriptor, as in tests
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
@@ -54,37 +56,42 @@ def drop_output(stream: TextIO) -> None:
 
 @contextmanager
 def captured_libraries() -> Iterator[Callable[[], list[str]]]:
-    """Within the body, what C libraries write to file descriptor 2 is kept instead of shown; the
-    call that is handed out returns the lines that came since the last call.
+    """Capture, within the body, the text that C libraries write to file descriptor 2.
 
-    Python's own `sys.stderr` goes where it went before, in all threads, and processes that the body
-    starts write to what is kept. For the command line only: it moves a descriptor of the process.
+    Yields a function that returns the lines since its last call. Python's own `sys.stderr` is not
+    captured, in any thread; processes that the body starts are. This is for the command line only,
+    since it changes a descriptor of the process.
     """
-    kept, end = os.pipe()
-    for descriptor in (kept, end):  # a full pipe takes no more, and nobody waits for it
+    captured, end = os.pipe()
+    for descriptor in (captured, end):  # writers to a full pipe must not wait
         os.set_blocking(descriptor, False)
-    stderr, moved = sys.stderr, os.dup(2)
+    stderr, original = sys.stderr, os.dup(2)
     if stderr is not None and _descriptor(stderr) == 2:
         stderr.flush()
         sys.stderr = open(
-            moved, "w", buffering=1, encoding=stderr.encoding, errors=stderr.errors, closefd=False
+            original,
+            "w",
+            buffering=1,
+            encoding=stderr.encoding,
+            errors=stderr.errors,
+            closefd=False,
         )
     os.dup2(end, 2)
     os.close(end)
     try:
-        yield lambda: _lines(kept)
+        yield lambda: _lines(captured)
     finally:
         if sys.stderr is not stderr:
-            with suppress(OSError):  # a terminal that is gone
+            with suppress(OSError):  # the terminal may be gone
                 sys.stderr.flush()
-        os.dup2(moved, 2)
+        os.dup2(original, 2)
         sys.stderr = stderr
-        os.close(moved)
-        os.close(kept)
+        os.close(original)
+        os.close(captured)
 
 
 def library_notes(lines: list[str]) -> list[str]:
-    """At most one sentence about what a library wrote."""
+    """Return at most one sentence, in a list, about the lines that a library wrote."""
     if not lines:
         return []
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
@@ -92,6 +99,7 @@ def library_notes(lines: list[str]) -> list[str]:
 
 
 def _lines(descriptor: int) -> list[str]:
+    """Return the lines that are in a pipe."""
     data = b""
     with suppress(BlockingIOError):
         while block := os.read(descriptor, CAPTURE_BYTES):
@@ -101,7 +109,7 @@ def _lines(descriptor: int) -> list[str]:
 
 
 def _descriptor(stream: TextIO) -> int | None:
-    """The file descriptor of a stream; None where it has none, as in tests."""
+    """Return the file descriptor of a stream; None if it has none, as in tests."""
     try:
         return stream.fileno()
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
-"""Partial files: what an output is called until it is whole, and how those of the dead are found.
+"""Temporary files: the names of outputs until they are complete, and the removal of stale ones.
 
-A partial is `.nacli-HOST-RANDOM.part`, locked (flock) by the process that writes it. The kernel
-lets go of the lock when that process ends, however it ends, so a lock that is free says that nobody
-will finish the file. Over a network, where locks may not reach other machines, only time tells.
+A temporary file is `.nacli-HOST-RANDOM.part`, locked (flock) by the process that writes it. The
+kernel releases the lock when that process ends, however it ends: a free lock means that nobody will
+complete the file. On network file systems locks may not reach other machines, so age decides there.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 FOREIGN_SECONDS = 24 * 3600
-"""How long a partial of another machine, or one that cannot be locked, goes without a write before
-it counts as stale."""
+"""Age after the last write at which a temporary file of another machine, or one that cannot be
+locked, is stale."""
 
 _NAME = re.compile(r"\.nacli-(?:(?P<host>.+)-)?[0-9a-f]{16}\.part")
 
@@ -31,10 +31,10 @@ def _host() -> str:
 
 @contextmanager
 def open_temporary(folder: Path, mode: int = 0o666) -> Iterator[tuple[BinaryIO, Path]]:
-    """A new file in `folder` and its name, which is gone at the end, renamed by then or not. Its
-    permissions are `mode`, less the umask, from the start.
+    """Create and open a temporary file in `folder`, with the permissions `mode` less the umask.
 
-    Locked while it is open; where the file system has no locks, its age has to do.
+    Yields the file and its path. At the end the path is removed, unless it was renamed. The file is
+    locked while it is open, if the file system has locks.
     """
 
     def opener(name: str, flags: int) -> int:
@@ -46,7 +46,7 @@ def open_temporary(folder: Path, mode: int = 0o666) -> Iterator[tuple[BinaryIO, 
             with _closing_quietly(open(path, "x+b", opener=opener)) as stream:
                 if _lock(stream.fileno(), otherwise=True) and path.exists():
                     yield stream, path
-                    stream.close()  # where this fails, the output has
+                    stream.close()  # if this fails, the output failed
                     return
         finally:
             path.unlink(missing_ok=True)
@@ -54,6 +54,7 @@ def open_temporary(folder: Path, mode: int = 0o666) -> Iterator[tuple[BinaryIO, 
 
 @contextmanager
 def _closing_quietly(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """Close a file, and ignore errors."""
     try:
         yield stream
     finally:
@@ -62,10 +63,10 @@ def _closing_quietly(stream: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def remove_stale(folder: str) -> None:
-    """Delete the partials in `folder` that nobody writes any more.
+    """Delete the stale temporary files in `folder`.
 
-    Stale is one that nobody has locked and that is of this machine, or has not been written to for
-    a day. What cannot be opened stays.
+    A file is stale if it is not locked, and is of this machine or has not been written to for a
+    day. Files that cannot be opened stay.
     """
     try:
         with os.scandir(folder or ".") as entries:
@@ -74,22 +75,23 @@ def remove_stale(folder: str) -> None:
         return
     for path, match in names:
         if match:
-            _remove_if_stale(path, mine=match["host"] == _host())
+            _remove_if_stale(path, own=match["host"] == _host())
 
 
-def _remove_if_stale(path: str, mine: bool) -> None:
+def _remove_if_stale(path: str, own: bool) -> None:
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
         try:
             old = time.time() - os.fstat(descriptor).st_mtime > FOREIGN_SECONDS
-            if _lock(descriptor, otherwise=old) and (mine or old):
+            if _lock(descriptor, otherwise=old) and (own or old):
                 os.unlink(path)
         finally:
             os.close(descriptor)
 
 
 def _lock(descriptor: int, otherwise: bool) -> bool:
-    """Take the lock of a partial; False if another has it, `otherwise` where there are no locks."""
+    """Lock a temporary file. Returns False if another process has locked it, and `otherwise` if the
+    file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

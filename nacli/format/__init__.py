@@ -1,11 +1,10 @@
-"""The .nac format, version 2, as a stream of bytes; FORMAT.md describes it in the same order.
+"""The .nac format, version 2, as a stream of bytes. FORMAT.md describes it.
 
-`records` holds the values and their limits, `tags` and `picture` what goes along with the sound
-(`image` makes pictures of image files),
-`wire` the primitives, `header` and `packets` turn the values to bytes and back, `parser` reads
-whole files and finds its way after damage, `seek` finds a packet by its number. What a value cannot
-hold is a `ValueError`. Payloads and digests are opaque here, and the standard library is all that
-is needed.
+`records` defines the values and their limits, `tags` and `picture` the metadata (`image` makes
+pictures of image files), `wire` the primitives. `header` and `packets` convert the values to bytes
+and back, `parser` reads whole files and continues after damage, `seek` finds a packet by its
+number. Values outside their limits raise `ValueError`. Payloads and digests are opaque here, and
+only the standard library is needed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The header: magic, version, sections and one CRC over all of it, to bytes and back."""
+"""Convert the header (magic, version, sections, and one CRC over all) to bytes and back."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from nacli.format.wire import Reader, pack_nibbles, pack_varint, seal, unseal
 MAGIC = b"\x8fnac"
 VERSION = 2
 FRONT_BYTES = len(MAGIC) + 1
-"""Magic and version."""
+"""Bytes of magic and version."""
 
 _STREAM_VARINTS = (MAX_SAMPLE_RATE, MAX_SAMPLES + 1, MAX_HOP, MAX_FRAMES)
 _MAX_STREAM_BYTES = 3 + sum(len(pack_varint(high)) for high in _STREAM_VARINTS)
 
 
 class Tag(IntEnum):
-    """What a section holds."""
+    """Kind of a section."""
 
     END = 0
     STREAM = 1
@@ -43,7 +43,7 @@ class Tag(IntEnum):
 
 
 _KNOWN_TAGS = frozenset(Tag)
-REQUIRED = (Tag.STREAM, Tag.MODEL, Tag.CODEBOOKS, Tag.ENTROPY)
+REQUIRED_TAGS = (Tag.STREAM, Tag.MODEL, Tag.CODEBOOKS, Tag.ENTROPY)
 MAX_SECTION_BYTES = 16 << 20
 MAX_HEADER_BYTES = 32 << 20
 SECTION_LIMITS: Mapping[int, int] = {
@@ -52,11 +52,11 @@ SECTION_LIMITS: Mapping[int, int] = {
     Tag.TAGS: MAX_TAGS_BYTES,
     Tag.PICTURE: MAX_PICTURE_BYTES,
 }
-"""Most bytes of a section's body; `MAX_SECTION_BYTES` where nothing is said."""
+"""Largest bodies of sections in bytes by tag; the default is `MAX_SECTION_BYTES`."""
 
 
 def _read_section_front(reader: Reader) -> tuple[int, int]:
-    """Tag and length of the body; END has neither length nor body."""
+    """Read the tag of a section and the length of its body. END has no length and no body."""
     tag = reader.take(1)[0]
     if tag == Tag.END:
         return tag, 0
@@ -65,14 +65,15 @@ def _read_section_front(reader: Reader) -> tuple[int, int]:
 
 
 def find_section(data: bytes | bytearray, at: int) -> tuple[int, int]:
-    """Tag and end of the section that starts at `at`; `Short` while its length is not there."""
+    """Return tag and end of the section that starts at `at`. Raises `Short` while its length is not
+    there."""
     reader = Reader(data, at=at)
     tag, length = _read_section_front(reader)
     return tag, reader.at + length
 
 
 def pack_section(tag: int, body: bytes) -> bytes:
-    """One section; `ValueError` where `body` is longer than its tag allows."""
+    """Pack one section. Raises `ValueError` if `body` is longer than its tag allows."""
     limit = SECTION_LIMITS.get(tag, MAX_SECTION_BYTES)
     if len(body) > limit:
         raise ValueError(f"section {tag} has {len(body)} bytes, more than {limit}")
@@ -80,12 +81,12 @@ def pack_section(tag: int, body: bytes) -> bytes:
 
 
 def seal_sections(sections: bytes) -> bytes:
-    """The header that packed sections make."""
+    """Pack a header of packed sections."""
     return seal(MAGIC + bytes([VERSION]) + sections + bytes([Tag.END]))
 
 
 def pack_header(header: Header) -> bytes:
-    """Magic, version, all sections, END and the CRC."""
+    """Pack a header: magic, version, all sections, END and the CRC."""
     sections = [
         (Tag.STREAM, _pack_stream(header.stream)),
         (Tag.MODEL, header.model),
@@ -103,9 +104,10 @@ def pack_header(header: Header) -> bytes:
 
 
 def unpack_header(packed: bytes) -> Header:
-    """`pack_header` in reverse; nothing is read before the CRC of the whole has been checked."""
+    """Unpack what `pack_header` packed. No section is read before the CRC has been checked. Raises
+    `ValueError`."""
     sections = _unpack_sections(unseal(packed))
-    for tag in REQUIRED:
+    for tag in REQUIRED_TAGS:
         if tag not in sections:
             raise ValueError(f"the {tag.name} section is missing")
     return Header(
@@ -119,7 +121,7 @@ def unpack_header(packed: bytes) -> Header:
 
 
 def _unpack_sections(body: bytes) -> dict[int, bytes]:
-    """The bodies of all sections with known tags."""
+    """Return the bodies of all sections with known tags."""
     reader = Reader(body, whole=True, at=FRONT_BYTES)
     sections: dict[int, bytes] = {}
     while True:

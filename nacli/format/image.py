@@ -1,4 +1,4 @@
-"""Image files as pictures: what kind they are and how large, from their first bytes."""
+"""Make pictures of image files: the kind and the size are read from their first bytes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from nacli.format.picture import FRONT_COVER, Picture
 
-_NO_FRAMES = (0xC4, 0xC8, 0xCC)
-"""Markers among those of JPEG's frame headers that are something else."""
+_NO_FRAME_HEADERS = (0xC4, 0xC8, 0xCC)
+"""Markers of JPEG from 0xC0 to 0xCF that begin no frame header."""
 
 
 def image_picture(data: bytes, kind: int = FRONT_COVER) -> Picture:
-    """A JPEG, PNG, GIF or WebP file as a picture; `ValueError` for anything else."""
+    """Return a JPEG, PNG, GIF or WebP file as a picture. Raises `ValueError` for anything else."""
     for mime, size_of in _SIZES.items():
         try:
             size = size_of(data)
@@ -24,18 +24,18 @@ def image_picture(data: bytes, kind: int = FRONT_COVER) -> Picture:
 
 
 Size = tuple[int, int] | None
-"""Width and height in pixels; None where it is an image of another kind."""
+"""Width and height in pixels; None for an image of another kind."""
 
 
 def _png(data: bytes) -> Size:
-    """PNG specification, section 11.2.1."""
+    """Read the IHDR chunk (PNG specification, section 11.2.1)."""
     if data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
         return None
     return struct.unpack_from(">II", data, 16)
 
 
 def _jpeg(data: bytes) -> Size:
-    """ITU-T T.81, annex B: the size is in the frame header."""
+    """Read the size from the frame header (ITU-T T.81, annex B)."""
     if data[:3] != b"\xff\xd8\xff":
         return None
     at = 2
@@ -43,7 +43,7 @@ def _jpeg(data: bytes) -> Size:
         while data[at + 1] == 0xFF:  # fill bytes
             at += 1
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES:
+        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME_HEADERS:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return width, height
         at += 2 + max(2, length)
@@ -51,19 +51,20 @@ def _jpeg(data: bytes) -> Size:
 
 
 def _gif(data: bytes) -> Size:
+    """Read the logical screen descriptor (GIF89a, section 18)."""
     if data[:6] not in (b"GIF87a", b"GIF89a"):
         return None
     return struct.unpack_from("<HH", data, 6)
 
 
 def _webp(data: bytes) -> Size:
-    """RFC 9649 and, for plain VP8, RFC 6386, section 9.1."""
+    """Read the first chunk (RFC 9649 and, for lossy VP8, RFC 6386, section 9.1)."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         return None
     chunk = data[12:16]
     if chunk == b"VP8X":
-        low, high, low_too, high_too = struct.unpack_from("<HBHB", data, 24)
-        return 1 + (low | high << 16), 1 + (low_too | high_too << 16)
+        width_low, width_high, height_low, height_high = struct.unpack_from("<HBHB", data, 24)
+        return 1 + (width_low | width_high << 16), 1 + (height_low | height_high << 16)
     if chunk == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
@@ -77,3 +78,4 @@ _SIZES: dict[str, Callable[[bytes], Size]] = {
     "image/gif": _gif,
     "image/webp": _webp,
 }
+"""Readers of sizes by mime type."""

@@ -1,4 +1,4 @@
-"""What stands after the header: packets and the end record, to bytes and back."""
+"""Convert packets and the end record to bytes and back."""
 
 from __future__ import annotations
 
@@ -22,18 +22,21 @@ from nacli.format.wire import CRC_BYTES, MAX_U32, MAX_U64, Reader, pack_varint, 
 PACKET_SYNC = 0xACE0
 END_SYNC = 0xACF0
 FLAG_FRAMES = 1
+"""Flag of a packet that has a frame count of its own."""
 END_MAGIC = b"nE"
+"""Mark near the end of a file, by which the end record is recognised."""
 
 _SYNC = struct.Struct(">H")
 _SEQUENCE = struct.Struct("<H")
 END_TRAILER = struct.Struct("<H2s")
-"""Length of the end record and its magic; only the CRC comes after."""
+"""Length of the end record and `END_MAGIC`, the last fields before the CRC."""
 _MAX_SEEK_BYTES = 10 * MAX_SEEK_ENTRIES
-"""Of the seek entries, each of which is 64 bits at most: the record's length fits 16 bits."""
+"""Largest size of the seek entries, each of at most 64 bits. The record's length then fits 16
+bits."""
 
 
 def _read_packet_front(reader: Reader, stream: StreamInfo) -> tuple[int, int, tuple[int, ...], int]:
-    """Sequence, frames, levels and payload length: all that stands before the payload."""
+    """Read sequence, frame count, levels and payload length, all fields before the payload."""
     (sync,) = reader.fields(_SYNC)
     if sync not in (PACKET_SYNC, PACKET_SYNC | FLAG_FRAMES):
         raise ValueError("no packet starts here")
@@ -46,7 +49,7 @@ def _read_packet_front(reader: Reader, stream: StreamInfo) -> tuple[int, int, tu
 
 
 def pack_packet(packet: Packet, frames_per_packet: int) -> bytes:
-    """One packet of a stream that has `frames_per_packet` in its header."""
+    """Pack a packet of a stream that has `frames_per_packet` in its header."""
     short = packet.frames != frames_per_packet
     sync = PACKET_SYNC | FLAG_FRAMES if short else PACKET_SYNC
     return seal(
@@ -60,7 +63,7 @@ def pack_packet(packet: Packet, frames_per_packet: int) -> bytes:
 
 
 def packet_cost(channels: int, payload_bytes: int, frames: int, frames_per_packet: int) -> int:
-    """Bytes that `pack_packet` makes of a payload of `payload_bytes` bytes."""
+    """Return the size in bytes of a packet with a payload of `payload_bytes` bytes."""
     count = 0 if frames == frames_per_packet else len(pack_varint(frames))
     length = len(pack_varint(payload_bytes))
     return _SYNC.size + _SEQUENCE.size + count + channels + length + payload_bytes + CRC_BYTES
@@ -70,10 +73,10 @@ def packet_cost(channels: int, payload_bytes: int, frames: int, frames_per_packe
 
 
 class SeekTable:
-    """Gathers the seek table while packets are written, in bounded memory.
+    """Collects the seek table while packets are written, in bounded memory.
 
-    Holds the distance from the first packet to every `interval`-th one; when the table is full,
-    every other entry goes and the interval doubles.
+    An entry is the distance in bytes from the first packet to every `interval`-th packet. When the
+    table is full, every second entry is dropped and the interval doubles.
     """
 
     def __init__(self) -> None:
@@ -84,10 +87,11 @@ class SeekTable:
 
     @property
     def entries(self) -> tuple[int, ...]:
+        """The entries so far."""
         return tuple(self._entries)
 
     def add(self, packet_bytes: int) -> None:
-        """Count the next packet, `packet_bytes` long with its framing."""
+        """Add the next packet, which has `packet_bytes` bytes with its framing."""
         if self.packets and self.packets % self.interval == 0:
             self._entries.append(self._bytes)
         if len(self._entries) > MAX_SEEK_ENTRIES:
@@ -98,7 +102,7 @@ class SeekTable:
 
 
 def _read_end_front(reader: Reader) -> tuple[int, int, bytes, int, int]:
-    """Samples, packets, check value, seek interval, and the bytes of the seek entries."""
+    """Read samples, packets, check, seek interval, and the size of the seek entries in bytes."""
     reader.fields(_SYNC)
     samples = reader.varint("sample count", MAX_SAMPLES)
     packets = reader.varint("packet count", MAX_U32)
@@ -108,8 +112,8 @@ def _read_end_front(reader: Reader) -> tuple[int, int, bytes, int, int]:
 
 
 def pack_end(end: EndRecord) -> bytes:
-    """The end record; the file ends with it."""
-    entries = b"".join(pack_varint(later - sooner) for sooner, later in pairwise((0, *end.seek)))
+    """Pack the end record, with which the file ends."""
+    entries = b"".join(pack_varint(after - before) for before, after in pairwise((0, *end.seek)))
     body = (
         _SYNC.pack(END_SYNC)
         + pack_varint(end.samples)
@@ -123,6 +127,7 @@ def pack_end(end: EndRecord) -> bytes:
 
 
 def _unpack_end(record: bytes) -> EndRecord:
+    """Unpack a whole end record. Raises `ValueError`."""
     reader = Reader(unseal(record), whole=True)
     samples, packets, check, interval, table_bytes = _read_end_front(reader)
     entries = Reader(reader.take(table_bytes), whole=True)
@@ -135,7 +140,8 @@ def _unpack_end(record: bytes) -> EndRecord:
 
 
 def fixed_bytes(header: Header) -> int:
-    """Bytes of header and end record, without seek entries, tags, picture and inline tables."""
+    """Return the bytes of header and end record without seek entries, tags, picture and inline
+    tables."""
     bare = replace(
         header,
         codebooks=replace(header.codebooks, inline=None),
@@ -147,11 +153,12 @@ def fixed_bytes(header: Header) -> int:
     return len(pack_header(bare)) + len(pack_end(end))
 
 
-# Records: what stands after the header, told apart by the sync pattern.
+# Records: packets and the end record, distinguished by the sync pattern.
 
 
 def record_size(data: bytes | bytearray, stream: StreamInfo) -> int:
-    """Bytes of the record that starts `data`; `Short` while that cannot be told."""
+    """Return the size in bytes of the record with which `data` starts. Raises `Short` while too few
+    bytes are there, and `ValueError` if none starts."""
     reader = Reader(data)
     if data[: _SYNC.size] == _SYNC.pack(END_SYNC):
         *_, table_bytes = _read_end_front(reader)
@@ -161,7 +168,7 @@ def record_size(data: bytes | bytearray, stream: StreamInfo) -> int:
 
 
 def unpack_record(record: bytes, stream: StreamInfo) -> Packet | EndRecord:
-    """The packet or end record that `record` is, as a whole."""
+    """Unpack a whole record. Raises `ValueError`."""
     if record.startswith(_SYNC.pack(END_SYNC)):
         return _unpack_end(record)
     reader = Reader(unseal(record), whole=True)

@@ -1,4 +1,4 @@
-"""The picture of a file: the body of a FLAC picture block (RFC 9639, section 8.8), big-endian."""
+"""The picture of a file, stored as the body of a FLAC picture block (RFC 9639, section 8.8)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from nacli.errors import counted
 from nacli.format.wire import Reader
 
 MAX_PICTURE_BYTES = 16 << 20
+"""Largest PICTURE section."""
 FRONT_COVER = 3
+"""Picture type of the front cover."""
 
 _LENGTH = struct.Struct(">I")
 _KIND = struct.Struct(">II")
+"""Kind, and length of the mime type."""
 _SIZES = struct.Struct(">IIIII")
+"""Width, height, depth, colors, and length of the data."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture and what is said of it; width, height, depth and colors may be 0: unknown.
+    """An image and its description. Width, height, depth and colors are 0 if they are unknown.
 
-    `kind` counts as in ID3 and FLAC: 3 is the front cover. `mime` is printable ASCII.
+    `kind` is a picture type of ID3 and FLAC: 3 is the front cover. `mime` is printable ASCII.
     """
 
     kind: int
@@ -37,8 +41,9 @@ class Picture:
 
 
 def pack_picture(picture: Picture) -> bytes:
-    """The body of a picture block; `ValueError` where the mime type is no plain ASCII."""
-    mime, description = _plain(picture.mime).encode(), picture.description.encode()
+    """Pack the body of a picture block. Raises `ValueError` if the mime type is no printable
+    ASCII."""
+    mime, description = _checked_mime(picture.mime).encode(), picture.description.encode()
     sizes = (picture.width, picture.height, picture.depth, picture.colors, len(picture.data))
     return b"".join(
         [
@@ -53,10 +58,10 @@ def pack_picture(picture: Picture) -> bytes:
 
 
 def unpack_picture(body: bytes) -> Picture:
-    """`pack_picture` in reverse; `ValueError` for anything that it does not write."""
+    """Unpack the body of a picture block. Raises `ValueError`."""
     reader = Reader(body, whole=True)
     kind, length = reader.fields(_KIND)
-    mime = _plain(reader.take(length).decode("ascii"))
+    mime = _checked_mime(reader.take(length).decode("ascii"))
     (length,) = reader.fields(_LENGTH)
     description = reader.take(length).decode()
     width, height, depth, colors, length = reader.fields(_SIZES)
@@ -65,7 +70,8 @@ def unpack_picture(body: bytes) -> Picture:
     return Picture(kind, mime, description, width, height, depth, colors, data)
 
 
-def _plain(mime: str) -> str:
+def _checked_mime(mime: str) -> str:
+    """Return a mime type that is printable ASCII. Raises `ValueError`."""
     if not (mime.isascii() and mime.isprintable()):
         raise ValueError(f"{mime[:40]!r} is no mime type")
     return mime

@@ -1,8 +1,8 @@
-"""What a .nac file holds, as values: header, packets, end record, and their limits.
+"""The contents of a .nac file as values: header, packets, end record, and their limits.
 
-Every value checks itself, so what it holds can be written and what was read is sound: anything
-outside the limits is a `ValueError`. Payloads and digests are opaque here. `header.py` and
-`packets.py` turn these values to bytes and back.
+Every value checks its limits when it is created and raises `ValueError`, for writers and readers
+alike. Payloads and digests are opaque here. `header.py` and `packets.py` convert these values to
+bytes and back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nacli.format.picture import unpack_picture
 from nacli.format.tags import check_tag
 
 DIGEST_BYTES = 8
-"""What a file keeps of a SHA-256: enough that no other is taken for it by chance."""
+"""Bytes of a SHA-256 that a file stores: enough to exclude accidental matches."""
 
 MAX_SAMPLE_RATE = 1_536_000
 MAX_SAMPLES = 2**64 - 2
@@ -30,7 +30,7 @@ FIRST_SEEK_INTERVAL = 16
 
 
 class ChannelMode(IntEnum):
-    """How the channels of the file became the coded channels."""
+    """Relation of the coded channels to the channels of the original file."""
 
     MONO = 0
     MID_SIDE = 1
@@ -38,13 +38,14 @@ class ChannelMode(IntEnum):
 
 
 def channel_mode(channels: int) -> ChannelMode:
-    """The channel mode for a channel count: mono, mid/side for two, else independent."""
+    """Return the channel mode for a channel count: mono, mid/side for two channels, else
+    independent."""
     modes = {1: ChannelMode.MONO, 2: ChannelMode.MID_SIDE}
     return modes.get(channels, ChannelMode.INDEPENDENT)
 
 
 class SampleFormat(IntEnum):
-    """Sample format of the original file, by the names that libsndfile uses."""
+    """Sample format of the original file. The names are those of libsndfile."""
 
     OTHER = 0
     PCM_S8 = 1
@@ -59,19 +60,19 @@ class SampleFormat(IntEnum):
 
     @classmethod
     def named(cls, name: str) -> SampleFormat:
-        """The format called `name`, `OTHER` where the list lacks it."""
+        """Return the format called `name`, or `OTHER` if it is not listed."""
         return cls.__members__.get(name, cls.OTHER)
 
 
 class EntropyKind(IntEnum):
-    """What predicts the codes: fixed tables, or a learned model."""
+    """Kind of the entropy model that predicts the codes: fixed tables, or a learned model."""
 
     STATIC = 0
     LEARNED = 1
 
 
 def short_digest(digest: bytes) -> bytes:
-    """The start of a SHA-256, as files hold it; what is compared with one goes through here."""
+    """Return the start of a SHA-256 that files store, for writing and for comparison."""
     return digest[:DIGEST_BYTES]
 
 
@@ -87,7 +88,8 @@ def _require_length(name: str, data: bytes, length: int) -> None:
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """The audio that went in and the frames it became; `samples` is None while it is unknown."""
+    """Properties of the original audio and of its frames. `samples`, per channel, is None if the
+    length is unknown."""
 
     sample_rate: int
     channels: int
@@ -111,16 +113,17 @@ class StreamInfo:
             raise ValueError(f"channel mode {self.channel_mode} with {channels}")
 
     def payload_limit(self, frames: int) -> int:
-        """Most payload bytes of a packet of `frames` frames: four for every gain and code, and 64.
+        """Return the largest payload, in bytes, of a packet of `frames` frames: four bytes for each
+        gain and code, and 64.
 
-        No coder needs as much; it keeps a broken length from making a reader wait for long.
+        No encoder needs as much. The limit keeps a broken length from stopping a live reader.
         """
         return min(MAX_PAYLOAD_BYTES, 64 + 4 * frames * self.channels * (1 + self.stages))
 
 
 @dataclass(frozen=True)
 class TableSection:
-    """Codebooks or entropy tables: their truncated SHA-256, and themselves where inline."""
+    """The digest of codebooks or entropy tables, their kind, and the reserved inline tables."""
 
     digest: bytes
     inline: bytes | None = None
@@ -132,8 +135,8 @@ class TableSection:
 
 @dataclass(frozen=True)
 class Header:
-    """All that stands before the first packet. `model` is a truncated SHA-256, `tags` are
-    NAME=value, `picture` is the body of a FLAC picture block."""
+    """The contents of the header. `model` is the digest of the model, `tags` are "NAME=value" each,
+    `picture` is the body of a FLAC picture block."""
 
     stream: StreamInfo
     model: bytes
@@ -154,7 +157,8 @@ class Header:
 
 @dataclass(frozen=True)
 class Packet:
-    """A run of frames of all channels. `sequence` counts packets modulo 65536."""
+    """Consecutive frames of all channels. `sequence` is the number of the packet modulo 65,536,
+    `levels` are the allocation levels of the channels."""
 
     sequence: int
     frames: int
@@ -170,10 +174,11 @@ class Packet:
 
 @dataclass(frozen=True)
 class EndRecord:
-    """What only the end of a stream can know.
+    """Facts that are known only at the end of a stream.
 
-    `samples` is at the original rate; `seek` holds the distance in bytes from the first packet to
-    packets `interval`, 2 x `interval` and so on.
+    `samples` is the length per channel at the original rate, `check` the digest of all codes.
+    `seek` holds the distances in bytes from the first packet to the packets `interval`, 2 x
+    `interval` and so on.
     """
 
     samples: int
@@ -188,13 +193,14 @@ class EndRecord:
         _require_length("check value", self.check, DIGEST_BYTES)
         _require("seek interval", self.interval, 1, 0xFFFFFFFF)
         _require("seek entry count", len(self.seek), 0, MAX_SEEK_ENTRIES)
-        if any(later <= sooner for sooner, later in pairwise((0, *self.seek))):
+        if any(after <= before for before, after in pairwise((0, *self.seek))):
             raise ValueError("seek entries do not rise")
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A run of bytes of the file that were no good record; `offset` counts from its start."""
+    """A run of bytes of the file that are no valid record. `offset` counts from the start of the
+    file."""
 
     offset: int
     length: int

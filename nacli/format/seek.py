@@ -1,4 +1,4 @@
-"""Finds a packet of a file by its number, with the seek table of the end record."""
+"""Find a packet of a file by its number, with the seek table of the end record."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from nacli.format.records import EndRecord, Packet, StreamInfo
 from nacli.format.wire import CRC_BYTES, Short
 
 _MAX_FRONT_BYTES = 64
-"""What stands before the payload of a packet is shorter."""
+"""Bytes that hold all fields of a packet before its payload, and more."""
 
 
 def find_packet(file: BinaryIO, info: StreamInfo, first: int, packet: int) -> tuple[int, int]:
-    """The last packet up to `packet` that the seek table knows, and its offset in the file.
+    """Return the number and the offset of the last packet up to `packet` that is in the seek table.
 
-    `first` is the offset of packet 0, which is the answer where the table is of no use: in a file
-    that was cut off, or is damaged there. What lies at the offset is looked at, so that a table
-    which is wrong costs time and no sound. Moves `file`.
+    `first` is the offset of packet 0, which is returned if the table cannot be used: if the file
+    was cut short, or is damaged at the offset. A packet with the right sequence number must be at
+    the offset, so a wrong table costs time but no sound. Moves the position of `file`.
     """
     end = _end_record(file, info)
     if end is None or not end.seek:
         return 0, first
     entry = min(packet // end.interval, len(end.seek))
     number, offset = entry * end.interval, first + (0, *end.seek)[entry]
-    found = _record_at(file, info, offset)
-    if isinstance(found, Packet) and found.sequence == number & 0xFFFF:
+    record = _record_at(file, info, offset)
+    if isinstance(record, Packet) and record.sequence == number & 0xFFFF:
         return number, offset
     return 0, first
 
 
 def _end_record(file: BinaryIO, info: StreamInfo) -> EndRecord | None:
+    """Return the end record, which the last bytes of a file point to; None if there is none."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - END_TRAILER.size - CRC_BYTES))
     trailer = file.read(END_TRAILER.size)
@@ -43,7 +44,7 @@ def _end_record(file: BinaryIO, info: StreamInfo) -> EndRecord | None:
 
 
 def _record_at(file: BinaryIO, info: StreamInfo, offset: int) -> Packet | EndRecord | None:
-    """The record at an offset; None where there is none that is whole."""
+    """Return the record at an offset; None if no whole record is there."""
     file.seek(offset)
     front = file.read(_MAX_FRONT_BYTES)
     try:

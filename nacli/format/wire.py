@@ -14,12 +14,12 @@ _CRC = struct.Struct("<I")
 
 
 class Short(Exception):
-    """The bytes end before the record does."""
+    """The bytes end before the record does; more may follow."""
 
 
 class Reader:
-    """Reads fields in order, from `at` on; running out is `Short`, or `ValueError` where the record
-    is whole."""
+    """Reads fields in order, from offset `at` on. If the bytes end, it raises `Short`, or
+    `ValueError` if the record is `whole`."""
 
     def __init__(self, data: bytes | bytearray, whole: bool = False, at: int = 0) -> None:
         self.data = data
@@ -27,6 +27,7 @@ class Reader:
         self.whole = whole
 
     def take(self, count: int) -> bytes:
+        """Return the next bytes."""
         end = self.at + count
         if end > len(self.data):
             raise ValueError("a field runs past the end of its record") if self.whole else Short
@@ -35,23 +36,25 @@ class Reader:
         return taken
 
     def rest(self) -> bytes:
+        """Return all remaining bytes."""
         return self.take(len(self.data) - self.at)
 
     def fields(self, layout: struct.Struct) -> tuple[Any, ...]:
+        """Return the fields of a fixed layout."""
         return layout.unpack(self.take(layout.size))
 
     def end(self, name: str) -> None:
-        """Nothing more may come."""
+        """Raise `ValueError` if bytes remain."""
         if self.at < len(self.data):
             raise ValueError(f"{name} has more bytes than fields")
 
     def nibbles(self) -> tuple[int, int]:
-        """The low and the high four bits of a byte."""
+        """Return the low and the high four bits of a byte."""
         byte = self.take(1)[0]
         return byte & 0xF, byte >> 4
 
     def varint(self, name: str, high: int) -> int:
-        """An integer up to `high`, in its shortest form only."""
+        """Return an integer up to `high`. Raises `ValueError` unless it has its shortest form."""
         value = 0
         for shift in range(0, 70, 7):
             byte = self.take(1)[0]
@@ -64,7 +67,8 @@ class Reader:
 
 
 def pack_varint(value: int) -> bytes:
-    """Seven bits a byte, lowest first; the high bit says that more follow (LEB128)."""
+    """Pack an integer with seven bits in each byte, lowest first; the high bit says that another
+    byte follows (LEB128)."""
     packed = bytearray()
     while value > 0x7F:
         packed.append(value & 0x7F | 0x80)
@@ -74,17 +78,17 @@ def pack_varint(value: int) -> bytes:
 
 
 def pack_nibbles(low: int, high: int) -> bytes:
-    """Two integers below 16 in a byte."""
+    """Pack two integers below 16 into a byte."""
     return bytes([low | high << 4])
 
 
 def seal(body: bytes) -> bytes:
-    """`body` and its CRC-32."""
+    """Append its CRC-32 to a record."""
     return body + _CRC.pack(zlib.crc32(body))
 
 
 def unseal(record: bytes) -> bytes:
-    """The body of a record whose CRC-32 holds; `ValueError` where it does not."""
+    """Return a record without its CRC-32. Raises `ValueError` if the CRC is wrong."""
     body = record[:-CRC_BYTES]
     if _CRC.pack(zlib.crc32(body)) != record[-CRC_BYTES:]:
         raise ValueError("CRC mismatch")

@@ -17,7 +17,7 @@ from nacli.config import MAX_PACKET_FRAMES
 from nacli.decoder.payload_reader import read_codes
 from nacli.decoder.tables import check_tables
 from nacli.errors import DamagedPacket, WrongModel
-from nacli.files.streams import naming
+from nacli.files.names import naming
 from nacli.format import Event, Header, Packet, Parser, StreamInfo, short_digest
 from nacli.inspection.info import read_events
 

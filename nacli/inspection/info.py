@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from nacli.config import CODED_RATE
 from nacli.errors import DamagedPacket, counted
-from nacli.files.streams import Source, blocks_from, naming_source
+from nacli.files.inputs import Source, blocks_from, naming_source
 from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser
 
 

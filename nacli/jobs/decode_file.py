@@ -11,8 +11,10 @@ from nacli.audio import AudioInfo, AudioWriter, check_depth, is_mask
 from nacli.checkpoint import Model
 from nacli.decoder.stream import Decoder
 from nacli.decoder.timeline import Gap
-from nacli.files.live import ending_gently
-from nacli.files.streams import blocks_of, input_name, naming, open_input, private_mode, reading
+from nacli.files.inputs import blocks_of, open_input, reading
+from nacli.files.live import finishing_on_signals
+from nacli.files.names import input_name, naming
+from nacli.files.outputs import private_mode
 from nacli.format import find_packet
 from nacli.jobs.progress import OnProgress, Progress
 from nacli.jobs.source_file import SourceFile, check_target
@@ -60,7 +62,7 @@ def decode_file(
     progress.sample_rate, progress.total = info.sample_rate, decoder.samples
     mode = private_mode(source)
     with (
-        ending_gently(source),
+        finishing_on_signals(source),
         AudioWriter(target, info, options.force, options.raw, mode) as writer,
     ):
         progress.dropped = writer.dropped

@@ -11,8 +11,9 @@ from nacli.checkpoint import Model
 from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
 from nacli.errors import counted
-from nacli.files.live import ending_gently
-from nacli.files.streams import Output, atomic_output, input_name, naming, private_mode
+from nacli.files.live import finishing_on_signals
+from nacli.files.names import input_name, naming
+from nacli.files.outputs import Output, atomic_output, private_mode
 from nacli.format import (
     FRONT_COVER,
     MAX_PICTURE_BYTES,
@@ -55,7 +56,7 @@ def encode_file(
         progress = Progress(info.sample_rate, info.samples, dropped=info.dropped)
         verifier = Verifier(model, encoder) if options.verify else None
         mode = private_mode(source)
-        with ending_gently(source), atomic_output(target, options.force, mode) as output:
+        with finishing_on_signals(source), atomic_output(target, options.force, mode) as output:
             size = _block_samples(reader, settings.packet_frames, model.config.frame_rate)
             for pcm in reader.blocks(size):
                 progress.nac_bytes += _write(output, encoder.encode(pcm), verifier)
@@ -115,7 +116,7 @@ def _add_results(
     progress: Progress, reader: AudioReader, encoder: Encoder, bitrate: float | None
 ) -> None:
     """Fill in what is known when the whole file has been encoded."""
-    progress.damaged = reader.intake.damaged
+    progress.damaged = reader.report.damaged
     if progress.samples:
         audio_bytes = progress.nac_bytes - len(pack_header(encoder.header))
         progress.kbps = audio_bytes * 8 / 1000 / progress.seconds

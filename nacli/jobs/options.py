@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nacli.decoder.position import parse_position
 from nacli.encoder.settings import DEFAULT_SETTINGS, EncoderSettings
-from nacli.files.streams import input_name
+from nacli.files.names import input_name
 from nacli.jobs.resources import load_model, load_picture
 
 if TYPE_CHECKING:

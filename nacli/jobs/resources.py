@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from nacli.errors import UnreadableInput
-from nacli.files.streams import reading
+from nacli.files.inputs import reading
 from nacli.format import MAX_PICTURE_BYTES, image_picture, pack_picture
 
 if TYPE_CHECKING:

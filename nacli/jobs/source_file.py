@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from nacli.errors import NacliError, OutputExists
-from nacli.files.streams import check_output
+from nacli.files.outputs import check_output
 
 
 class SourceFile:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from nacli.errors import Concealed, NacliError, exit_code
-from nacli.files.streams import make_folders
+from nacli.files.outputs import make_folders
 from nacli.files.temporary_files import remove_stale
 from nacli.jobs.options import Options
 from nacli.jobs.record import Record, new_record

@@ -14,7 +14,8 @@ from nacli.decoder.payload_reader import read_codes
 from nacli.encoder.stream import Encoder
 from nacli.entropy import update_codes_digest
 from nacli.errors import Mismatch, NacliError, WriteFailed
-from nacli.files.streams import naming, read_bytes_blocks
+from nacli.files.inputs import read_bytes_blocks
+from nacli.files.names import naming
 from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser
 
 

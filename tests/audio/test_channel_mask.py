@@ -14,7 +14,7 @@ from mutagen.flac import FLAC, MetadataBlock
 from commands import FAKE, run
 from nacli.audio import AudioInfo, AudioReader, AudioWriter
 from nacli.audio.channel_mask import CHANNEL_MASK, apple_mask, channel_mask, mask_tags
-from nacli.audio.metadata.tags import read_tags
+from nacli.audio.metadata.tag_reader import read_tags
 from nacli.inspection.info import read_info
 
 RATE = 16_000

@@ -16,7 +16,7 @@ from mutagen import apev2
 
 from commands import FAKE, run
 from nacli.audio import AudioReader
-from nacli.audio.metadata.tags import read_tags
+from nacli.audio.metadata.tag_reader import read_tags
 from nacli.audio.metadata.trailing import ape_size, parse_ape, parse_id3v1
 from nacli.audio.wav_stream import parse_info
 from nacli.inspection.info import read_info

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from nacli.checkpoint import load_checkpoint
 from nacli.cli import main
 from nacli.errors import BadCheckpoint, WriteFailed
-from nacli.files.streams import check_output
+from nacli.files.outputs import check_output
 
 RATE = 16_000
 

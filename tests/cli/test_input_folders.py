@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from nacli.cli import main
 from nacli.cli.planning import Job, Naming, plan
-from nacli.files.streams import AUDIO_EXTENSIONS
+from nacli.files.names import AUDIO_EXTENSIONS
 
 RATE = 16_000
 OLD = 1_000_000_000

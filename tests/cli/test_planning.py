@@ -19,7 +19,7 @@ from nacli.cli import main
 from nacli.cli.input_files import unrecognised_line
 from nacli.cli.planning import Job, Naming, Plan, plan
 from nacli.errors import OutputExists, UnreadableInput
-from nacli.files.streams import AUDIO_EXTENSIONS, FFMPEG_EXTENSIONS, ffmpeg_command
+from nacli.files.names import AUDIO_EXTENSIONS, FFMPEG_EXTENSIONS, ffmpeg_command
 
 RATE = 16_000
 ENCODE, DECODE = Naming(".nac"), Naming(".wav", decodes=True)

@@ -230,7 +230,7 @@ def test_messages_of_libraries_are_kept(capfd: pytest.CaptureFixture[str]) -> No
 def test_outputs_are_no_more_readable_than_inputs(
     tmp_path: Path, source: int, umask: int, before: int | None, expected: int
 ) -> None:
-    from nacli.files.streams import atomic_output, private_mode
+    from nacli.files.outputs import atomic_output, private_mode
 
     write_tone(tmp_path / "x.wav", 0.1).chmod(source)
     if before is not None:

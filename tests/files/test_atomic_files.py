@@ -1,4 +1,4 @@
-"""nacli.files.streams: input in blocks, output that appears whole or not at all."""
+"""Inputs are read in blocks; outputs appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from nacli.errors import OutputExists, UnreadableInput, WriteFailed
-from nacli.files.streams import Output, atomic_output, check_output, read_bytes_blocks
+from nacli.files.inputs import read_bytes_blocks
+from nacli.files.outputs import Output, atomic_output, check_output
 
 
 def test_output_appears_whole_at_the_end(tmp_path: Path) -> None:
@@ -136,7 +137,8 @@ def test_output_writes_all_to_a_stream_that_takes_pieces() -> None:
 
 
 COPY = """
-from nacli.files.streams import atomic_output, read_bytes_blocks
+from nacli.files.inputs import read_bytes_blocks
+from nacli.files.outputs import atomic_output
 with atomic_output("-") as output:
     for block in read_bytes_blocks("-"):
         output.write(block)

@@ -57,7 +57,7 @@ def test_a_signal_ends_a_recording_and_keeps_it(tmp_path: Path, number: int, cod
     assert process.stdin and process.stderr
     process.stdin.write(wav_header() + pcm.tobytes())
     process.stdin.flush()
-    wait_for_partial(tmp_path)
+    wait_for_temporary_file(tmp_path)
     process.send_signal(number)
     assert process.wait(60) == code
     process.stdin.close()
@@ -65,7 +65,7 @@ def test_a_signal_ends_a_recording_and_keeps_it(tmp_path: Path, number: int, cod
     assert [path.name for path in tmp_path.iterdir()] == ["live.nac"]
 
 
-def wait_for_partial(folder: Path, size: int = 200) -> None:
+def wait_for_temporary_file(folder: Path, size: int = 200) -> None:
     """Until the output has more in it than a header, or than `size` bytes."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -82,7 +82,9 @@ def test_a_signal_ends_a_live_decoding_and_keeps_the_sound(tmp_path: Path) -> No
     assert process.stdin
     process.stdin.write(encoder.encode(sound(RATE)))
     process.stdin.flush()
-    wait_for_partial(tmp_path, size=40_000)  # what came before the signal and is not read is lost
+    wait_for_temporary_file(
+        tmp_path, size=40_000
+    )  # what came before the signal and is not read is lost
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     pcm, rate = soundfile.read(target)
@@ -95,7 +97,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     assert process.stdin
     process.stdin.write(wav_header() + sound(3 * RATE).tobytes())
     process.stdin.flush()
-    wait_for_partial(tmp_path)
+    wait_for_temporary_file(tmp_path)
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) in (143, -signal.SIGTERM)

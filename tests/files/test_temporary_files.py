@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from nacli.cli import main
 from nacli.files import temporary_files
-from nacli.files.streams import atomic_output
+from nacli.files.outputs import atomic_output
 from nacli.files.temporary_files import FOREIGN_SECONDS, remove_stale
 
 OLD = 1_000_000_000

@@ -18,7 +18,7 @@ from nacli.audio import AudioWriter
 from nacli.cli import main
 from nacli.encoder import stream as encoder
 from nacli.entropy import ChannelCodes
-from nacli.files.streams import read_bytes_blocks
+from nacli.files.inputs import read_bytes_blocks
 from nacli.format import Header, Packet, pack_header, pack_packet
 from nacli.inspection.info import read_info
 from nacli.jobs import verify

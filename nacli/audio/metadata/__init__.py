@@ -1,1 +1,1 @@
-"""Tags and pictures of audio files: read from every container, written where there is room."""
+"""Tags and pictures of audio files: read from every container, and written into those with room."""

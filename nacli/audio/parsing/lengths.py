@@ -1,9 +1,11 @@
-"""One rule for files and pipes: which written lengths mean "to the end", and what may stand behind
-the samples."""
+"""Rules for files and pipes alike: which data lengths mean "to the end", and which chunks may
+follow the samples."""
 
 from __future__ import annotations
 
 UNKNOWN = 0xFFFFFFFF
+"""Length field of 32 bits that means "unknown", or that RF64 replaces by 64 bits in its ds64
+chunk."""
 
 ANOTHER_DATA = "a second chunk of samples was not read"
 
@@ -17,23 +19,26 @@ _NAMES = frozenset(name.ljust(4).encode() for name in _CHUNKS.split())
 
 
 def is_placeholder(size: int) -> bool:
-    """Whether writers use this data length for "unknown": ffmpeg -1, sox 0x7ffff000, arecord 2^31,
-    gstreamer and killed recorders 0, some of them less the header; with 64 bits, -1 or 2^63 - 1."""
+    """Tell whether writers use this data length for "unknown".
+
+    ffmpeg writes -1, sox 0x7ffff000, arecord 2^31, gstreamer and killed recorders 0; some subtract
+    the size of the header. In fields of 64 bits it is -1 or 2^63 - 1.
+    """
     near_2_gib = 0x7FFFEF00 <= size <= 0x80000000
     near_4_gib = 0xFFFFEF00 <= size <= UNKNOWN
     return size <= 0 or size >= 2**62 or near_2_gib or near_4_gib
 
 
 def begins_chunk(name: bytes) -> bool:
-    """Whether these four bytes, which come where the samples should, are the name of a chunk."""
+    """Tell whether four bytes at the start of the samples are the name of a known chunk instead."""
     return name.lower() in _NAMES
 
 
 def is_name(name: bytes) -> bool:
-    """Whether these four bytes may be the name of a chunk."""
+    """Tell whether these are four printable bytes, as the names of chunks are."""
     return len(name) == 4 and all(0x20 <= byte < 0x7F for byte in name)
 
 
-def unclaimed(count: int) -> str:
-    """What is said of bytes that belong to no chunk."""
-    return f"{count} bytes behind the samples were not read"
+def trailing_bytes_fault(count: int) -> str:
+    """Return the message about bytes after the samples that belong to no chunk."""
+    return f"{count} bytes after the samples were not read"

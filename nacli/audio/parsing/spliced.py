@@ -1,4 +1,4 @@
-"""A file as libsndfile is to see it: stretches of the real one, with other bytes in between."""
+"""A file made of pieces: byte ranges of a real file, with other bytes between them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
 Piece = bytes | range
-"""Bytes as they are, or the positions of bytes in the real file."""
+"""Literal bytes, or the offsets of bytes in the real file."""
 
 
-class Spliced:
+class SplicedFile:
     """The pieces one after another, as a seekable binary file for `soundfile`.
 
-    `error` is what went wrong in reading the real file: libsndfile's callbacks cannot raise.
+    libsndfile's callbacks cannot raise, so an error in reading the real file is kept in `error`.
     """
 
     def __init__(self, descriptor: int, pieces: Iterable[Piece]) -> None:
@@ -24,19 +24,19 @@ class Spliced:
         self.error: OSError | None = None
 
     def read(self, size: int) -> bytes:
-        """The next bytes; fewer than `size` only at the end."""
-        made = b""
+        """Return the next bytes; fewer than `size` only at the end."""
+        data = b""
         number = bisect_right(self._ends, self._at)
-        while len(made) < size and number < len(self.pieces):
+        while len(data) < size and number < len(self.pieces):
             piece = self.pieces[number]
             start = self._at - (self._ends[number] - len(piece))
-            more = self._bytes_of(piece[start : start + size - len(made)])
+            more = self._bytes_of(piece[start : start + size - len(data)])
             if not more:
                 break
-            made += more
+            data += more
             self._at += len(more)
             number = bisect_right(self._ends, self._at)
-        return made
+        return data
 
     def _bytes_of(self, piece: Piece) -> bytes:
         if isinstance(piece, bytes):
@@ -48,20 +48,23 @@ class Spliced:
             return b""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position, as `io.IOBase.seek` does."""
         length = self._ends[-1] if self._ends else 0
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: length}[whence]
         self._at = max(0, start + offset)
         return self._at
 
     def tell(self) -> int:
+        """Return the position."""
         return self._at
 
 
 def patched(size: int, patches: Mapping[int, bytes]) -> list[Piece]:
-    """The pieces of a file of `size` bytes with others at the positions of `patches`."""
+    """Return the pieces of a file of `size` bytes in which `patches` replace the bytes at their
+    offsets."""
     pieces: list[Piece] = []
     at = 0
-    for position in sorted(patches):
-        pieces += [range(at, position), patches[position]]
-        at = position + len(patches[position])
+    for offset in sorted(patches):
+        pieces += [range(at, offset), patches[offset]]
+        at = offset + len(patches[offset])
     return [*pieces, range(at, max(at, size))]

@@ -1,0 +1,54 @@
+"""FORMAT.md is enough to write a decoder: one that was written from it gives the same samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+import nacli
+from documented_codes import read_file
+from documented_model import ModelFile
+from documented_synthesis import high_band, synthesize
+from nacli.checkpoint import default_path
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def model_file() -> ModelFile:
+    return ModelFile(default_path())
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("talk-1.5", 3), ("stereo-12", 1)])
+def test_it_decodes_the_golden_files(name: str, seconds: float, model_file: ModelFile) -> None:
+    data = (TESTS / "golden" / f"{name}.nac").read_bytes()
+    recording = read_file(data, model_file)
+    coded = [
+        synthesize(recording.packets, model_file, channel)[: recording.samples]
+        for channel in range(recording.channels)
+    ]
+    pcm = np.stack(coded, axis=1)
+    if recording.mode == 1:
+        pcm = np.stack([pcm.sum(1), pcm[:, 0] - pcm[:, 1]], axis=1)
+    decoded, rate = nacli.decode(data)
+    assert rate == recording.sample_rate
+    assert np.abs(decoded).max() > 0.1
+    np.testing.assert_allclose(pcm, decoded, rtol=0, atol=1e-4)
+
+
+def test_it_decodes_a_file_with_a_high_band(model_file: ModelFile) -> None:
+    talk, rate = soundfile.read(TESTS / "data" / "talk.flac", frames=12_000, dtype="float32")
+    noise = np.random.default_rng(0).standard_normal(24_000).astype(np.float32)
+    pcm = soxr.resample(talk, rate, 48_000)[:24_000] + 0.05 * noise
+    data = nacli.encode(pcm, 48_000, bitrate=6)
+    recording = read_file(data, model_file)
+    coded = synthesize(recording.packets, model_file, 0)
+    high = high_band(coded, recording.packets, 0)
+    decoded, _ = nacli.decode(data)
+    joined = soxr.resample(coded, 24_000, 48_000) + high
+    assert np.square(high).mean() > 1e-5
+    np.testing.assert_allclose(joined[: len(decoded)], decoded[:, 0], rtol=0, atol=1e-4)

@@ -1,0 +1,262 @@
+"""A decoder written from FORMAT.md alone, second half: codes to samples at the coded rate.
+
+It imports nothing of nacli, and processes a whole recording at once.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+
+import numpy as np
+
+from documented_codes import Channel, high_span
+from documented_model import Array, ModelFile
+
+HOP, BANDS = 320, 26
+EDGES = (153, 180, 200, 227, 260, 294)
+
+
+def synthesize(packets: list[list[Channel]], model: ModelFile, channel: int) -> Array:
+    """Return the hops of one coded channel at 24,000 Hz, after gate and limiter."""
+    parts = [packet[channel] for packet in packets]
+    ahead = model.config["lookahead"]
+    gains = np.array([*chain(*(part.gains for part in parts)), *[0] * ahead])
+    counts = np.array([*chain(*(part.counts for part in parts)), *[0] * ahead])
+    latents = np.zeros((len(gains), 160), dtype=np.float32)
+    entries, scales = model["codebooks.entries"], model["codebooks.scales"]
+    for f, codes in enumerate(chain(*(part.codes for part in parts))):
+        for stage, code in enumerate(codes):
+            latents[f] += scales[stage] * entries[stage, code]
+    x = network(latents, gains, counts, model)
+    x = np.concatenate([x, np.zeros(4 * HOP)])
+    h = pitch_filter(remove_dc(x))
+    late = np.concatenate([np.zeros(ahead + 2, dtype=int), counts[: len(gains) - ahead], [0, 0]])
+    y = post_filter(h, late, corrections(h, parts, model), model)
+    own = np.concatenate([np.zeros(ahead + 4, dtype=int), gains[: len(gains) - ahead]])
+    y = np.clip(y * gate(own), -1, 1)
+    return y[(5 + ahead) * HOP :]
+
+
+def delay(x: Array, steps: int) -> Array:
+    """Return x [T, ...] later by some steps, zeros first."""
+    return np.concatenate([np.zeros((steps, *x.shape[1:]), dtype=x.dtype), x[: len(x) - steps]])
+
+
+def mix(x: Array, weight: Array) -> Array:
+    """Filter each channel of x [T, C] with 7 taps [7, C], the last tap on the newest input."""
+    return sum((weight[k] * delay(x, 6 - k) for k in range(7)), np.zeros_like(x))
+
+
+def convolve(x: Array, weight: Array) -> Array:
+    """Filter x [T, I] with weights [O, I, 7]."""
+    zeros = np.zeros((len(x), len(weight)), dtype=np.float32)
+    return sum((delay(x, 6 - k) @ weight[:, :, k].T for k in range(7)), zeros)
+
+
+def leaky(v: Array) -> Array:
+    return np.where(v > 0, v, np.float32(0.2) * v)
+
+
+def network(latents: Array, gains: Array, counts: Array, model: ModelFile) -> Array:
+    """Return the output x of the Decoder network, one hop per frame."""
+
+    def w(name: str) -> Array:
+        return model[f"decoder.{name}"]
+
+    config, ahead = model.config, model.config["lookahead"]
+    u = latents / w("band_scale")[:160]
+    now_u, g, n = delay(u, ahead), delay(gains, ahead), delay(counts, ahead)
+    later = []
+    for k in range(1, ahead + 1):
+        back = ahead - k
+        later += [delay(u, back), (delay(gains, back) - g)[:, None] / 8]
+        later.append(delay(counts, back)[:, None] / 8)
+    level = (g * config["gain_step_db"] + config["gain_floor_db"] + 40) / 20
+    pair = np.stack([level, level - delay(level, 1)], axis=1)
+    z = now_u @ w("project_in.weight").T + w("project_in.bias")
+    z = z + np.concatenate(later, axis=1) @ w("lookahead.layers.0.weight").T
+    z = z + pair @ w("gain.feature.weight").T + w("gain.feature.bias")
+    z = (z + w("stage_feature.weight")[n]).astype(np.float32)
+    for i in range(config["decoder_blocks"]):
+        mixed = mix(z, w(f"layers.{i}.mix.weight"))
+        mean, variance = mixed.mean(1, keepdims=True), mixed.var(1, keepdims=True)
+        normal = (mixed - mean) / np.sqrt(variance + 1e-5)
+        normal = normal * w(f"layers.{i}.norm.weight") + w(f"layers.{i}.norm.bias")
+        v = normal @ w(f"layers.{i}.expand.weight").T + w(f"layers.{i}.expand.bias")
+        v = v / 2 * (1 + np.vectorize(math.erf)(v / math.sqrt(2)))
+        z = z + v @ w(f"layers.{i}.reduce.weight").T + w(f"layers.{i}.reduce.bias")
+    v = (z @ w("project_out.weight").T + w("project_out.bias")) * w("band_scale")
+    shape = np.sign(v) * ((np.abs(v) + 0.02**0.6) ** (1 / 0.6) - 0.02)
+    decibels = config["gain_floor_db"] + config["gain_step_db"] * (g - 1)
+    x = shape * np.where(g > 0, 10 ** (decibels / 20), 0)[:, None]
+    return inverse_transform(x, model)
+
+
+def inverse_transform(coefficients: Array, model: ModelFile) -> Array:
+    """Return samples [T] of coefficients [F, 320]."""
+    y = coefficients @ model["decoder.up_subframes.weight"].T
+    s = (y[:, :384] + delay(y, 1)[:, 384:]).reshape(-1, 96)
+    v = mix(s, model["decoder.subframe.0.mix.weight"])
+    v = leaky(v @ model["decoder.subframe.0.expand.weight"].T)
+    s = s + v @ model["decoder.subframe.0.reduce.weight"].T
+    feature = (s @ model["decoder.up_samples.weight"].T).reshape(-1, 4)
+    first = leaky(convolve(feature, model["decoder.features.first.weight"]))
+    second = convolve(first, model["decoder.features.second.weight"])
+    return (feature @ model["decoder.features.skip.weight"].T + second)[:, 0]
+
+
+def remove_dc(x: Array) -> Array:
+    total = np.cumsum(np.concatenate([np.zeros(4800), x]))
+    return x - np.concatenate([total[4800:4801], total[4801:] - total[1:-4800]]) / 4800
+
+
+def pitch_filter(x: Array) -> Array:
+    """Return h: the filtered signal, two hops late."""
+    k = np.arange(-31, 32)
+    taps = np.sinc(3000 / 24000 * k) * (0.54 + 0.46 * np.cos(np.pi * k / 31))
+    edge = 2 * HOP
+    low = np.convolve(np.pad(x, edge), taps / taps.sum(), "same")
+    result = x[: len(x) - edge].copy()
+    boundaries = range(0, len(result) + 1, HOP)
+    for side in (-1, 1):
+        changes = []
+        for p in boundaries:
+            own = low[edge + p - 200 : edge + p + 200]
+            best, period, similarity = -np.inf, 60, 0.0
+            for lag in range(60, 401):
+                start = edge + p - 200 + side * lag
+                other = low[start : start + 400]
+                c = own @ other / (np.sqrt((own @ own) * (other @ other)) + 1e-9)
+                if c - 2e-4 * lag > best:
+                    best, period, similarity = c - 2e-4 * lag, lag, c
+            changes.append((side * period, np.clip((similarity - 0.6) / 0.35, 0, 1) / 4))
+        for hop, p in enumerate(boundaries[:-1]):
+            t, i = edge + p + np.arange(HOP), np.arange(HOP) / HOP
+            a, b = (s * (low[t + d] - low[t]) for d, s in changes[hop : hop + 2])
+            result[p : p + HOP] += (1 - i) * a + i * b
+    return np.concatenate([np.zeros(edge), result])
+
+
+def window(size: int) -> Array:
+    return np.sin(np.pi * (np.arange(size) + 0.5) / size)
+
+
+def shares() -> Array:
+    f = 75 * np.arange(161)
+    bark = 26.81 * f / (1960 + f)
+    place = 25 * bark / bark[-1]
+    return np.maximum(0, 1 - np.abs(place - np.arange(BANDS)[:, None]))
+
+
+def energies(spectra: Array) -> Array:
+    share = shares()
+    return np.abs(spectra) ** 2 @ share.T / share.sum(1)
+
+
+def spectra_of(h: Array) -> Array:
+    """Return two spectra per hop: of the boundary before it, and of the hop itself."""
+    padded = np.concatenate([np.zeros(HOP // 2), h])
+    starts = range(0, len(h), HOP // 2)
+    return np.stack([np.fft.rfft(padded[s : s + HOP] * window(HOP)) for s in starts])
+
+
+def normalised(values: Array) -> Array:
+    return np.maximum(values - values.max(), -12) / 4
+
+
+def corrections(h: Array, parts: list[Channel], model: ModelFile) -> Array:
+    """Return the correction of each hop of h [F, BANDS]."""
+    per_hop = energies(spectra_of(h)).reshape(-1, 2, BANDS).mean(1)
+    logs = np.log(np.concatenate([np.zeros((4, BANDS)), per_hop]) + 1e-9)
+    result = np.zeros((len(per_hop), BANDS))
+    at, late = 0, model.config["lookahead"] + 2
+    for part in parts:
+        counts, frames = part.counts, len(part.counts)
+        span = 1 if max(counts) >= model.config["trim_fine"] else model.config["trim_frames"]
+        before = np.zeros(BANDS)
+        for number, codes in enumerate(part.corrections):
+            own = range(number * span, min((number + 1) * span, frames))
+            last = at + own[-1]
+            stages = max(counts[i - late] if i >= late else counts[i] for i in own)
+            seen = normalised(logs[last : last + 5].T.ravel())
+            inputs = np.concatenate([seen, [stages / 8, span == 1]])
+            before = predict(inputs, before, model)
+            for i, code in enumerate(codes):
+                before = before + model["trims.scales"][i] * model["trims.entries"][i, code]
+            before = np.clip(before, -4, 4)
+            result[at + own[0] : last + 1] = before
+        at += frames
+    result[at:] = result[at - 1]
+    return result
+
+
+def predict(inputs: Array, before: Array, model: ModelFile) -> Array:
+    def w(name: str) -> Array:
+        return model[f"predictor.{name}"]
+
+    v = np.maximum(0, inputs @ w("levels") + w("bias") + before @ w("before"))
+    v = np.maximum(0, v @ w("second.weight") + w("second.bias"))
+    return np.clip(v @ w("last.weight") + w("last.bias") + w("memory") * before, -4, 4)
+
+
+def post_filter(h: Array, counts: Array, correction: Array, model: ModelFile) -> Array:
+    """Return y: the filtered signal, two hops late."""
+
+    def w(name: str) -> Array:
+        return model[f"postfilter.{name}"]
+
+    spectra = spectra_of(h)
+    c, n = correction.repeat(2, axis=0), counts.repeat(2)
+    padded_c = np.concatenate([np.zeros((9, BANDS)), c, np.zeros((3, BANDS))])
+    energy = np.concatenate([np.zeros((9, BANDS)), energies(spectra), np.zeros((3, BANDS))])
+    logs, share = np.log(energy + 1e-9) + 2 * padded_c, shares()
+    y = np.zeros(len(h) + HOP)
+    for j in range(len(spectra) - 3):
+        v = np.concatenate([normalised(logs[j : j + 13].T.ravel()), [n[j] / 8]])
+        v = np.maximum(0, v @ w("first.weight") + w("first.bias"))
+        v = np.maximum(0, v @ w("second.weight") + w("second.bias"))
+        gain = np.clip(v @ w("last.weight") + w("last.bias"), -2, 1.5)
+        gain = gain + (padded_c[j + 8] + 8 * padded_c[j + 9] + padded_c[j + 10]) / 10
+        block = np.fft.irfft(spectra[j] * (np.exp(gain) @ share)) * window(HOP)
+        y[j * HOP // 2 : j * HOP // 2 + HOP] += block
+    return np.concatenate([np.zeros(2 * HOP), y[HOP // 2 :][: len(h) - 2 * HOP]])
+
+
+def gate(gains: Array) -> Array:
+    i = np.arange(HOP)
+    fall, rise = np.maximum(0, 64 - i) / 64, np.maximum(0, i + 65 - HOP) / 64
+    cases = {(1, 1): np.ones(HOP), (1, 0): fall, (0, 1): rise, (0, 0): np.zeros(HOP)}
+    before = np.concatenate([[0], gains[:-1]])
+    return np.concatenate(
+        [cases[int(a > 0), int(b > 0)] for a, b in zip(before, gains, strict=True)]
+    )
+
+
+def high_band(y: Array, packets: list[list[Channel]], channel: int) -> Array:
+    """Return the noise of one coded channel at 48,000 Hz."""
+    result = np.zeros(2 * len(y) + HOP)
+    levels: list[list[int]] = []
+    for packet in packets:
+        part = packet[channel]
+        assert part.levels is not None, "the file has a high band"
+        span = high_span(part.counts)
+        levels += [part.levels[f // span] for f in range(len(part.counts))]
+    for h in range(len(y) // HOP):
+        own = np.fft.rfft(y[h * HOP : (h + 1) * HOP] * window(HOP))
+        strength = math.sqrt(energies(own)[23:25].mean())
+        for s in (2 * h, 2 * h + 1):
+            bins = np.zeros(HOP + 1, dtype=complex)
+            for band, n in enumerate(levels[h]):
+                k = np.arange(EDGES[band], EDGES[band + 1])
+                size = math.sqrt(2 * 10 ** ((3 * n - 85) / 10) * strength) if n else 0
+                bins[k] = size * np.exp(2j * np.pi * hashes(s, k, channel) / 2**32)
+            result[s * HOP : s * HOP + 2 * HOP] += np.fft.irfft(bins) * window(2 * HOP)
+    return result[: 2 * len(y)]
+
+
+def hashes(s: int, k: Array, channel: int) -> Array:
+    v = (s * 0x9E3779B1 + k * 0x85EBCA77 + channel * 0xC2B2AE3D) % 2**32
+    v = (v ^ (v >> 16)) * 0x7FEB352D % 2**32
+    v = (v ^ (v >> 15)) * 0x846CA68B % 2**32
+    return v ^ (v >> 16)
