@@ -25,7 +25,8 @@ from nacli.bench.clips import resample
 from nacli.checkpoint import HIGH_BAND, Tensors, default_path, load_checkpoint
 from nacli.config import CODED_RATE
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
-from nacli.dsp.high_band import BANDS, LEVELS, RATE, RATIO, HighBandAnalyzer, level_trajectories
+from nacli.dsp.high_band import BANDS, LEVELS, RATE, RATIO
+from nacli.dsp.high_band_analysis import HighBandAnalyzer, level_trajectories
 from nacli.entropy import frequencies
 from nacli.entropy.high_band import ROWS, changes
 from training.states import rewrite_checkpoint
