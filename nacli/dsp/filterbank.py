@@ -105,7 +105,7 @@ def relative_floor(span: int) -> float:
 
 
 def band_corrections(original: Floats, decoded: Floats, span: int) -> Floats:
-    """Return the corrections that give the spans of decoded sound the band energies of the original.
+    """Return the corrections that give spans of decoded sound the band energies of the original.
 
     Args:
         original, decoded: band energies [..., F, BANDS] of hops.

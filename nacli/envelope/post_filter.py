@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.dsp.filterbank import BANDS, NOTHING, Spectra, against_highest, bark_spectra
+from nacli.dsp.filterbank import BANDS, ENERGY_OFFSET, Spectra, bark_spectra, relative_levels
 from nacli.timing import POST_FILTER_CONTEXT, POST_FILTER_DELAY
 from nacli.types import Floats, Integers
 
@@ -58,9 +58,9 @@ def of_spectra(values: NDArray[Any]) -> NDArray[Any]:
 def seen(energies: Floats, corrections: Floats) -> Floats:
     """What each gain depends on [n - BEFORE - AFTER, width * BANDS], for spectra with these
     energies and corrections [n, BANDS]: levels of all bands."""
-    levels = np.log(energies + NOTHING) + 2 * corrections
+    levels = np.log(energies + ENERGY_OFFSET) + 2 * corrections
     around = np.lib.stride_tricks.sliding_window_view(levels, BEFORE + 1 + AFTER, axis=0)
-    return against_highest(around.reshape(len(around), -1))
+    return relative_levels(around.reshape(len(around), -1))
 
 
 def with_counts(levels: Floats, counts: Integers) -> Floats:
@@ -104,12 +104,14 @@ class PostFilter:
         inside = slice((self.REACH - self.DELAY) * self._hop, -self.DELAY * self._hop)
         if not pcm.any() or (self._gains is None and not corrections.any()):
             return pcm[inside]  # a gap may be an hour of it
-        spectra, corrections = self._spectra.of(pcm), of_spectra(corrections)
+        spectra, corrections = self._spectra.analyze(pcm), of_spectra(corrections)
         wanted = smooth(corrections)
         if self._gains is not None:
             levels = seen(self._spectra.energies(spectra), corrections)
             wanted = wanted + self._gains(levels, of_spectra(counts)[INSIDE])
-        return self._spectra.sound(spectra[INSIDE] * (np.exp(wanted) @ self._spectra.spread))
+        return self._spectra.synthesize(
+            spectra[INSIDE] * (np.exp(wanted) @ self._spectra.band_weights)
+        )
 
     @cached_property
     def _spectra(self) -> Spectra:

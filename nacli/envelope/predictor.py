@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.dsp.filterbank import BANDS, NOTHING, against_highest
+from nacli.dsp.filterbank import BANDS, ENERGY_OFFSET, relative_levels
 from nacli.timing import PREDICTOR_CONTEXT
 from nacli.types import Floats, Integers
 
@@ -94,5 +94,7 @@ class RecentLevels:
         """Levels [C, F, SEEN * BANDS] at hops with these energies [C, F, BANDS]."""
         joined = np.concatenate([self._before, energies], axis=1)
         self._before = joined[:, energies.shape[1] :]
-        around = np.lib.stride_tricks.sliding_window_view(np.log(joined + NOTHING), SEEN, axis=1)
-        return against_highest(around.reshape(*energies.shape[:2], -1))
+        around = np.lib.stride_tricks.sliding_window_view(
+            np.log(joined + ENERGY_OFFSET), SEEN, axis=1
+        )
+        return relative_levels(around.reshape(*energies.shape[:2], -1))
