@@ -10,7 +10,7 @@ from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
 from nacli.encoder.code_search import search, select
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.entropy import CorrectionTables, StaticTables, frequencies
-from nacli.entropy.corrections import contexts, number_row, row_of, symbols
+from nacli.entropy.corrections import code_positions, code_row, count_contexts, count_row
 from nacli.envelope.corrections import CorrectionTargets, quantize_corrections
 from nacli.envelope.predictor import CorrectionPredictor
 from nacli.networks import Networks
@@ -88,13 +88,13 @@ def count_corrections(
     """Tables of what is chosen by other tables, or by ones that know nothing."""
     most = config.correction_stages + 1
     numbers = np.ones((most**2, most), dtype=np.int64)
-    codes = np.full((row_of(most, 0), config.codebook_size), CODE_PRIOR, dtype=np.int64)
+    codes = np.full((code_row(most, 0), config.codebook_size), CODE_PRIOR, dtype=np.int64)
     tables = tables or CorrectionTables(frequencies(numbers), frequencies(codes))
     for packet in wanted:
         chosen, counts = quantize_corrections(packet, books, tables)
-        for before, own in contexts(counts):
-            numbers[number_row(before, config.correction_stages), own] += 1
-        for span, stage, row in symbols(counts):
+        for before, own in count_contexts(counts):
+            numbers[count_row(before, config.correction_stages), own] += 1
+        for span, stage, row in code_positions(counts):
             codes[row, chosen[span, stage]] += 1
     return CorrectionTables(frequencies(numbers), frequencies(codes))
 

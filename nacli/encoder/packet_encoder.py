@@ -36,7 +36,7 @@ class PacketEncoder:
         self._maker = CandidateMaker(model, settings.effort)
         self._loop = RateLoop(model, self._maker, settings.packet_frames)
         decoder = LocalDecoder(model.config, model.networks, model.predictor, channels)
-        self._estimates = Estimates(1.0, model.entropy.corrections.first_bits(), decoder)
+        self._estimates = Estimates(1.0, model.entropy.corrections.mean_first_bits(), decoder)
 
     def search(self, analysis: PacketAnalysis, level: int) -> SearchedPacket:
         """Search the codes of a packet up to an allocation level."""

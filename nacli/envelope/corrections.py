@@ -108,7 +108,7 @@ def quantize_corrections(
     lambdas = (scale * targets.lambdas).tolist()
     for span, (target, weight) in enumerate(zip(targets.corrections, lambdas, strict=True)):
         nearest, residuals = _nearest(target - targets.predict(span, previous), codebooks)
-        bits = tables.choices(nearest, counts_before)
+        bits = tables.bits_by_count(nearest, counts_before)
         costs = [float(r @ r) + weight * b for r, b in zip(residuals, bits, strict=True)]
         count = costs.index(min(costs))
         codes[span, :count], counts[span] = nearest[:count], count

@@ -75,7 +75,7 @@ def test_levels_out_of_range_are_refused() -> None:
 def test_broken_tables_are_refused() -> None:
     whole = tables(1)
     with pytest.raises(ValueError, match="lack rows"):
-        HighBandTables(whole.numbers, whole.changes[:4])
+        HighBandTables(whole.band_counts, whole.differences[:4])
     assert HighBandTables.none().bands == 0
 
 

@@ -118,14 +118,14 @@ def test_each_number_of_codes_has_rows_of_its_own() -> None:
     model = CorrectionTables(frequencies(numbers), frequencies(weights))
     bits = [model.bits(np.array([[2, 3]]), np.array([count], np.int32)) for count in (0, 1, 2)]
     assert bits == pytest.approx([10, 12, 0], abs=0.1)
-    assert model.choices([2, 3], (0, 0)) == pytest.approx([10, 12, 0], abs=0.1)
-    assert model.choices([2, 3], (0, 1)) == pytest.approx([1.6, 3.6, 1.6], abs=0.1)
+    assert model.bits_by_count([2, 3], (0, 0)) == pytest.approx([10, 12, 0], abs=0.1)
+    assert model.bits_by_count([2, 3], (0, 1)) == pytest.approx([1.6, 3.6, 1.6], abs=0.1)
 
 
 def test_broken_tables_are_refused() -> None:
     whole = tables(1)
     with pytest.raises(ValueError, match="lack rows"):
-        CorrectionTables(whole.numbers, whole.table[:5])
+        CorrectionTables(whole.counts, whole.codes[:5])
     nothing = CorrectionTables.none()
     assert nothing.stages == 0 and nothing.pop(None, 3)[0].shape == (3, 0)
 
