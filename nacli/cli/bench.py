@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nacli.bench.measure import Plan, Row
     from nacli.bench.peers import Peer
     from nacli.bench.quality import Metric
-    from nacli.bench.report import Shown
+    from nacli.bench.report_clips import Shown
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,8 @@ def _measure(
             versions = run_clip(clip, subject, plan)
             rows += [version.row for version in versions]
             if output.report:
-                from nacli.bench.report import MAX_CLIPS, excerpt
+                from nacli.bench.report import MAX_CLIPS
+                from nacli.bench.report_clips import excerpt
 
                 if len(shown) < MAX_CLIPS:
                     shown.append(excerpt(clip, versions))

@@ -76,7 +76,7 @@ class CorrectionTables:
         return bits
 
     def bits(self, corrections: Integers, counts: Integers) -> float:
-        """Return the bits of the codes [S, N] of spans, which use the first `counts` [S] of them."""
+        """Return the bits of the codes [S, N] of spans, which use the first `counts` [S] codes."""
         bits = sum(self._counts.bits[row, count] for row, count in self._count_rows(counts))
         positions = code_positions(counts)
         return float(
