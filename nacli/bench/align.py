@@ -51,7 +51,9 @@ def find_delay(original: NDArray[np.float32], decoded: NDArray[np.float32], rate
     return delay * step if correlation >= MIN_CORRELATION else 0
 
 
-def _peak(first: NDArray[np.float32], second: NDArray[np.float32], max_lag: int) -> tuple[int, float]:
+def _peak(
+    first: NDArray[np.float32], second: NDArray[np.float32], max_lag: int
+) -> tuple[int, float]:
     """Return the lag within +-`max_lag` at which two signals correlate best, and their correlation."""
     size = 1 << (len(first) + len(second)).bit_length()
     spectra = [np.fft.rfft(signal, size) for signal in (first, second)]

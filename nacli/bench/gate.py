@@ -109,7 +109,9 @@ def load_baseline(path: str) -> dict[str, Any]:
         if unknown := {name for figures in named for name in figures} - set(TOLERANCES):
             raise ValueError(f"it has unknown figures: {', '.join(sorted(unknown))}")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableInput(f"{path}: this file is not a baseline of nacli bench: {error}") from error
+        raise UnreadableInput(
+            f"{path}: this file is not a baseline of nacli bench: {error}"
+        ) from error
     return baseline
 
 
