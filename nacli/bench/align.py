@@ -54,7 +54,7 @@ def find_delay(original: NDArray[np.float32], decoded: NDArray[np.float32], rate
 def _peak(
     first: NDArray[np.float32], second: NDArray[np.float32], max_lag: int
 ) -> tuple[int, float]:
-    """Return the lag within +-`max_lag` at which two signals correlate best, and their correlation."""
+    """Return the lag within +-`max_lag` with the highest correlation, and this correlation."""
     size = 1 << (len(first) + len(second)).bit_length()
     spectra = [np.fft.rfft(signal, size) for signal in (first, second)]
     products = np.fft.irfft(spectra[1] * spectra[0].conj(), size)

@@ -21,7 +21,7 @@ from nacli.errors import NacliError
 
 @dataclass
 class Cost:
-    """Wall time in seconds, CPU time of all threads in seconds, and peak resident memory in bytes."""
+    """Wall time and CPU time of all threads in seconds, and peak resident memory in bytes."""
 
     wall: float = 0.0
     cpu: float = 0.0

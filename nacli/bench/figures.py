@@ -165,7 +165,7 @@ def sheet(versions: dict[str, NDArray[np.float64]], rate: int, seconds: float) -
 
 
 def bit_allocation(bits: NDArray[np.float64], seconds: float) -> str:
-    """Return a picture of the bits [F, N] by frame and stage, with the mean of each stage in kbps."""
+    """Return a picture of the bits [F, N] by frame and stage, and the bitrate of each stage."""
     figure = _new(2.2)
     time, mean = figure.subplots(1, 2, sharey=True, width_ratios=(4, 1))
     stages = bits.shape[1]

@@ -19,8 +19,8 @@ PACKAGES = {"pesq": "pesq", "pystoi": "pystoi", "visqol": "visqol-python"}
 
 
 def describe(model: str, metrics: Iterable[Metric], peers: Iterable[Peer]) -> dict[str, str]:
-    """Return the names and versions of everything that influences the figures. `model` is the digest
-    of the model."""
+    """Return the names and versions of everything that influences the figures. `model` is the
+    digest of the model."""
     packages = [PACKAGES[m.package] for m in metrics if m.package is not None]
     return {
         "system": platform.platform(),

@@ -1,4 +1,4 @@
-"""Measurement of clips: each is coded by nacli at every bitrate, and by the peers at the same ones."""
+"""Measurement of clips: nacli codes each of them at every bitrate, and so do the peers."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ BRIGHTNESS_CUTOFF = 4000
 
 
 def spectrogram(pcm: Samples, size: int) -> NDArray[np.float64]:
-    """Return magnitudes [frames, size / 2 + 1], with a Hann window of unit sum and a hop of size / 4."""
+    """Return magnitudes [frames, size / 2 + 1] with a Hann window of unit sum; the hop is size / 4."""
     pcm = np.pad(np.asarray(pcm, dtype=np.float64), size // 2)
     frames = np.lib.stride_tricks.sliding_window_view(pcm, size)[:: size // 4]
     window = np.hanning(size + 1)[:-1]
@@ -45,8 +45,8 @@ def mel_bands(rate: int, size: int, count: int) -> NDArray[np.float64]:
 
 
 def log_mel_distance(reference: Samples, decoded: Samples, rate: int) -> float:
-    """Return the mean absolute difference of natural log-mel magnitudes, with 80 bands and windows of
-    about 43 ms."""
+    """Return the mean absolute difference of natural log-mel magnitudes, with 80 bands and windows
+    of about 43 ms."""
     size = 1 << round(np.log2(rate * 0.043))
     bands = mel_bands(rate, size, 80)
     levels = [np.log(spectrogram(pcm, size) @ bands.T + FLOOR) for pcm in (reference, decoded)]

@@ -22,8 +22,8 @@ class Peer:
     """A codec with a command for encoding and one for decoding.
 
     In the commands, {in} and {out} are files and {setting} is one of `settings`, which are sorted
-    by the bitrates that they give; {kbps} is the target bitrate. Audio is 16-bit WAV at the rate and
-    with the channels of the clip; if `raw_rate` is set, it is headerless and mono at that rate.
+    by the bitrates that they give; {kbps} is the target bitrate. Audio is 16-bit WAV at the rate
+    and with the channels of the clip; if `raw_rate` is set, it is headerless and mono at that rate.
     """
 
     name: str
@@ -122,7 +122,7 @@ class PeerRun:
         self._made: dict[str, Coded] = {}
 
     def nearest(self, kbps: float) -> Coded:
-        """Return the encoding whose real bitrate is nearest to `kbps`, by bisection over the settings.
+        """Return the encoding whose real bitrate is nearest to `kbps`, by bisection over settings.
         Raises `NacliError` if a command fails."""
         if self._peer.takes_kbps:
             return self._code(f"{kbps:.3f}")
@@ -177,8 +177,8 @@ def _read(path: Path, raw_rate: int | None) -> tuple[Pcm, int]:
 
 
 def _fill(command: str, source: Path, target: Path, setting: str) -> list[str]:
-    """Return the words of a command with files and setting filled in. They are not passed to a shell,
-    so file names are not interpreted."""
+    """Return the words of a command with files and setting filled in. No shell sees them, so file
+    names are not interpreted."""
     values = {"{in}": str(source), "{out}": str(target), "{setting}": setting, "{kbps}": setting}
     words = shlex.split(command)
     for field, value in values.items():

@@ -78,7 +78,7 @@ BY_NAME = {metric.name: metric for metric in METRICS}
 def measure_quality(
     original: Pcm, decoded: Pcm, rate: int, chosen: tuple[Metric, ...]
 ) -> dict[str, float]:
-    """Return each metric of two recordings [T, C] of equal rate and length: the mean over channels."""
+    """Return each metric of two recordings [T, C] of equal rate, as the mean over channels."""
     return {metric.name: _measure(metric, original, decoded, rate) for metric in chosen}
 
 

@@ -114,7 +114,7 @@ def mean_json(mean: Mean) -> dict[str, Any]:
 
 
 def finite(figures: dict[str, float]) -> dict[str, float | None]:
-    """Return figures with None for NaN, such as the PESQ of a clip without speech: JSON has no NaN."""
+    """Return figures with None for NaN, which JSON does not have."""
     return {name: None if math.isnan(value) else value for name, value in figures.items()}
 
 
