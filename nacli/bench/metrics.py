@@ -26,7 +26,7 @@ BRIGHTNESS_CUTOFF = 4000
 
 
 def spectrogram(pcm: Samples, size: int) -> NDArray[np.float64]:
-    """Return magnitudes [frames, size / 2 + 1] with a Hann window of unit sum; the hop is size / 4."""
+    """Return magnitudes [frames, size / 2 + 1], with a Hann window of unit sum and hop size / 4."""
     pcm = np.pad(np.asarray(pcm, dtype=np.float64), size // 2)
     frames = np.lib.stride_tricks.sliding_window_view(pcm, size)[:: size // 4]
     window = np.hanning(size + 1)[:-1]
