@@ -61,7 +61,7 @@ def correction_table(tables: CorrectionTables | None) -> Tensors:
     """What a checkpoint holds of their probabilities."""
     if tables is None:
         return {}
-    rows = {"entropy.trim_numbers": tables.numbers, "entropy.trims": tables.table}
+    rows = {"entropy.trim_numbers": tables.counts, "entropy.trims": tables.codes}
     return {name: table.astype(np.uint32) for name, table in rows.items()}
 
 

@@ -25,9 +25,10 @@ from nacli.bench.clips import resample
 from nacli.checkpoint import HIGH_BAND, default_path, load_checkpoint
 from nacli.config import CODED_RATE
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
-from nacli.dsp.high_band import BANDS, LEVELS, RATE, RATIO, HighBandAnalyzer, level_trajectories
+from nacli.dsp.high_band import BANDS, LEVELS, RATE, RATIO
+from nacli.dsp.high_band_analysis import HighBandAnalyzer, level_trajectories
 from nacli.entropy import frequencies
-from nacli.entropy.high_band import ROWS, changes
+from nacli.entropy.high_band import CONTEXTS, level_differences
 from nacli.tensor_file import Tensors
 from training.states import rewrite_checkpoint
 
@@ -67,10 +68,10 @@ def packets(pcm: NDArray[np.float32], hop: int) -> Iterator[NDArray[np.int32]]:
 def tables(found: list[NDArray[np.int32]]) -> Tensors:
     """Of levels [S, n]; what was never seen stays possible."""
     numbers = np.ones((1, BANDS + 1), dtype=np.int64)
-    counts = np.ones((ROWS, 2 * LEVELS - 1), dtype=np.int64)
+    counts = np.ones((CONTEXTS, 2 * LEVELS - 1), dtype=np.int64)
     for levels in found:
         numbers[0, levels.shape[1]] += 1
-        rows, steps = changes(levels)
+        rows, steps = level_differences(levels)
         np.add.at(counts, (rows, steps + LEVELS - 1), 1)
     made = (frequencies(numbers), frequencies(counts))
     return {name: table.astype(np.uint32) for name, table in zip(HIGH_BAND, made, strict=True)}

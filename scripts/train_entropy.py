@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from nacli.checkpoint import Model, load_checkpoint
 from nacli.entropy import ChannelCodes, LearnedModel
-from nacli.entropy.context import Vectors
+from nacli.entropy.context import CodeVectors
 from training.codes import Segment, cached_codes, held_out_codes
 from training.entropy import DESIGNS, Batch, ContextNet, Design, input_scale
 from training.states import save
@@ -52,7 +52,7 @@ class Trainer:
         self.model, self.segments, self.design, self.options = model, segments, design, options
         torch.manual_seed(options["seed"])
         self.net = ContextNet(self.design, model.codebooks, model.tables)
-        self.vectors = Vectors(model.codebooks.entries, input_scale(model.codebooks))
+        self.vectors = CodeVectors(model.codebooks.entries, input_scale(model.codebooks))
         self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=1.0, betas=(0.9, 0.99))
         self.step = 0
         self.drawn: list[np.ndarray] = []

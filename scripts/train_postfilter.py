@@ -75,10 +75,10 @@ def examples(model: Model, spectra: Spectra, clips: Iterable[Heard]) -> Examples
 def _of_clip(model: Model, spectra: Spectra, clip: Heard) -> tuple[Tensor, ...]:
     """Rows of one clip; in half precision, as there are many."""
     level = max(1e-3, float(np.square(clip.original).mean()) ** 0.5)
-    first, second = spectra.of(clip.original), spectra.of(clip.decoded)
+    first, second = spectra.analyze(clip.original), spectra.analyze(clip.decoded)
     stages, corrections = per_spectrum(clip.counts)[INSIDE], per_spectrum(_corrections(model, clip))
     inputs = with_counts(neighbour_levels(spectra.energies(second), corrections), stages)
-    changes = np.exp(smooth(corrections)) @ spectra.spread
+    changes = np.exp(smooth(corrections)) @ spectra.band_weights
     pair = (np.abs(first[INSIDE]), np.abs(second[INSIDE]) * changes)
     return tuple(torch.from_numpy(x).half() for x in (inputs, *(x / level for x in pair)))
 
@@ -129,7 +129,7 @@ class Distance:
     """Of compressed magnitudes, in shares of what it is without gains."""
 
     def __init__(self, spectra: Spectra, config: ModelConfig) -> None:
-        self._spread = torch.from_numpy(spectra.spread)
+        self._spread = torch.from_numpy(spectra.band_weights)
         frequencies = torch.arange(self._spread.shape[1]) * config.sample_rate / config.hop
         slope = (1960 + frequencies) ** -2
         self._shares = slope / slope.mean()

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from nacli.entropy import ChannelCodes, StaticTables
 from nacli.entropy.context import (
-    PLAIN_INPUTS,
+    SIDE_INPUTS,
     SUM_SHIFT,
+    CodeVectors,
+    CodingOrder,
     Context,
-    Order,
-    Vectors,
     quantize_sums,
 )
 from nacli.entropy.integer_network import LIMIT, Tensors
@@ -45,8 +45,8 @@ class Design:
     width: int = 48
 
     @property
-    def order(self) -> Order:
-        return Order(self.ranks, self.offsets)
+    def order(self) -> CodingOrder:
+        return CodingOrder(self.ranks, self.offsets)
 
 
 DESIGNS = {
@@ -68,7 +68,7 @@ def input_scale(codebooks: Codebooks) -> NDArray[np.int32]:
 class Batch:
     """Packets of equal length, and the network's inputs for all codes of any of their frames."""
 
-    def __init__(self, packets: list[ChannelCodes], vectors: Vectors, design: Design) -> None:
+    def __init__(self, packets: list[ChannelCodes], vectors: CodeVectors, design: Design) -> None:
         frames, self._stages = packets[0].codes.shape
         self._codes = np.concatenate([packet.codes for packet in packets])
         self._counts = np.concatenate([packet.counts for packet in packets])
@@ -77,7 +77,7 @@ class Batch:
         self._sums = self._partial_sums(vectors)
         self.frames = np.flatnonzero(self._counts)
 
-    def _partial_sums(self, vectors: Vectors) -> NDArray[np.int8]:
+    def _partial_sums(self, vectors: CodeVectors) -> NDArray[np.int8]:
         """Inputs [F, N, D] from the stages before each."""
         sums = np.zeros((len(self._codes), vectors.entries.shape[2]), dtype=np.int32)
         found = np.zeros((len(sums), self._stages, sums.shape[1]), dtype=np.int8)
@@ -98,7 +98,9 @@ class Batch:
         return Examples(*(torch.from_numpy(array) for array in arrays))
 
 
-def _frame_inputs(packet: ChannelCodes, vectors: Vectors, design: Design) -> NDArray[np.float32]:
+def _frame_inputs(
+    packet: ChannelCodes, vectors: CodeVectors, design: Design
+) -> NDArray[np.float32]:
     context = Context(vectors, design.order, packet.gains, packet.counts)
     for stage in range(packet.codes.shape[1]):
         used = np.flatnonzero(packet.counts > stage)
@@ -127,7 +129,7 @@ class ContextNet(nn.Module):
         stages, _ = tables.shape
         self.design, self.exact = design, False
         dim, hidden, width = codebooks.vectors.shape[2], design.hidden, design.width
-        inputs = len(design.offsets) * dim + PLAIN_INPUTS
+        inputs = len(design.offsets) * dim + SIDE_INPUTS
 
         def weight(rows: int, columns: int, scale: float) -> nn.Parameter:
             return nn.Parameter(torch.randn(rows, columns) * scale / rows**0.5)

@@ -8,7 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.dsp.filterbank import LEAST, MOST, SILENCE, bark_spectra, floor_share
+from nacli.dsp.filterbank import (
+    MAX_CORRECTION,
+    MIN_CORRECTION,
+    SILENCE_ENERGY,
+    bark_spectra,
+    relative_floor,
+)
 
 
 class BandLevels(nn.Module):
@@ -21,8 +27,8 @@ class BandLevels(nn.Module):
         spectra = bark_spectra(config.hop, config.sample_rate)
         self.window: Tensor
         self.means: Tensor
-        self.spread: Tensor
-        for name in ("window", "means", "spread"):
+        self.band_weights: Tensor
+        for name in ("window", "means", "band_weights"):
             values: np.ndarray = getattr(spectra, name)
             self.register_buffer(name, torch.from_numpy(values.copy()), persistent=False)
 
@@ -46,8 +52,10 @@ class BandLevels(nn.Module):
             nn.functional.pad(x, (0, 0, 0, missing)).unflatten(1, (-1, self._span)).sum(2) / lengths
             for x in (original, decoded)
         )
-        floor = floor_share(self._span) * first.mean(-1, keepdim=True) + SILENCE
-        return (0.5 * torch.log((first + floor) / (second + floor))).clamp(LEAST, MOST)
+        floor = relative_floor(self._span) * first.mean(-1, keepdim=True) + SILENCE_ENERGY
+        return (0.5 * torch.log((first + floor) / (second + floor))).clamp(
+            MIN_CORRECTION, MAX_CORRECTION
+        )
 
     def correction(self, pcm: Tensor, corrections: Tensor) -> Tensor:
         """Samples [B, F * hop], their bands changed by corrections of spans [B, S, BANDS]."""
@@ -56,7 +64,7 @@ class BandLevels(nn.Module):
         ]
         padded = nn.functional.pad(stepped.mT, (1, 1), mode="replicate").mT
         smooth = (padded[:, :-2] + 8 * padded[:, 1:-1] + padded[:, 2:]) / 10
-        changed = self.spectra(pcm) * (smooth.exp() @ self.spread)
+        changed = self.spectra(pcm) * (smooth.exp() @ self.band_weights)
         first, second = (torch.fft.irfft(changed, self._hop) * self.window).chunk(2, dim=-1)
         # the last half hop of a clip has no second window: it stays as it is
         middle = second[:, :-1] + first[:, 1:]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nacli.dsp.pitch_filter import MARGIN, low_pass, repeats
+from nacli.dsp.pitch_filter import MARGIN, find_periods, low_pass
 
 
 class PitchFilter(nn.Module):
@@ -31,7 +31,7 @@ class PitchFilter(nn.Module):
         """What averaging with the sound a period before (`side` -1) or after it changes."""
         rows = low.detach().cpu().double().numpy()
         places = np.arange(self._lead, low.shape[1] - self._lead + 1, self._hop)
-        found = [repeats(row, places, side) for row in rows]
+        found = [find_periods(row, places, side) for row in rows]
         shifts = torch.from_numpy(np.stack([shift for shift, _ in found])).to(low.device)
         strengths = torch.from_numpy(np.stack([strength for _, strength in found])).to(low)
         at = torch.from_numpy(places[:-1, None] + np.arange(self._hop)).to(low.device)

@@ -11,7 +11,7 @@ from nacli.encoder.code_search import search, select
 from nacli.encoder.correction_search import search_corrections
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.entropy import CorrectionTables, StaticTables, frequencies
-from nacli.entropy.corrections import contexts, number_row, row_of, symbols
+from nacli.entropy.corrections import code_positions, code_row, count_contexts, count_row
 from nacli.envelope.corrections import CorrectionTargets
 from nacli.envelope.predictor import CorrectionPredictor
 from nacli.networks import Networks
@@ -89,14 +89,14 @@ def count_corrections(
     """Tables of what is chosen by other tables, or by ones that know nothing."""
     most = config.correction_stages + 1
     numbers = np.ones((most**2, most), dtype=np.int64)
-    codes = np.full((row_of(most, 0), config.codebook_size), CODE_PRIOR, dtype=np.int64)
+    codes = np.full((code_row(most, 0), config.codebook_size), CODE_PRIOR, dtype=np.int64)
     tables = tables or CorrectionTables(frequencies(numbers), frequencies(codes))
     for packet in wanted:
         choices = search_corrections(packet, books, tables, np.ones(1, np.float32))
         chosen, counts = choices.codes[0], choices.counts[0]
-        for before, own in contexts(counts):
-            numbers[number_row(before, config.correction_stages), own] += 1
-        for span, stage, row in symbols(counts):
+        for before, own in count_contexts(counts):
+            numbers[count_row(before, config.correction_stages), own] += 1
+        for span, stage, row in code_positions(counts):
             codes[row, chosen[span, stage]] += 1
     return CorrectionTables(frequencies(numbers), frequencies(codes))
 

@@ -1,1 +1,1 @@
-"""Measuring: nacli and its peers on the same clips, a gate for CI, a report with pictures."""
+"""Benchmarks: nacli and its peers on the same clips, a regression gate for CI, and a report."""

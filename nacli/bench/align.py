@@ -1,7 +1,7 @@
-"""Put a decoded recording beside its original: same rate, same beginning, same length.
+"""Alignment of a decoded recording with its original: the same rate, start and length.
 
-Codecs delay what they code. Every codec, nacli too, goes through the same steps here, so that none
-is judged by its delay. Levels are never corrected.
+Codecs delay the signal. Every codec, including nacli, goes through the same steps here, so that
+delay does not influence the metrics. Levels are never changed.
 """
 
 from __future__ import annotations
@@ -13,16 +13,23 @@ from nacli.bench.clips import resample
 from nacli.types import Pcm
 
 MAX_DELAY = 0.25
-"""Seconds that a codec may be late or early."""
-ENVELOPE = 0.005
-"""Seconds per step of the envelopes that are compared where waveforms are not alike."""
-ALIKE = 0.3
-"""Correlation from which two waveforms tell their delay; parametric codecs keep no waveform."""
+"""Largest delay or advance of a codec in seconds."""
+ENVELOPE_STEP = 0.005
+"""Step in seconds of the envelopes that are compared if the waveforms do not correlate."""
+MIN_CORRELATION = 0.3
+"""Correlation at which a delay is accepted; parametric codecs keep no waveform."""
 
 
 def align(original: Pcm, decoded: Pcm, rate: int, decoded_rate: int) -> tuple[Pcm, int]:
-    """`decoded` [T', C] at the rate and length of `original` [T, C], and the delay in samples that
-    was taken out."""
+    """Align a decoded recording with its original.
+
+    Args:
+        original: samples [T, C] at `rate`.
+        decoded: samples [T', C'] at `decoded_rate`.
+
+    Returns:
+        The decoded samples at `rate` [T, C], and the delay in samples that was removed.
+    """
     pcm = resample(decoded, decoded_rate, rate)
     if pcm.shape[1] != original.shape[1]:
         pcm = np.repeat(pcm.mean(1, keepdims=True), original.shape[1], axis=1)
@@ -33,22 +40,25 @@ def align(original: Pcm, decoded: Pcm, rate: int, decoded_rate: int) -> tuple[Pc
 
 
 def find_delay(original: NDArray[np.float32], decoded: NDArray[np.float32], rate: int) -> int:
-    """Samples that `decoded` [T'] lags behind `original` [T]: the peak of their correlation."""
-    delay, likeness = _peak(original, decoded, int(MAX_DELAY * rate))
-    if likeness >= ALIKE:
+    """Return the samples by which `decoded` [T'] lags behind `original` [T], from the peak of their
+    cross-correlation; 0 if they do not correlate."""
+    delay, correlation = _peak(original, decoded, int(MAX_DELAY * rate))
+    if correlation >= MIN_CORRELATION:
         return delay
-    step = max(1, int(ENVELOPE * rate))
+    step = max(1, int(ENVELOPE_STEP * rate))
     envelopes = _envelope(original, step), _envelope(decoded, step)
-    delay, likeness = _peak(*envelopes, int(MAX_DELAY * rate / step))
-    return delay * step if likeness >= ALIKE else 0
+    delay, correlation = _peak(*envelopes, int(MAX_DELAY * rate / step))
+    return delay * step if correlation >= MIN_CORRELATION else 0
 
 
-def _peak(first: NDArray[np.float32], second: NDArray[np.float32], most: int) -> tuple[int, float]:
-    """The lag within +-`most` at which two signals correlate best, and their correlation there."""
+def _peak(
+    first: NDArray[np.float32], second: NDArray[np.float32], max_lag: int
+) -> tuple[int, float]:
+    """Return the lag within +-`max_lag` with the highest correlation, and this correlation."""
     size = 1 << (len(first) + len(second)).bit_length()
     spectra = [np.fft.rfft(signal, size) for signal in (first, second)]
     products = np.fft.irfft(spectra[1] * spectra[0].conj(), size)
-    lags = np.arange(-most, most + 1)
+    lags = np.arange(-max_lag, max_lag + 1)
     lags = lags[(lags > -len(first)) & (lags < len(second))]
     if not len(lags):
         return 0, 0.0
@@ -58,7 +68,7 @@ def _peak(first: NDArray[np.float32], second: NDArray[np.float32], most: int) ->
 
 
 def _envelope(pcm: NDArray[np.float32], step: int) -> NDArray[np.float32]:
-    """Level per `step` samples, around its mean."""
+    """Return the level of every `step` samples, less its mean."""
     whole = pcm[: len(pcm) // step * step].reshape(-1, step)
     levels = np.sqrt(np.square(whole).mean(1))
     return levels - levels.mean() if len(levels) else levels

@@ -1,4 +1,4 @@
-"""Where the bits of a .nac file go: per stage and over time."""
+"""The bit allocation of a .nac file by frame and quantiser stage."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from nacli.format import Header, Packet, StreamInfo
 
 
 def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
-    """Bits that the codes of a sound file take: [F, N] by frame and stage, channels added up.
-
-    `model` must be the one that made the file.
-    """
+    """Return the bits of the codes of an undamaged file [F, N], by frame and stage, summed over its
+    channels. `model` is the model that the file was encoded with."""
     header, *rest = events(data)
     assert isinstance(header, Header), "the header comes first"
     packets = [event for event in rest if isinstance(event, Packet)]
@@ -24,5 +22,6 @@ def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
 
 
 def _packet(packet: Packet, stream: StreamInfo, model: Model) -> NDArray[np.float64]:
+    """Return the bits of the codes of a packet [F, N]."""
     channels = read_codes(packet, stream, model)
     return np.sum([model.entropy.code_bits(channel) for channel in channels], axis=0)

@@ -1,4 +1,4 @@
-"""What a piece of work costs: time, CPU time, peak memory, and a unit to count CPU time in."""
+"""Measurement of wall time, CPU time and peak memory, and a calibration of CPU time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nacli.errors import NacliError
 
 @dataclass
 class Cost:
-    """Seconds on the clock, seconds of CPU time of all threads, and peak resident bytes."""
+    """Wall time and CPU time of all threads in seconds, and peak resident memory in bytes."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -30,8 +30,8 @@ class Cost:
 
 @contextmanager
 def costing() -> Iterator[Cost]:
-    """Measure the body, in this process. The peak is that of the body where the system can forget
-    earlier ones (Linux), else that of the process."""
+    """Measure the body of a `with` statement, in this process. The peak memory is that of the body
+    on Linux, where it can be reset, else that of the whole process."""
     cost = Cost()
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
@@ -42,6 +42,7 @@ def costing() -> Iterator[Cost]:
 
 
 def _peak() -> int:
+    """Return the peak resident memory of this process in bytes."""
     with suppress(OSError, IndexError):
         status = Path("/proc/self/status").read_text()
         return 1024 * int(status.split("VmHWM:")[1].split()[0])
@@ -50,10 +51,18 @@ def _peak() -> int:
 
 
 def run_command(command: Sequence[str], folder: Path, timeout: float) -> Cost:
-    """Run a command without a shell and measure it. `NacliError` when it fails, with its
-    last line.
+    """Run a command without a shell and measure it.
 
-    Its time holds its start; its peak is at least that of the small process that starts it.
+    The time includes the start of the command. The peak memory is at least that of the small
+    process that starts it.
+
+    Args:
+        command: program and arguments.
+        folder: folder for a temporary file.
+        timeout: seconds after which the command is stopped.
+
+    Raises:
+        NacliError: the command failed; the message contains its last line.
     """
     cost_file = folder / "cost.json"
     start = [sys.executable, "-I", "-S", launcher.__file__, str(cost_file), str(timeout)]
@@ -65,9 +74,8 @@ def run_command(command: Sequence[str], folder: Path, timeout: float) -> Cost:
 
 
 def calibrate() -> float:
-    """CPU seconds that this machine, as busy as it is now, takes for a fixed piece of work: FFTs,
-    small matrix products and element-wise functions, in the proportions of no codec in particular.
-    """
+    """Return the CPU seconds that this machine now needs for a fixed amount of work: FFTs, small
+    matrix products and element-wise functions."""
     return statistics.median(_calibration_round() for _ in range(3))
 
 

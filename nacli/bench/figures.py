@@ -1,4 +1,4 @@
-"""Pictures for the report, each as a `data:` URI: the one door to matplotlib."""
+"""Pictures for the report, each as a `data:` URI. Only this module uses matplotlib."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nacli.bench import metrics
 
 
 class Point(NamedTuple):
-    """A mean of a metric at a real bitrate, and its confidence interval."""
+    """The mean of a metric at a real bitrate, and its confidence interval."""
 
     kbps: float
     value: float
@@ -27,20 +27,21 @@ class Point(NamedTuple):
 
 
 COLOURS = ("#0b6e4f", "#c8553d", "#3d5a98", "#b58900", "#7b4b94", "#4a4a4a", "#2aa198")
-"""One per codec, nacli's first."""
+"""Colours of the codecs; the first is that of nacli."""
 LOWEST_DB, HIGHEST_DB = -100.0, -20.0
-"""Range of the spectrograms, relative to a sine at full scale."""
+"""Range of the spectrograms in dB relative to a full-scale sine."""
 DIFFERENCE_DB = 30.0
-"""Range of the differences, both ways."""
+"""Largest difference of spectrograms, in dB, that the colours distinguish."""
 SHEET_DB = 90.0
-"""Range of the spectrograms of a sheet, down from the loudest."""
-HEARD_DB = -90.0
-"""Level under which two spectrograms do not differ."""
+"""Range of the spectrograms of a sheet, in dB below the highest level."""
+DIFFERENCE_FLOOR_DB = -90.0
+"""Lower levels are raised to this one before spectrograms are compared."""
 WIDTH, HEIGHT = 4.6, 2.0
-"""Inches of a picture that must be readable on a phone."""
+"""Size of a picture in inches, so that it is readable on a phone."""
 
 
 def data_uri(data: bytes, kind: str) -> str:
+    """Return data as a URI; `kind` is its media type."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
@@ -49,7 +50,7 @@ def _new(height: float = HEIGHT) -> Figure:
 
 
 def _finished(figure: Figure, kind: str) -> str:
-    """A figure as WebP (for images) or SVG (for lines)."""
+    """Return a figure as WebP (for images) or as SVG (for lines)."""
     out = io.BytesIO()
     if kind == "svg":
         figure.savefig(out, format="svg", metadata={"Date": None})
@@ -59,7 +60,7 @@ def _finished(figure: Figure, kind: str) -> str:
 
 
 def curves(lines: dict[str, list[Point]], label: str, colours: dict[str, str]) -> str:
-    """A line per codec through its points, with bars for the confidence intervals."""
+    """Return a chart with a line for each codec, and bars for the confidence intervals."""
     figure = _new(2.9)
     axes = figure.add_subplot()
     for name, points in lines.items():
@@ -85,22 +86,22 @@ def _kbps_ticks(axes: Axes, rates: Sequence[float]) -> None:
 
 
 def decibels(pcm: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
-    """Levels [bins, frames] of mono samples in dB, windows of about 32 ms."""
+    """Return the levels [bins, frames] in dB of mono samples, with windows of about 32 ms."""
     size = 1 << round(np.log2(rate * 0.032))
     return 20 * np.log10(metrics.spectrogram(pcm, size).T * 2 + 1e-9)
 
 
 def spectrogram(levels: NDArray[np.float64], rate: int, seconds: float) -> str:
-    """Levels [bins, frames] over time and frequency."""
+    """Return a spectrogram of levels [bins, frames]."""
     return _over_time(levels, rate, seconds, "magma", LOWEST_DB, HIGHEST_DB, "dB")
 
 
 def difference(
     levels: NDArray[np.float64], original: NDArray[np.float64], rate: int, seconds: float
 ) -> str:
-    """Where a decoded recording is too loud (red) or too quiet (blue)."""
-    change = np.maximum(levels, HEARD_DB) - np.maximum(original, HEARD_DB)
-    label = "dB too loud"
+    """Return a picture that shows where decoded sound is too loud (red) or too quiet (blue)."""
+    change = np.maximum(levels, DIFFERENCE_FLOOR_DB) - np.maximum(original, DIFFERENCE_FLOOR_DB)
+    label = "level difference in dB"
     return _over_time(change, rate, seconds, "RdBu_r", -DIFFERENCE_DB, DIFFERENCE_DB, label)
 
 
@@ -132,7 +133,7 @@ def _draw_over_time(
     low: float,
     high: float,
 ) -> AxesImage:
-    """Values [bins, frames] up to half the rate."""
+    """Draw values [bins, frames] over time and frequency, up to half the rate."""
     axes.set_ylabel("kHz", fontsize=8)
     axes.tick_params(labelsize=8)
     return axes.imshow(
@@ -147,8 +148,8 @@ def _draw_over_time(
 
 
 def sheet(versions: dict[str, NDArray[np.float64]], rate: int, seconds: float) -> bytes:
-    """A PNG of levels [bins, frames] by title, one above the other on one scale: the loudest of the
-    first are 0 dB."""
+    """Return a PNG with spectrograms of levels [bins, frames], by title, on one scale: 0 dB is the
+    highest level of the first."""
     figure = Figure(figsize=(10, 2.4 * len(versions)), dpi=100, layout="constrained")
     rows = np.atleast_1d(figure.subplots(len(versions), 1, sharex=True))
     loudest = next(iter(versions.values())).max()
@@ -164,7 +165,7 @@ def sheet(versions: dict[str, NDArray[np.float64]], rate: int, seconds: float) -
 
 
 def bit_allocation(bits: NDArray[np.float64], seconds: float) -> str:
-    """Bits [F, N] by frame and stage: over time, and the mean of each stage in kbps."""
+    """Return a picture of the bits [F, N] by frame and stage, and the bitrate of each stage."""
     figure = _new(2.2)
     time, mean = figure.subplots(1, 2, sharey=True, width_ratios=(4, 1))
     stages = bits.shape[1]

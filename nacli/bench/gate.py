@@ -1,4 +1,4 @@
-"""The gate: is anything worse than it was when the baseline was saved?"""
+"""The regression gate: compares the figures of a run with those of a saved baseline."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ from nacli.errors import UnreadableInput
 from nacli.files.outputs import atomic_output
 
 FORMAT = 1
-"""Of the baseline file."""
+"""Version of the baseline file."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """By how much a figure may be worse: an amount, or a share of what it was."""
+    """The amount by which a figure may become worse: absolute, or relative to the baseline."""
 
     amount: float
     relative: bool = False
 
     def allows(self, before: float) -> float:
+        """Return the allowed amount for a figure with this value in the baseline."""
         return abs(before) * self.amount if self.relative else self.amount
 
     def scaled(self, factor: float) -> Tolerance:
+        """Return this tolerance times a factor."""
         return Tolerance(self.amount * factor, self.relative)
 
 
@@ -41,11 +43,12 @@ TOLERANCES: Tolerances = {
     "decoding": Tolerance(0.75, relative=True),
     **{metric.name: Tolerance(metric.tolerance) for metric in METRICS},
 }
-"""`encoding` and `decoding` are CPU time in units of the calibration loop."""
+"""Default tolerances. `encoding` and `decoding` are CPU times relative to the calibration loop."""
 
 
 def read_tolerances(text: str) -> Tolerances:
-    """`2` doubles all tolerances, `mel=0.05,decoding=80%` sets some. `ValueError` otherwise."""
+    """Parse tolerances: `2` doubles all of them, `mel=0.05,decoding=80%` sets two of them. Raises
+    `ValueError` for other text."""
     found = dict(TOLERANCES)
     for part in filter(None, text.split(",")):
         name, equals, value = (piece.strip() for piece in part.partition("="))
@@ -55,12 +58,12 @@ def read_tolerances(text: str) -> Tolerances:
             relative = value.endswith("%")
             found[name] = Tolerance(float(value.rstrip("%")) / (100 if relative else 1), relative)
         else:
-            raise ValueError(f"there is no figure {name!r} (there are {', '.join(found)})")
+            raise ValueError(f"there is no figure {name!r} (the figures are {', '.join(found)})")
     return found
 
 
 def make_baseline(rows: Sequence[Row], machine: dict[str, str]) -> dict[str, Any]:
-    """What a later run is compared with, as plain data: nacli's rows, no peers."""
+    """Return the baseline of a run as plain data: the rows of nacli, without peers."""
     ours = [row for row in rows if row.codec == NAME]
     return {
         "format": FORMAT,
@@ -81,7 +84,7 @@ def make_baseline(rows: Sequence[Row], machine: dict[str, str]) -> dict[str, Any
 
 
 def speed_ratios(rows: Sequence[Row]) -> dict[str, float]:
-    """CPU time per second of audio, in units of the calibration loop that ran beside it."""
+    """Return the CPU time per second of audio, divided by that of the calibration loop."""
     units = sum(row.calibration * row.seconds for row in rows)
     totals = {
         "encoding": sum(row.encode_cpu for row in rows),
@@ -97,16 +100,18 @@ def save_baseline(path: str, baseline: dict[str, Any], force: bool) -> None:
 
 
 def load_baseline(path: str) -> dict[str, Any]:
-    """Read what `save_baseline` wrote. Raises `UnreadableInput`."""
+    """Read a baseline that `save_baseline` wrote. Raises `UnreadableInput` for other files."""
     try:
         baseline: dict[str, Any] = json.loads(Path(path).read_text())
         if baseline["format"] != FORMAT:
-            raise ValueError(f"format {baseline['format']} is not known")
+            raise ValueError(f"its format is {baseline['format']} instead of {FORMAT}")
         named = [baseline["speed"], *(row["figures"] for row in _keyed(baseline).values())]
         if unknown := {name for figures in named for name in figures} - set(TOLERANCES):
-            raise ValueError(f"unknown figures: {', '.join(sorted(unknown))}")
+            raise ValueError(f"it has unknown figures: {', '.join(sorted(unknown))}")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableInput(f"{path}: no baseline of nacli bench: {error}") from error
+        raise UnreadableInput(
+            f"{path}: this file is not a baseline of nacli bench: {error}"
+        ) from error
     return baseline
 
 
@@ -119,8 +124,11 @@ def _keyed(baseline: dict[str, Any]) -> dict[Key, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Change:
-    """A figure before and after. `worse` is how much worse it got, negative where it got better;
-    infinite, with NaN in `after`, where the figure is missing."""
+    """A figure before and after.
+
+    `worse` is the amount by which it became worse, negative if it became better. If the figure is
+    missing, `worse` is infinite and `after` is NaN.
+    """
 
     where: str
     figure: str
@@ -143,7 +151,8 @@ class Change:
 
 
 def compare(baseline: dict[str, Any], now: dict[str, Any], tolerances: Tolerances) -> list[Change]:
-    """Every figure of the baseline beside that of now; what now has in addition is not compared."""
+    """Compare every figure of the baseline with this run. Figures that only this run has are not
+    compared."""
     found = list(_changes("all", baseline["speed"], now["speed"], tolerances))
     rows = _keyed(now)
     for key, before in _keyed(baseline).items():
@@ -170,7 +179,7 @@ def _changes(
 
 
 def compare_golden(baseline: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """A line for every file whose bytes or codes are not the baseline's."""
+    """Return a line for every file whose bytes or codes differ from those of the baseline."""
     found, rows = [], _keyed(now)
     for key, before in _keyed(baseline).items():
         after = rows.get(key, {})
@@ -182,8 +191,9 @@ def compare_golden(baseline: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def summary(changes: Sequence[Change]) -> str:
-    """Means of each figure before and after, then a line for each that moved beyond tolerance, and
-    a line for each place with missing figures, which no mean includes."""
+    """Return the comparison as text: the means of each figure before and after, a line for each
+    figure that changed by more than its tolerance, and a line for each clip and bitrate with
+    missing figures, which the means leave out."""
     compared = [change for change in changes if not change.missing]
     lines = [["figure", "baseline", "now", "change", "worst", "allowed"]]
     for name in dict.fromkeys(change.figure for change in compared):
@@ -197,20 +207,21 @@ def summary(changes: Sequence[Change]) -> str:
             [name, f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}",
              f"{worst.worse:+.4f}", f"{worst.allowed:.4f}"]
         )  # fmt: skip
-    moved = [line for change in compared if (line := _moved(change))]
+    changed = [line for change in compared if (line := _changed_line(change))]
     table = [aligned(lines, left=1)] if compared else []
-    return "\n".join([*table, *moved, *_missing(changes)])
+    return "\n".join([*table, *changed, *_missing(changes)])
 
 
 def _missing(changes: Sequence[Change]) -> Iterator[str]:
+    """Yield a line for each clip and bitrate with missing figures."""
     for where in dict.fromkeys(change.where for change in changes if change.missing):
         figures = ", ".join(c.figure for c in changes if c.where == where and c.missing)
         yield f"missing  {where}: this run has no {figures}, which the baseline has"
 
 
-def _moved(change: Change) -> str | None:
+def _changed_line(change: Change) -> str | None:
     if not (change.fails or change.improves):
         return None
-    verdict = "worse " if change.fails else "better"
+    word = "worse " if change.fails else "better"
     what = f"{change.figure} {change.before:.4f} -> {change.after:.4f}"
-    return f"{verdict}  {change.where}: {what} (allowed {change.allowed:.4f})"
+    return f"{word}  {change.where}: {what} (allowed {change.allowed:.4f})"

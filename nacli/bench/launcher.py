@@ -1,7 +1,7 @@
-"""Run a command and write what it cost to a file: `python launcher.py COST TIMEOUT COMMAND...`.
+"""Run a command and write its cost to a file: `python launcher.py COST TIMEOUT COMMAND...`.
 
-A process of its own, because Linux counts the memory of the process that starts a command into the
-command's peak: this one has only some ten megabytes. Standard library only, run without nacli.
+Linux counts the memory of the process that starts a command as part of the command's peak. So a
+small process of some ten megabytes starts it, which uses the standard library only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 
 
 def main() -> int:
-    """Exit with the command's status; stdout and stderr are the command's."""
+    """Run the command and return its exit status. It inherits stdout and stderr."""
     cost_file, timeout, *command = sys.argv[1:]
     began = time.perf_counter()
     try:

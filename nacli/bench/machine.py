@@ -1,4 +1,4 @@
-"""What a benchmark ran on."""
+"""Description of the machine and of the software versions of a benchmark."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from nacli.bench.peers import Peer
 from nacli.bench.quality import Metric
 
 PACKAGES = {"pesq": "pesq", "pystoi": "pystoi", "visqol": "visqol-python"}
-"""Distribution of each package that a metric imports."""
+"""Name of the distribution of each package that a metric imports."""
 
 
 def describe(model: str, metrics: Iterable[Metric], peers: Iterable[Peer]) -> dict[str, str]:
-    """Names and versions of everything that has a part in the figures. `model` is a digest."""
+    """Return the names and versions of everything that influences the figures. `model` is the
+    digest of the model."""
     packages = [PACKAGES[m.package] for m in metrics if m.package is not None]
     return {
         "system": platform.platform(),

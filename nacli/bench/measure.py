@@ -1,4 +1,4 @@
-"""A benchmark: every clip through nacli at every bitrate, and through the peers beside it."""
+"""Measurement of clips: nacli codes each of them at every bitrate, and so do the peers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from nacli.errors import NacliError
 from nacli.types import Pcm
 
 BOOTSTRAP_DRAWS = 2000
+"""Number of resampled means that a confidence interval is taken from."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One clip through one codec.
+    """The figures of one clip, coded by one codec.
 
-    `asked` is the bitrate of nacli in kbps that the row belongs to, `kbps` the real one, container
-    included. Times are seconds, `peak` bytes; `delay` is how many samples late the codec came.
-    Speed ratios are CPU seconds over seconds of the calibration loop (nacli only).
+    `asked` is the requested bitrate of nacli in kbps that the row belongs to; `kbps` is the real
+    one, container included. Times are in seconds, `size` and `peak` in bytes, `delay` in samples.
+    `calibration` is the CPU time of the calibration loop (nacli only).
     """
 
     codec: str
@@ -52,7 +53,7 @@ class Row:
 
     @property
     def encode_speed(self) -> float:
-        """Seconds of audio per second on the clock."""
+        """Seconds of audio per second of wall time."""
         return self.seconds / max(self.encode_seconds, 1e-9)
 
     @property
@@ -61,12 +62,12 @@ class Row:
 
     @property
     def cpu(self) -> float:
-        """CPU seconds, both ways, per second of audio."""
+        """CPU seconds of encoding and decoding per second of audio."""
         return (self.encode_cpu + self.decode_cpu) / self.seconds
 
     @property
     def figures(self) -> dict[str, float]:
-        """Everything that tables, means and gates compare, by name."""
+        """All figures of tables, means and gates, by name."""
         return {
             "kbps": self.kbps,
             "size": self.size,
@@ -80,7 +81,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Version:
-    """A clip as it comes out of a codec, aligned, with its row. `data` is nacli's file."""
+    """A decoded clip, aligned with its original, with its row. `data` is the file of nacli."""
 
     row: Row
     pcm: Pcm
@@ -89,24 +90,24 @@ class Version:
 
 @dataclass
 class Plan:
-    """What a benchmark is to do. `keep` is a folder for the decoded clips."""
+    """The settings of a benchmark. `keep` is a folder for the decoded clips."""
 
     bitrates: Sequence[float]
     metrics: tuple[Metric, ...]
     peers: Sequence[Peer] = ()
     keep: Path | None = None
     say: Callable[[str], None] = lambda line: None
-    """Told about a peer that could not code a clip."""
+    """Called with a message when a peer fails to code a clip."""
     watch: Callable[[], None] = lambda: None
     """Called after every row."""
 
     def steps(self, clips: int) -> int:
-        """How often `watch` will be called."""
+        """Return how often `watch` will be called for this number of clips."""
         return clips * len(self.bitrates) * (1 + len(self.peers))
 
 
 def run_clip(clip: Clip, subject: Subject, plan: Plan) -> list[Version]:
-    """One clip through everything, nacli first at each bitrate."""
+    """Measure one clip with all codecs, nacli first at each bitrate."""
     peers = {peer.name: PeerRun(peer, clip) for peer in plan.peers}
     measured: dict[tuple[str, str], Version] = {}
     versions = []
@@ -120,9 +121,9 @@ def run_clip(clip: Clip, subject: Subject, plan: Plan) -> list[Version]:
                 coded = peers[name].nearest(real)
             except NacliError as error:
                 del peers[name]
-                plan.say(f"{clip.name}: no {name}: {error}")
+                plan.say(f"{clip.name}: {name} is left out: {error}")
                 continue
-            key = (name, coded.setting)  # the lowest setting may answer to several bitrates
+            key = (name, coded.setting)  # one setting may be the nearest to several bitrates
             if key not in measured:
                 measured[key] = _version(clip, name, bitrate, coded, plan)
             row = replace(measured[key].row, asked=bitrate)
@@ -132,6 +133,7 @@ def run_clip(clip: Clip, subject: Subject, plan: Plan) -> list[Version]:
 
 
 def _version(clip: Clip, codec: str, asked: float, coded: Coded, plan: Plan) -> Version:
+    """Align and measure a decoded clip, and keep it if the plan says so."""
     pcm, delay = align(clip.pcm, coded.pcm, clip.rate, coded.rate)
     chosen = tuple(metric for metric in plan.metrics if metric.suits(clip.group))
     identity = identify(coded.data) if coded.data else None
@@ -164,8 +166,8 @@ def _version(clip: Clip, codec: str, asked: float, coded: Coded, plan: Plan) -> 
 class Mean:
     """The mean of the rows of one codec at one bitrate, over all clips or those of one folder.
 
-    `intervals` are the 95% confidence intervals of the quality figures' means, where at least two
-    clips have the figure.
+    `intervals` are the 95% confidence intervals of the means of quality figures that at least two
+    clips have.
     """
 
     codec: str
@@ -177,7 +179,7 @@ class Mean:
 
 
 def means(rows: Sequence[Row]) -> list[Mean]:
-    """Means by folder (where clips come from several) and of everything, in the rows' order."""
+    """Return the means by folder, if there are several folders, and over all clips."""
     groups: list[str | None] = list(dict.fromkeys(row.group for row in rows))
     if len(groups) > 1:
         groups.append(None)
@@ -199,7 +201,7 @@ def means(rows: Sequence[Row]) -> list[Mean]:
 
 
 def _numbers(figures: Iterable[dict[str, float]]) -> dict[str, list[float]]:
-    """The values of each figure that are numbers; none of the lists is empty."""
+    """Return the values of each figure without NaN; figures without values are left out."""
     found: dict[str, list[float]] = {}
     for row in figures:
         for name, value in row.items():
@@ -209,9 +211,9 @@ def _numbers(figures: Iterable[dict[str, float]]) -> dict[str, list[float]]:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95% confidence interval of the mean of `values`, which are one for each clip.
+    """Return the 95% confidence interval of the mean of `values`, one for each clip.
 
-    It is a percentile bootstrap that draws clips with replacement; equal input gives equal output.
+    The method is a percentile bootstrap over the clips, with a fixed seed (Efron, 1979).
     """
     drawn = np.random.default_rng(0).choice(np.asarray(values), (BOOTSTRAP_DRAWS, len(values)))
     low, high = np.percentile(drawn.mean(1), (2.5, 97.5))

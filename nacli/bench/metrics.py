@@ -1,8 +1,8 @@
-"""Figures of how far a decoded recording is from the original. Mono samples [T] in, numbers out.
+"""Quality metrics that compare a decoded recording with its original, both mono samples [T].
 
-Log-mel distance, STFT distance, signal-to-distortion ratio and level need NumPy alone; PESQ, STOI
-and ViSQOL come from the packages `pesq`, `pystoi` and `visqol-python`, which `pip install
-nacli[bench]` brings. They give nan for what is too short or too quiet for them.
+Log-mel distance, STFT distance, signal-to-distortion ratio and level error need only NumPy. PESQ,
+STOI and ViSQOL come from the packages `pesq`, `pystoi` and `visqol-python`, which `pip install
+nacli[bench]` installs; they return NaN for recordings that are too short or too quiet.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.floating[Any]]
 SPEECH_RATE = 16_000
-"""The rate that wideband PESQ and STOI are taken at, in Hz."""
+"""Sample rate of wideband PESQ and STOI in Hz."""
 VISQOL_RATE = 48_000
-"""The rate that ViSQOL's audio mode is taken at, in Hz."""
+"""Sample rate of the audio mode of ViSQOL in Hz."""
 FLOOR = 1e-5
-"""Magnitude under which the log-mel distance hears nothing: -100 dB."""
-BRIGHT = 4000
-"""Frequency in Hz above which sound is bright."""
+"""Magnitude that is the floor of log spectra: -100 dB."""
+BRIGHTNESS_CUTOFF = 4000
+"""Lower end in Hz of the frequencies that count for brightness."""
 
 
 def spectrogram(pcm: Samples, size: int) -> NDArray[np.float64]:
-    """Magnitudes [frames, size / 2 + 1] with a Hann window of unit sum and a hop of a quarter."""
+    """Return magnitudes [frames, size / 2 + 1], with a Hann window of unit sum and hop size / 4."""
     pcm = np.pad(np.asarray(pcm, dtype=np.float64), size // 2)
     frames = np.lib.stride_tricks.sliding_window_view(pcm, size)[:: size // 4]
     window = np.hanning(size + 1)[:-1]
@@ -35,7 +35,7 @@ def spectrogram(pcm: Samples, size: int) -> NDArray[np.float64]:
 
 @cache
 def mel_bands(rate: int, size: int, count: int) -> NDArray[np.float64]:
-    """Triangular bands [count, size / 2 + 1], evenly spaced in mel up to half the rate."""
+    """Return triangular bands [count, size / 2 + 1], evenly spaced in mel up to half the rate."""
     top = 2595 * np.log10(1 + rate / 1400)
     edges = 700 * (10 ** (np.linspace(0, top, count + 2) / 2595) - 1)
     bins = np.linspace(0, rate / 2, size // 2 + 1)
@@ -45,7 +45,8 @@ def mel_bands(rate: int, size: int, count: int) -> NDArray[np.float64]:
 
 
 def log_mel_distance(reference: Samples, decoded: Samples, rate: int) -> float:
-    """Mean absolute difference of natural log-mel magnitudes: 80 bands, windows of about 43 ms."""
+    """Return the mean absolute difference of natural log-mel magnitudes, with 80 bands and windows
+    of about 43 ms."""
     size = 1 << round(np.log2(rate * 0.043))
     bands = mel_bands(rate, size, 80)
     levels = [np.log(spectrogram(pcm, size) @ bands.T + FLOOR) for pcm in (reference, decoded)]
@@ -53,8 +54,8 @@ def log_mel_distance(reference: Samples, decoded: Samples, rate: int) -> float:
 
 
 def stft_distance(reference: Samples, decoded: Samples, rate: int) -> float:
-    """Spectral convergence plus mean absolute difference of natural log magnitudes, the mean over
-    windows of about 21, 43 and 85 ms (Yamamoto et al., 2020)."""
+    """Return the spectral convergence plus the mean absolute difference of natural log magnitudes,
+    averaged over windows of about 21, 43 and 85 ms (Yamamoto et al., 2020)."""
     distances = []
     for seconds in (0.021, 0.043, 0.085):
         size = 1 << round(np.log2(rate * seconds))
@@ -66,7 +67,7 @@ def stft_distance(reference: Samples, decoded: Samples, rate: int) -> float:
 
 
 def si_sdr(reference: Samples, decoded: Samples) -> float:
-    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al., 2019)."""
+    """Return the scale-invariant signal-to-distortion ratio in dB (Le Roux et al., 2019)."""
     reference = np.asarray(reference, dtype=np.float64)
     energy = float(reference @ reference)
     target = reference * (float(reference @ decoded) / max(energy, 1e-20))
@@ -76,17 +77,17 @@ def si_sdr(reference: Samples, decoded: Samples) -> float:
 
 
 def level_error(reference: Samples, decoded: Samples) -> float:
-    """How far the level is off, in dB: the absolute difference of RMS levels."""
+    """Return the absolute difference of the RMS levels in dB."""
     powers = [float(np.square(pcm, dtype=np.float64).mean()) for pcm in (reference, decoded)]
     first, second = (10 * np.log10(power + FLOOR**2) for power in powers)
     return float(abs(first - second))
 
 
 def brightness(reference: Samples, decoded: Samples, rate: int) -> float:
-    """Energy above 4 kHz against the reference's, in dB: under 0 is duller. nan where the
-    reference has next to nothing there."""
+    """Return the energy above 4 kHz relative to that of the reference, in dB: negative values are
+    duller. The result is NaN if the reference has almost no energy there."""
     size = 1 << round(np.log2(rate * 0.043))
-    bright = np.fft.rfftfreq(size, 1 / rate) > BRIGHT
+    bright = np.fft.rfftfreq(size, 1 / rate) > BRIGHTNESS_CUTOFF
     energies = [
         float(np.square(spectrogram(pcm, size)[:, bright]).sum(1).mean())
         for pcm in (reference, decoded)
@@ -97,7 +98,7 @@ def brightness(reference: Samples, decoded: Samples, rate: int) -> float:
 
 
 def pesq_wb(reference: Samples, decoded: Samples) -> float:
-    """Wideband PESQ (ITU-T P.862.2) of speech at 16 kHz; nan where PESQ finds no speech."""
+    """Return the wideband PESQ (ITU-T P.862.2) of speech at 16 kHz; NaN if PESQ finds no speech."""
     import pesq
 
     try:
@@ -107,7 +108,7 @@ def pesq_wb(reference: Samples, decoded: Samples) -> float:
 
 
 def stoi(reference: Samples, decoded: Samples, extended: bool = False) -> float:
-    """Short-time objective intelligibility of speech at 16 kHz (Taal et al., 2011)."""
+    """Return the short-time objective intelligibility of speech at 16 kHz (Taal et al., 2011)."""
     import pystoi
 
     with warnings.catch_warnings():
@@ -119,12 +120,12 @@ def stoi(reference: Samples, decoded: Samples, extended: bool = False) -> float:
 
 
 def estoi(reference: Samples, decoded: Samples) -> float:
-    """Extended short-time objective intelligibility of speech at 16 kHz (Jensen and Taal, 2016)."""
+    """Return the extended STOI of speech at 16 kHz (Jensen and Taal, 2016)."""
     return stoi(reference, decoded, extended=True)
 
 
 def visqol(reference: Samples, decoded: Samples) -> float:
-    """ViSQOL v3, audio mode, of any sound at 48 kHz (Chinen et al., 2020): 1 to 4.73."""
+    """Return the score of ViSQOL v3 in audio mode at 48 kHz (Chinen et al., 2020): 1 to 4.73."""
     pair = (np.asarray(signal, dtype=np.float64) for signal in (reference, decoded))
     try:
         return float(_visqol().measure_from_arrays(*pair, VISQOL_RATE).moslqo)

@@ -1,4 +1,4 @@
-"""Other codecs, run by the tools that people use for them, at the rates that nacli came out at."""
+"""Other codecs (peers), run by their usual command-line tools at the real bitrates of nacli."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from nacli.types import Pcm
 
 @dataclass(frozen=True)
 class Peer:
-    """A codec with command lines for both directions.
+    """A codec with a command for encoding and one for decoding.
 
-    In the commands {in} and {out} are files and {setting} is one of `settings`, which are in the
-    order of the bitrates that they give; {kbps} is the bitrate that is wanted. Audio is WAV of 16
-    bits at the clip's rate and channels; where `raw_rate` is set it is headerless and mono, at that
-    rate.
+    In the commands, {in} and {out} are files and {setting} is one of `settings`, which are sorted
+    by the bitrates that they give; {kbps} is the target bitrate. Audio is 16-bit WAV at the rate
+    and with the channels of the clip; if `raw_rate` is set, it is headerless and mono at that rate.
     """
 
     name: str
@@ -34,11 +33,11 @@ class Peer:
     settings: tuple[str, ...] = ("",)
     raw_rate: int | None = None
     version: tuple[str, ...] = ()
-    """The command that says its version in its first line, where there is one."""
+    """A command that prints the version in its first line, if there is one."""
 
     @property
     def missing(self) -> list[str]:
-        """Tools that are not on PATH."""
+        """The tools that are not on PATH."""
         tools = (shlex.split(command)[0] for command in (self.encode, self.decode))
         return [tool for tool in dict.fromkeys(tools) if shutil.which(tool) is None]
 
@@ -48,6 +47,7 @@ class Peer:
 
 
 def _steps(first: float, last: float, step: float) -> tuple[str, ...]:
+    """Return evenly spaced settings from `first` to `last`."""
     count = round((last - first) / step) + 1
     return tuple(f"{first + step * index:g}" for index in range(count))
 
@@ -100,12 +100,13 @@ PEERS = {
 
 
 def custom_peer(text: str) -> Peer:
-    """A peer from `name: enc {in} {out} :: dec {in} {out}`. Raises `ValueError` for other text."""
+    """Return the peer of `name: enc {in} {out} :: dec {in} {out}`. Raises `ValueError` for other
+    text."""
     name, colon, commands = text.partition(":")
     encode, colons, decode = commands.partition("::")
     peer = Peer(name.strip(), encode.strip(), decode.strip())
     if not (colon and colons and re.fullmatch(r"[\w.+-]+", peer.name)):
-        raise ValueError("not of the form 'name: enc {in} {out} :: dec {in} {out}'")
+        raise ValueError("a peer command has the form 'name: enc {in} {out} :: dec {in} {out}'")
     for command in (peer.encode, peer.decode):
         if "{in}" not in command or "{out}" not in command:
             raise ValueError(f"{command!r} lacks {{in}} or {{out}}")
@@ -113,7 +114,7 @@ def custom_peer(text: str) -> Peer:
 
 
 class PeerRun:
-    """One peer on one clip: encodes at most once per setting, whatever rates are asked for."""
+    """Codes one clip with one peer, at most once for each setting."""
 
     def __init__(self, peer: Peer, clip: Clip) -> None:
         self._peer = peer
@@ -121,7 +122,8 @@ class PeerRun:
         self._made: dict[str, Coded] = {}
 
     def nearest(self, kbps: float) -> Coded:
-        """The encoding whose real bitrate is nearest to `kbps`. Raises `NacliError`."""
+        """Return the encoding whose real bitrate is nearest to `kbps`, by bisection over settings.
+        Raises `NacliError` if a command fails."""
         if self._peer.takes_kbps:
             return self._code(f"{kbps:.3f}")
         settings = self._peer.settings
@@ -155,7 +157,7 @@ def _code(peer: Peer, clip: Clip, setting: str, folder: Path) -> Coded:
     encoding = run_command(_fill(peer.encode, source, coded, setting), folder, timeout)
     decoding = run_command(_fill(peer.decode, coded, decoded, setting), folder, timeout)
     if not (coded.exists() and decoded.exists()):
-        raise NacliError("its commands have written no file")
+        raise NacliError("its commands wrote no file")
     pcm, rate = _read(decoded, peer.raw_rate)
     return Coded(coded.stat().st_size, pcm, rate, encoding, decoding, setting)
 
@@ -175,7 +177,8 @@ def _read(path: Path, raw_rate: int | None) -> tuple[Pcm, int]:
 
 
 def _fill(command: str, source: Path, target: Path, setting: str) -> list[str]:
-    """The words of a command; no shell sees them, so no name in them can do harm."""
+    """Return the words of a command with files and setting filled in. No shell sees them, so file
+    names are not interpreted."""
     values = {"{in}": str(source), "{out}": str(target), "{setting}": setting, "{kbps}": setting}
     words = shlex.split(command)
     for field, value in values.items():

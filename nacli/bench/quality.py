@@ -1,4 +1,4 @@
-"""The quality figures that a benchmark takes, and what each needs."""
+"""The quality metrics of a benchmark, with the rate, package and clips that each is meant for."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from nacli.types import Floats, Pcm
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of how near a decoded recording is to its original.
+    """A metric that compares a decoded recording with its original.
 
-    `group` names the clips that it is meant for (all where it is None), `rate` the sample rate that
-    both are brought to, `package` what has to be installed for it, `tolerance` what a gate lets
-    pass.
+    Attributes:
+        rate: sample rate in Hz to which both recordings are converted; None for their own rate.
+        package: package that must be installed; None if nacli measures the metric itself.
+        group: name of the folders whose clips the metric is meant for; None for all clips.
+        tolerance: default amount by which the figure may become worse at the gate.
     """
 
     name: str
@@ -37,12 +39,13 @@ class Metric:
         return self.package is None or find_spec(self.package) is not None
 
     def suits(self, group: str) -> bool:
-        """Whether clips of a folder get this figure: clips that no metric knows get all."""
+        """Return whether clips of a folder are measured with this metric. Clips of folders that no
+        metric names are measured with all metrics."""
         return self.group in (None, group) or group not in GROUPS
 
 
 def _fixed(function: Callable[[Floats, Floats], float]) -> Callable[..., float]:
-    """A metric of signals at a fixed rate, called with the rate like the others."""
+    """Return a metric without a rate as one that takes a rate like the others."""
     return lambda reference, decoded, rate: function(reference, decoded)
 
 
@@ -68,14 +71,14 @@ METRICS = (
     ),
 )
 GROUPS = {metric.group for metric in METRICS} - {None}
-"""Folder names that say what is in their clips."""
+"""Names of folders that metrics are meant for."""
 BY_NAME = {metric.name: metric for metric in METRICS}
 
 
 def measure_quality(
     original: Pcm, decoded: Pcm, rate: int, chosen: tuple[Metric, ...]
 ) -> dict[str, float]:
-    """Each figure of two recordings [T, C] of one rate and length: the mean over their channels."""
+    """Return each metric of two recordings [T, C] of equal rate, as the mean over channels."""
     return {metric.name: _measure(metric, original, decoded, rate) for metric in chosen}
 
 

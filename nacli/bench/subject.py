@@ -1,4 +1,4 @@
-"""nacli itself, as a benchmark sees it: whole clips encoded and decoded by a loaded model."""
+"""nacli as the subject of a benchmark: whole clips are coded with a loaded model."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ NAME = "nacli"
 
 @dataclass(frozen=True)
 class Coded:
-    """A clip after a codec: bytes of its file, samples [T', C] at a rate, and what both ways cost.
+    """A coded clip: bytes of its file, decoded samples [T', C] and their rate, and the costs.
 
-    `setting` is what the codec was told. nacli also gives its file, and the CPU seconds of the
-    calibration loop beside it.
+    `setting` is the setting of the codec. For nacli, `data` is the file and `calibration` the CPU
+    time of the calibration loop in seconds.
     """
 
     size: int
@@ -46,10 +46,10 @@ class Coded:
 
 
 class Subject(Protocol):
-    """What encodes and decodes a clip with nacli."""
+    """Encodes and decodes clips with nacli."""
 
     def run(self, clip: Clip, bitrate: float) -> Coded:
-        """Code a clip at `bitrate` kbps. Raises the errors of `Encoder`."""
+        """Encode and decode a clip at `bitrate` kbps. Raises the errors of `Encoder`."""
 
 
 class Local:
@@ -82,9 +82,9 @@ class Local:
 
 
 class Isolated:
-    """nacli in a process of its own, so that its peak memory is the codec's and not the metrics'.
+    """nacli in a process of its own, so that its peak memory does not include the metrics.
 
-    A context manager; the process lives as long as it.
+    This is a context manager: the process ends with it.
     """
 
     def __init__(self, model: Path | None) -> None:
@@ -102,7 +102,7 @@ class Isolated:
         try:
             return self._pool.submit(_run, clip, bitrate).result()
         except BrokenProcessPool as error:
-            raise NacliError("the process that measures nacli has died") from error
+            raise NacliError("the process that measures nacli ended unexpectedly") from error
 
 
 _local: Local
@@ -110,9 +110,10 @@ _failure: NacliError | None = None
 
 
 def _start(model: Path | None) -> None:
-    """In the process: load the model. A failure is kept, since a pool would not tell it."""
+    """Load the model in the new process. An error is kept for `_run`, because the pool would not
+    report it."""
     global _local, _failure
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     try:
         _local = Local(load_model(model))
     except NacliError as error:
@@ -127,20 +128,20 @@ def _run(clip: Clip, bitrate: float) -> Coded:
 
 @dataclass(frozen=True)
 class Identity:
-    """Hashes in hex that tell whether two encodings are the same: of the file's bytes, and of its
-    gains and codes alone, which do not change with the header or the entropy coder."""
+    """Hashes in hex by which two encodings are compared: of the bytes of the file, and of its codes
+    alone, which do not depend on the header or the entropy coder."""
 
     bitstream: str
     codes: str
 
 
 def identify(data: bytes) -> Identity:
-    """The identity of a sound .nac file."""
+    """Return the identity of an undamaged .nac file."""
     [end] = [event for event in events(data) if isinstance(event, EndRecord)]
     return Identity(hashlib.sha256(data).hexdigest()[:16], end.check.hex())
 
 
 def events(data: bytes) -> list[Event]:
-    """Header, packets and end record of a .nac file."""
+    """Return the header, packets and end record of a .nac file."""
     parser = Parser()
     return [*parser.feed(data), *parser.finish()]

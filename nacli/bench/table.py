@@ -1,4 +1,4 @@
-"""A benchmark as text, CSV and plain data."""
+"""Output of a benchmark as text, CSV and JSON data."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ FORMATS = {
     "estoi": ("ESTOI", "{:.3f}"),
     "visqol": ("ViSQOL", "{:.3f}"),
 }
-"""Heading and format of every figure, in the order of the columns."""
+"""Heading and number format of every figure, in the order of the columns."""
 ARROWS = {metric.name: "↑" if metric.higher_is_better else "↓" for metric in METRICS}
 
 
 def show(name: str, value: float | None) -> str:
-    """A figure as text; nothing where it was not taken."""
+    """Return a figure as text; an empty string if it was not measured."""
     if value is None:
         return ""
     return "-" if math.isnan(value) else FORMATS[name][1].format(value)
 
 
 def heading(name: str) -> str:
-    """The name of a figure, with an arrow to where it is better."""
+    """Return the heading of a figure, with an arrow that points to better values."""
     return FORMATS[name][0] + ARROWS.get(name, "")
 
 
 def text_table(rows: Sequence[Row]) -> str:
-    """An aligned line for every row, then, where there are several clips, for every mean."""
+    """Return an aligned line for every row and, if there are several clips, for every mean."""
     names = figure_names(rows)
     clips = [[row.clip, row.codec, f"{row.asked:g}", *cells(row.figures, names)] for row in rows]
     averages = [
@@ -58,21 +58,22 @@ def text_table(rows: Sequence[Row]) -> str:
 
 
 def label(mean: Mean) -> str:
-    """What a mean is of."""
+    """Return the label of a mean: the number of clips and their folder."""
     return f"mean of {mean.clips}" + (f" {mean.group}" if mean.group else "")
 
 
 def figure_names(rows: Sequence[Row]) -> list[str]:
-    """The figures that some row has, in the order of the columns."""
+    """Return the names of the figures that any row has, in the order of the columns."""
     return [name for name in FORMATS if any(name in row.figures for row in rows)]
 
 
 def cells(figures: dict[str, float], names: Iterable[str]) -> list[str]:
+    """Return the named figures as text."""
     return [show(name, figures.get(name)) for name in names]
 
 
 def aligned(lines: Sequence[Sequence[str]], left: int = 2) -> str:
-    """Columns of one width each; the first `left` are flush left, the others flush right."""
+    """Align cells in columns: the first `left` columns flush left, the others flush right."""
     width = max(map(len, lines), default=0)
     sizes = [max(len(line[i]) for line in lines if len(line) > i) for i in range(width)]
     return "\n".join(
@@ -85,7 +86,7 @@ def aligned(lines: Sequence[Sequence[str]], left: int = 2) -> str:
 
 
 def csv_table(rows: Sequence[Row]) -> str:
-    """One line for every row, with a heading; names and units are those of `to_json`."""
+    """Return a heading and a line for every row, with the names and units of `to_json`."""
     values = [_flat(row) for row in rows]
     out = io.StringIO()
     names = list(dict.fromkeys(name for value in values for name in value))
@@ -101,23 +102,24 @@ def _flat(row: Row) -> dict[str, Any]:
 
 
 def row_json(row: Row) -> dict[str, Any]:
-    """A row as plain data: its fields, kbps and speeds; what is no number is None."""
+    """Return a row as plain data: its fields, kbps and speeds, with None for NaN."""
     value = asdict(row) | {"kbps": row.kbps}
     value |= {"encode_speed": row.encode_speed, "decode_speed": row.decode_speed}
     return value | {"quality": finite(row.quality)}
 
 
 def mean_json(mean: Mean) -> dict[str, Any]:
+    """Return a mean as plain data, with None for NaN."""
     return asdict(mean) | {"figures": finite(mean.figures)}
 
 
 def finite(figures: dict[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN: PESQ of a clip without speech becomes None."""
+    """Return figures with None for NaN, which JSON does not have."""
     return {name: None if math.isnan(value) else value for name, value in figures.items()}
 
 
 def to_json(rows: Sequence[Row], machine: dict[str, str]) -> dict[str, Any]:
-    """The whole benchmark as plain data."""
+    """Return the whole benchmark as plain data."""
     return {
         "machine": machine,
         "rows": [row_json(row) for row in rows],

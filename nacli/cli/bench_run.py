@@ -14,7 +14,7 @@ from nacli.errors import GateFailed
 if TYPE_CHECKING:
     from nacli.bench.gate import Tolerances
     from nacli.bench.measure import Plan, Row
-    from nacli.bench.report import Shown
+    from nacli.bench.report_clips import Shown
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def measure(
             versions = run_clip(clip, subject, plan)
             rows += [version.row for version in versions]
             if report:
-                from nacli.bench.report import MAX_CLIPS, excerpt
+                from nacli.bench.report import MAX_CLIPS
+                from nacli.bench.report_clips import excerpt
 
                 if len(excerpts) < MAX_CLIPS:
                     excerpts.append(excerpt(clip, versions))

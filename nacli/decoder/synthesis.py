@@ -11,7 +11,8 @@ import numpy as np
 from nacli.checkpoint import Model
 from nacli.decoder.concealment import FrameInputs, fade
 from nacli.decoder.post_processing import PostProcess, delayed
-from nacli.dsp.high_band import HighBandSynthesizer, frame_levels
+from nacli.dsp.high_band import frame_levels
+from nacli.dsp.high_band_synthesis import HighBandSynthesizer
 from nacli.entropy import ChannelCodes
 from nacli.envelope.corrections import CorrectionDecoder
 from nacli.quantizer.rvq import dequantize

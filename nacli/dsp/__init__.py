@@ -1,1 +1,1 @@
-"""Signal processing without learning, which encoder and decoder share."""
+"""Signal processing without learned parts, which the encoder and the decoder share."""

@@ -1,8 +1,9 @@
-"""Bands of short spectra: their energies, and the corrections that bring these to the original's.
+"""The filterbank of bands: short-time spectra, band energies, and the corrections of these.
 
-A quantiser at a low rate keeps the waveform of what is strong and loses the energy of the rest.
-What the ear minds more is the level of every band, so that is coded apart: once in a few hops (a
-span) a code says by how much the bands of decoded sound are to be louder or softer.
+A quantiser at a low rate keeps the waveform of strong components and loses the energy of the rest.
+The ear notices missing band energies more than errors of the waveform, so they are coded apart: for
+each span of a few hops, codes say by how much the bands of the decoded sound are to be louder or
+softer.
 """
 
 from __future__ import annotations
@@ -12,86 +13,110 @@ import numpy as np
 from nacli.types import Complex, Floats
 
 BANDS = 26
-LEAST, MOST = -1.0, 1.8
-"""Of a correction, in natural logarithms of amplitudes: -9 to 16 dB."""
-FLOOR, FINE_FLOOR, SILENCE = 4e-5, 4e-6, 1e-7
-"""Of a span's mean energy, the same of spans of one hop, which are where there are many bits, and
-of a spectrum at full scale: bands that are weaker are not worth a correction."""
-LOWEST, NOTHING = -12.0, 1e-9
-"""Of levels that networks see, in natural logarithms of energies under the highest; and what is
-added to energies, so that silence has a logarithm."""
+MIN_CORRECTION, MAX_CORRECTION = -1.0, 1.8
+"""Limits of a correction, in natural logarithms of amplitude ratios: -9 to 16 dB."""
+RELATIVE_FLOOR, FINE_RELATIVE_FLOOR = 4e-5, 4e-6
+"""Shares of the mean band energy of a span under which a band is not worth a correction: for spans
+of several hops, and for those of one hop, which belong to streams with many bits."""
+SILENCE_ENERGY = 1e-7
+"""Energy under which a band is not worth a correction, on the scale of spectra of full-scale
+samples."""
+MIN_RELATIVE_LEVEL = -12.0
+"""Lowest relative level that the networks see, in natural logarithms of energy ratios: -52 dB."""
+ENERGY_OFFSET = 1e-9
+"""Energy that is added before a logarithm is taken, so that silence has a finite one."""
 
 
 class Spectra:
-    """Short spectra of sound and back: windows of a hop, half a hop apart."""
+    """Short-time Fourier transform with bands: windows of one hop, half a hop apart."""
 
-    def __init__(self, hop: int, spread: Floats) -> None:
-        """`spread` says which bins make a band, and how much of each [bands, bins]."""
-        self.hop, self.spread = hop, spread
+    def __init__(self, hop: int, band_weights: Floats) -> None:
+        """`band_weights` [bands, bins] say how much of each bin belongs to each band."""
+        self.hop, self.band_weights = hop, band_weights
         self.window: Floats = np.sin(np.pi * (np.arange(hop) + 0.5) / hop).astype(np.float32)
-        self.means: Floats = (spread / spread.sum(1, keepdims=True)).T
+        self.means: Floats = (band_weights / band_weights.sum(1, keepdims=True)).T
 
-    def of(self, pcm: Floats) -> Complex:
-        """Spectra [..., 2 F - 1, bins] of samples [..., F * hop]."""
+    def analyze(self, pcm: Floats) -> Complex:
+        """Return the spectra [..., 2 F - 1, bins] of samples [..., F * hop]."""
         halves = pcm.reshape(*pcm.shape[:-1], -1, self.hop // 2)
         blocks = np.concatenate([halves[..., :-1, :], halves[..., 1:, :]], axis=-1)
         return np.fft.rfft(blocks * self.window).astype(np.complex64)
 
-    def sound(self, spectra: Complex) -> Floats:
-        """Samples [F * hop] between the first and the last half of spectra [2 F + 1, bins]."""
+    def synthesize(self, spectra: Complex) -> Floats:
+        """Return the samples [F * hop] of spectra [2 F + 1, bins] by overlap-add, without the first
+        and the last half hop, which only one window covers."""
         blocks = np.fft.irfft(spectra, self.hop).astype(np.float32) * self.window
         first, second = blocks.reshape(len(blocks), 2, -1).swapaxes(0, 1)
         return (second[:-1] + first[1:]).ravel()
 
     def energies(self, spectra: Complex) -> Floats:
-        """Mean energies of bands [..., bands] of spectra [..., bins]."""
+        """Return the mean energy of each band [..., bands] of spectra [..., bins]."""
         energies: Floats = (np.square(spectra.real) + np.square(spectra.imag)) @ self.means
         return energies
 
 
 def bark_spectra(hop: int, sample_rate: int) -> Spectra:
-    """Those with BANDS bands that are as wide as the ear's; each bin lies between two of them."""
+    """Return the transform with BANDS triangular bands that are equally wide on the Bark scale
+    (Traunmüller, 1990, without the additive constant)."""
     frequencies = np.arange(hop // 2 + 1) * sample_rate / hop
-    bark = 26.81 * frequencies / (1960 + frequencies)  # Traunmüller, 1990, but for a constant
-    place = bark / bark[-1] * (BANDS - 1)
-    spread = np.maximum(0, 1 - np.abs(place - np.arange(BANDS)[:, None]))
-    return Spectra(hop, spread.astype(np.float32))
+    bark = 26.81 * frequencies / (1960 + frequencies)
+    position = bark / bark[-1] * (BANDS - 1)
+    weights = np.maximum(0, 1 - np.abs(position - np.arange(BANDS)[:, None]))
+    return Spectra(hop, weights.astype(np.float32))
 
 
-def against_highest(levels: Floats) -> Floats:
-    """Levels [..., n] of energies in natural logarithms, as networks see them: against the highest
-    of the n, so that loud and quiet sound look alike."""
-    below = np.maximum(levels - levels.max(-1, keepdims=True), LOWEST)
-    return below.astype(np.float32) / np.float32(4)
+def relative_levels(levels: Floats) -> Floats:
+    """Return levels as the networks see them: relative to the highest of the n, so that loud and
+    quiet sound look alike.
+
+    Args:
+        levels: natural logarithms of energies [..., n].
+
+    Returns:
+        Inputs of a network [..., n], from MIN_RELATIVE_LEVEL / 4 to 0.
+    """
+    relative = np.maximum(levels - levels.max(-1, keepdims=True), MIN_RELATIVE_LEVEL)
+    return relative.astype(np.float32) / np.float32(4)
 
 
 class BandEnergyMeter:
-    """Energies of bands in the hops of one stream: a hop has those of its own spectrum and of the
-    one before, which it completes."""
+    """Measures the band energies of one stream, hop by hop.
+
+    The energy of a hop is the mean over two spectra: its own, and the one half a hop before, which
+    the hop completes.
+    """
 
     def __init__(self, channels: int, spectra: Spectra) -> None:
         self._spectra = spectra
         self._before: Floats = np.zeros((channels, spectra.hop), dtype=np.float32)
 
     def measure(self, pcm: Floats) -> Floats:
-        """Energies [C, F, bands] of samples [C, F * hop]."""
+        """Return the energies [C, F, bands] of the next samples [C, F * hop]."""
         joined = np.concatenate([self._before, pcm], axis=1)
         self._before = joined[:, -self._spectra.hop :]
-        energies = self._spectra.energies(self._spectra.of(joined))[:, 1:]
+        energies = self._spectra.energies(self._spectra.analyze(joined))[:, 1:]
         return energies.reshape(len(pcm), -1, 2, energies.shape[-1]).mean(2)
 
 
-def floor_share(span: int) -> float:
-    """Of the mean energy of a span of so many hops, what is not worth a correction."""
-    return FLOOR if span > 1 else FINE_FLOOR
+def relative_floor(span: int) -> float:
+    """Return the share of a span's mean band energy under which a band is not worth a correction;
+    `span` is its number of hops."""
+    return RELATIVE_FLOOR if span > 1 else FINE_RELATIVE_FLOOR
 
 
 def band_corrections(original: Floats, decoded: Floats, span: int) -> Floats:
-    """Corrections [..., S, BANDS] that give spans of so many hops the original's energies: of both,
-    energies [..., F, BANDS]; the last span may be shorter."""
+    """Return the corrections that give spans of decoded sound the band energies of the original.
+
+    Args:
+        original, decoded: band energies [..., F, BANDS] of hops.
+        span: hops of a span; the last span may be shorter.
+
+    Returns:
+        Natural logarithms of amplitude ratios [..., S, BANDS].
+    """
     starts = np.arange(0, original.shape[-2], span)
     lengths = np.diff(starts, append=original.shape[-2])[:, None]
     first, second = (np.add.reduceat(x, starts, axis=-2) / lengths for x in (original, decoded))
-    floor = floor_share(span) * first.mean(-1, keepdims=True) + SILENCE
-    wanted: Floats = 0.5 * np.log((first + floor) / (second + floor))
-    return wanted.clip(LEAST, MOST).astype(np.float32)
+    floor = relative_floor(span) * first.mean(-1, keepdims=True) + SILENCE_ENERGY
+    corrections: Floats = 0.5 * np.log((first + floor) / (second + floor))
+    return corrections.clip(MIN_CORRECTION, MAX_CORRECTION).astype(np.float32)

@@ -8,12 +8,12 @@ from nacli.types import Floats
 
 
 def mix(pcm: Floats) -> Floats:
-    """Left and right [T, 2] to mid and side [T, 2]; equal channels give a silent side."""
+    """Return mid and side [T, 2] of left and right [T, 2]. Equal channels give a silent side."""
     left, right = pcm.T
     return np.stack([(left + right) / 2, (left - right) / 2], axis=1)
 
 
 def unmix(coded: Floats) -> Floats:
-    """Mid and side [T, 2] to left and right [T, 2]."""
+    """Return left and right [T, 2] of mid and side [T, 2]."""
     mid, side = coded.T
     return np.stack([mid + side, mid - side], axis=1)

@@ -9,7 +9,7 @@ from nacli.checkpoint import Model
 from nacli.dsp import mid_side
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
 from nacli.dsp.high_band import RATE as HIGH_BAND_RATE
-from nacli.dsp.high_band import HighBandAnalyzer, level_trajectories
+from nacli.dsp.high_band_analysis import HighBandAnalyzer, level_trajectories
 from nacli.encoder.packet_analysis import PacketAnalysis
 from nacli.encoder.pre_processing import PreProcess
 from nacli.types import Floats, Integers, Pcm

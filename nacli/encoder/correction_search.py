@@ -42,9 +42,9 @@ def search_corrections(
     before = before_that = np.zeros(len(scales), dtype=np.intp)
     weights = np.multiply.outer(targets.lambdas, scales)
     for span, target in enumerate(targets.corrections):
-        number_bits = tables.number_bits_after(before, before_that)
+        count_bits = tables.count_bits_after(before, before_that)
         residual = target - targets.predict(span, previous)
-        found = _search_span(residual, weights[span], number_bits, codebooks, tables)
+        found = _search_span(residual, weights[span], count_bits, codebooks, tables)
         codes[:, span], counts[:, span] = found.codes, found.counts
         bits += found.bits
         previous, before_that, before = target - found.residual, before, found.counts
@@ -64,18 +64,18 @@ class _Span(NamedTuple):
 def _search_span(
     residual: Floats,
     weight: Floats,
-    number_bits: Doubles,
+    count_bits: Doubles,
     codebooks: Codebooks,
     tables: CorrectionTables,
 ) -> _Span:
     """The cheapest number of codes for residuals [K, BANDS] with weights [K].
 
     Each code is the nearest to what the codes before it leave; a beam, as for latents, gains
-    nothing here. `number_bits` [K, N + 1] is the cost of each number of codes.
+    nothing here. `count_bits` [K, N + 1] is the cost of each number of codes.
     """
     rows = np.arange(len(residual))
     codes = np.zeros((len(rows), codebooks.stages), dtype=np.int32)
-    residuals, errors, bits = [residual], [np.square(residual).sum(1)], number_bits.copy()
+    residuals, errors, bits = [residual], [np.square(residual).sum(1)], count_bits.copy()
     for stage, vectors in enumerate(codebooks.vectors):
         # |r - v|^2 = |r|^2 - 2 (r v - |v|^2 / 2)
         gains = residuals[-1] @ codebooks.transposed[stage] - codebooks.half_energies[stage]

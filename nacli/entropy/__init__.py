@@ -1,18 +1,29 @@
-"""Codes to payload and back: range ANS (`constriction`) under integer probabilities.
+"""Entropy coding: the codes of a packet to its payload, and back, without loss.
 
-`tables` predicts codes by fixed tables, `learned` by a small network in integers, whose exact
-arithmetic is `network` and whose view of the codes is `context`. `coder` is what both share, with
-`corrections`, the levels of the `highband` and the `rows` of frequencies under all of it.
+1. The encoder collects the codes of each channel of a packet in `ChannelCodes`: gains, codes of the
+   latents, codes of envelope corrections, and levels of the high band.
+2. An `EntropyModel` gives every code a probability: `StaticTables` by one fixed table for each
+   stage, `LearnedModel` by a small network that sees the codes around (`context`), computed in
+   integers (`integer_network`). Gains, corrections and the high band have tables (`gains`,
+   `corrections`, `high_band`).
+3. Probabilities are integer frequencies that sum to 2**24 (`frequencies`): every machine computes
+   the same ones.
+4. `EntropyModel.compress` pushes all codes on the stack of a range coder (rANS, `constriction`);
+   the words of the stack are the payload.
+5. The decoder opens a payload with `EntropyModel.open`. A `PayloadReader` pops the codes in the
+   reverse order: gains first, because the stage counts of the codes follow from them.
+6. `update_codes_digest` adds the codes to a hash that shows whether they came back unchanged.
 """
 
 from __future__ import annotations
 
+from nacli.entropy.channel_codes import ChannelCodes
 from nacli.entropy.codes_digest import update_codes_digest
 from nacli.entropy.corrections import CorrectionTables
 from nacli.entropy.frequencies import PRECISION_BITS, frequencies
 from nacli.entropy.high_band import HighBandTables
 from nacli.entropy.learned_model import LearnedModel
-from nacli.entropy.model import CODER_BYTES, ChannelCodes, EntropyModel, PayloadReader
+from nacli.entropy.model import CODER_BYTES, EntropyModel, PayloadReader
 from nacli.entropy.static_model import StaticTables
 
 __all__ = [

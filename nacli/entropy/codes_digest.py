@@ -1,4 +1,4 @@
-"""The check value of a stream: a digest of everything that its packets say."""
+"""The check value of a stream: a digest of all codes in its packets."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import hashlib
 
 import numpy as np
 
-from nacli.entropy.model import ChannelCodes
+from nacli.entropy.channel_codes import ChannelCodes
 
 
 def update_codes_digest(digest: hashlib._Hash, channels: list[ChannelCodes]) -> None:
-    """Add the gains, stage counts, codes, corrections and high band of a packet, by channel."""
+    """Add a packet to a digest: for each channel its gains, stage counts, codes of latents and of
+    corrections, and levels of the high band."""
     for channel in channels:
         digest.update(channel.gains.astype(np.uint8).tobytes())
         digest.update(channel.counts.astype(np.uint8).tobytes())

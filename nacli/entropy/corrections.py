@@ -1,10 +1,16 @@
-"""Corrections in a payload: how many codes each span has, and these, by tables."""
+"""Envelope corrections in a payload: the number of codes of each span, and the codes, by tables.
+
+Encoders spend codes where band energies are wrong, so the number of codes of a span is coded given
+the numbers of the two spans before. A code is coded given its stage and the number of codes of its
+span. The codes of the span before are no context: they stand for its difference from a prediction,
+which says nothing about the next difference.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nacli.entropy.frequencies import Coder, Frequencies, Rows
+from nacli.entropy.frequencies import Coder, Frequencies, FrequencyTable
 from nacli.types import Doubles, Indices, Integers
 
 TYPICAL_SPANS = 20
@@ -12,127 +18,133 @@ TYPICAL_SPANS = 20
 
 
 class CorrectionTables:
-    """Probabilities of how many codes a span has, and of the codes.
+    """Probabilities of the number of codes of a span, and of the codes."""
 
-    Encoders spend codes where levels are wrong, so their number is like that of the two spans
-    before. Codes are under a row for their place and for how many there are: what the span before
-    had says nothing about them, as they stand for the difference to it.
-    """
+    def __init__(self, counts: Frequencies, codes: Frequencies) -> None:
+        """Set up the tables, for at most N codes of a span.
 
-    def __init__(self, numbers: Frequencies, table: Frequencies) -> None:
-        """Of numbers, rows [(N + 1)^2, N + 1], and of codes, rows [N (N + 1) / 2, size];
-        `ValueError` for any other number of them."""
-        if numbers.ndim != 2 or table.ndim != 2:
+        Args:
+            counts: frequencies of the number of codes [(N + 1)^2, N + 1]; see `count_row`.
+            codes: frequencies of the codes [N (N + 1) / 2, size]; see `code_row`.
+
+        Raises:
+            ValueError: a table has another shape, or a row does not sum to 2**24.
+        """
+        if counts.ndim != 2 or codes.ndim != 2:
             raise ValueError("the correction tables have the wrong shape")
-        self.numbers, self.table = numbers, table
-        self.stages = numbers.shape[1] - 1
-        """Codes that a span has at most."""
-        if len(numbers) != (self.stages + 1) ** 2 or len(table) != row_of(self.stages + 1, 0):
+        self.counts, self.codes = counts, codes
+        self.stages = counts.shape[1] - 1
+        """Largest number of codes of a span."""
+        if len(counts) != (self.stages + 1) ** 2 or len(codes) != code_row(self.stages + 1, 0):
             raise ValueError("the correction tables lack rows")
-        self._numbers, self._rows = Rows(numbers[: self.stages * len(numbers)]), Rows(table)
-        self._number_bits, self._code_bits = self._numbers.bits.tolist(), self._rows.bits.tolist()
+        self._counts = FrequencyTable(counts[: self.stages * len(counts)])
+        self._codes = FrequencyTable(codes)
 
     @classmethod
     def none(cls) -> CorrectionTables:
-        """Of a model without corrections."""
+        """Return the tables of a model without corrections."""
         return cls(np.full((1, 1), 1 << 24, dtype=np.int64), np.zeros((0, 0), dtype=np.int64))
 
     def to_bytes(self) -> bytes:
-        """Rows and codebook size as uint16, then the rows as uint32, those of numbers first;
-        little-endian."""
-        shape = np.array(self.table.shape, dtype="<u2")
-        rows = (self.numbers, self.table) if self.stages else ()
-        return shape.tobytes() + b"".join(row.astype("<u4").tobytes() for row in rows)
+        """Return the shape of the table of codes as uint16, then the tables of counts and of codes
+        as uint32; little-endian."""
+        shape = np.array(self.codes.shape, dtype="<u2")
+        tables = (self.counts, self.codes) if self.stages else ()
+        return shape.tobytes() + b"".join(table.astype("<u4").tobytes() for table in tables)
 
     @property
     def size(self) -> int:
-        return self.table.shape[1]
+        """Codebook size."""
+        return self.codes.shape[1]
 
     def typical_bits(self) -> float:
-        """Bits of a span in the middle of a packet, on average over the tables."""
+        """Return the mean bits of a span in the middle of a packet."""
         if not self.stages:
             return 0.0
         size = self.stages + 1
-        numbers = 2.0 ** -self._numbers.bits.reshape(size, size, size)
+        count_bits = self._counts.bits.reshape(size, size, size)
+        shares = 2.0**-count_bits
         before = np.zeros((size, size))  # by the numbers of codes of the last two spans
         before[0, 0] = 1.0
         for _ in range(TYPICAL_SPANS):
-            before = np.einsum("bc,bcn->nb", before, numbers)
-        means = (self._rows.bits * 2.0**-self._rows.bits).sum(1)
-        codes = [means[row_of(n, 0) : row_of(n + 1, 0)].sum() for n in range(size)]
-        bits = self._numbers.bits.reshape(size, size, size) + np.array(codes)
-        return float(np.einsum("bc,bcn,bcn->", before, numbers, bits))
+            before = np.einsum("bc,bcn->nb", before, shares)
+        means = (self._codes.bits * 2.0**-self._codes.bits).sum(1)
+        codes = [means[code_row(n, 0) : code_row(n + 1, 0)].sum() for n in range(size)]
+        return float(np.einsum("bc,bcn,bcn->", before, shares, count_bits + np.array(codes)))
 
-    def number_bits_after(self, before: Indices, before_that: Indices) -> Doubles:
-        """Bits [K, N + 1] of each number of codes of a span, where the span before has `before` [K]
-        codes and the one before that `before_that` [K]."""
-        bits: Doubles = self._numbers.bits[before * (self.stages + 1) + before_that]
+    def count_bits_after(self, before: Indices, before_that: Indices) -> Doubles:
+        """Return the bits [K, N + 1] of each number of codes of a span, where the span before has
+        `before` [K] codes and the one before that `before_that` [K]."""
+        bits: Doubles = self._counts.bits[before * (self.stages + 1) + before_that]
         return bits
 
     def codes_bits(self, codes: Integers) -> Doubles:
-        """Bits [K] of all codes [K, n] of a span that has n of them."""
-        rows = row_of(codes.shape[1], 0) + np.arange(codes.shape[1])
-        bits: Doubles = self._rows.bits[rows, codes].sum(1)
+        """Return the bits [K] of all codes [K, n] of a span that has n of them."""
+        rows = code_row(codes.shape[1], 0) + np.arange(codes.shape[1])
+        bits: Doubles = self._codes.bits[rows, codes].sum(1)
         return bits
 
     def bits(self, corrections: Integers, counts: Integers) -> float:
-        """What spans take that have so many [S] of the codes [S, N]."""
-        bits = sum(self._number_bits[row][count] for row, count in self._contexts(counts))
-        codes = corrections.tolist()
-        return bits + sum(self._code_bits[row][codes[span][n]] for span, n, row in symbols(counts))
+        """Return the bits of the codes [S, N] of spans, which use the first `counts` [S] codes."""
+        bits = sum(self._counts.bits[row, count] for row, count in self._count_rows(counts))
+        positions = code_positions(counts)
+        return float(
+            bits + sum(self._codes.bits[row, corrections[span, n]] for span, n, row in positions)
+        )
 
     def push(self, coder: Coder, corrections: Integers, counts: Integers) -> None:
-        codes = symbols(counts)
-        for row, count in reversed(self._contexts(counts)):
+        """Encode the codes [S, N] of spans, which use the first `counts` [S] of them, the last code
+        first."""
+        positions = code_positions(counts)
+        for row, count in reversed(self._count_rows(counts)):
             for _ in range(count):
-                span, stage, own = codes.pop()
-                coder.encode_reverse(int(corrections[span, stage]), self._rows.models[own])
-            coder.encode_reverse(count, self._numbers.models[row])
+                span, stage, own_row = positions.pop()
+                coder.encode_reverse(int(corrections[span, stage]), self._codes.models[own_row])
+            coder.encode_reverse(count, self._counts.models[row])
 
     def pop(self, coder: Coder, spans: int) -> tuple[Integers, Integers]:
-        """Codes [S, N] of so many spans, and how many of them each has [S], 0 after them."""
+        """Decode the codes [S, N] of spans, 0 where a span has fewer, and their numbers [S]."""
         corrections = np.zeros((spans, self.stages), dtype=np.int32)
         counts, before = np.zeros(spans, dtype=np.int32), (0, 0)
         for span in range(spans if self.stages else 0):
-            count = int(coder.decode(self._numbers.models[self._row(before)]))
+            count = int(coder.decode(self._counts.models[count_row(before, self.stages)]))
             for stage in range(count):
-                corrections[span, stage] = coder.decode(self._rows.models[row_of(count, stage)])
+                corrections[span, stage] = coder.decode(self._codes.models[code_row(count, stage)])
             counts[span], before = count, (count, before[0])
         return corrections, counts
 
-    def _row(self, before: tuple[int, int]) -> int:
-        return number_row(before, self.stages)
-
-    def _contexts(self, counts: Integers) -> list[tuple[int, int]]:
-        """The row and number of each span."""
+    def _count_rows(self, counts: Integers) -> list[tuple[int, int]]:
+        """Return the row and the number of codes of each span."""
         if not self.stages:
             return []
-        return [(self._row(before), count) for before, count in contexts(counts)]
+        return [(count_row(before, self.stages), own) for before, own in count_contexts(counts)]
 
 
-def row_of(count: int, stage: int) -> int:
-    """The row for a code of a span that has `count` of them."""
+def code_row(count: int, stage: int) -> int:
+    """Return the row for the code of a stage in a span that has `count` codes."""
     return count * (count - 1) // 2 + stage
 
 
-def number_row(before: tuple[int, int], stages: int) -> int:
-    """The row for the number of a span, after spans with so many of at most `stages` codes."""
+def count_row(before: tuple[int, int], stages: int) -> int:
+    """Return the row for the number of codes of a span, given those of the span before and of the
+    one before that, which have at most `stages` codes."""
     return before[0] * (stages + 1) + before[1]
 
 
-def contexts(counts: Integers) -> list[tuple[tuple[int, int], int]]:
-    """Of each span of a packet the numbers of codes of the two before, the nearer first, and its
-    own; before the first there are none."""
-    listed = [0, 0, *counts.tolist()]
+def count_contexts(counts: Integers) -> list[tuple[tuple[int, int], int]]:
+    """Return for each span of a packet the numbers of codes of the two spans before, the nearer one
+    first, and its own number. Spans before the first count as having no codes."""
+    padded = [0, 0, *counts.tolist()]
     return [
-        ((one, two), own) for two, one, own in zip(listed, listed[1:], listed[2:], strict=False)
+        ((one, two), own) for two, one, own in zip(padded, padded[1:], padded[2:], strict=False)
     ]
 
 
-def symbols(counts: Integers) -> list[tuple[int, int, int]]:
-    """Spans, stages and rows of codes in the order of coding."""
+def code_positions(counts: Integers) -> list[tuple[int, int, int]]:
+    """Return the span, stage and row of every code, in the order of decoding, for spans with these
+    numbers of codes [S]."""
     return [
-        (span, stage, row_of(count, stage))
+        (span, stage, code_row(count, stage))
         for span, count in enumerate(counts.tolist())
         for stage in range(count)
     ]

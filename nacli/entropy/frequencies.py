@@ -1,4 +1,4 @@
-"""Rows of integer frequencies that sum to 2**24, and range ANS by them (`constriction`)."""
+"""Integer frequencies that sum to 2**24, and the range coder that uses them (`constriction`)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from nacli.types import Doubles, Integers
 
 Frequencies = NDArray[np.int64]
+"""Each row [..., n] is the probability distribution of n symbols, as integers over 2**24."""
 Coder = Any
-"""constriction's AnsCoder, which has no types."""
+"""`AnsCoder` of constriction, which has no type annotations."""
 
 PRECISION_BITS = 24
-"""Of constriction's default coder."""
+"""Precision of the probabilities, which is that of constriction's default coder."""
 
 
 def frequencies(weights: Frequencies) -> Frequencies:
-    """Integer weights [..., n] to frequencies that sum to 2**24, each at least 1."""
+    """Scale integer weights [..., n] to frequencies that sum to 2**24, each at least 1."""
     size = weights.shape[-1]
     free = (1 << PRECISION_BITS) - size
     shares = weights * free // weights.sum(-1, keepdims=True)
@@ -28,51 +29,63 @@ def frequencies(weights: Frequencies) -> Frequencies:
     return shares + 1
 
 
-def coder_model(table: Frequencies) -> Any:
-    """A coder model with exactly these frequencies.
+def coder_model(row: Frequencies) -> Any:
+    """Return a model of constriction with exactly the frequencies [n] of one row.
 
-    The library gives every symbol one count and shares out the rest; handing it the integers less
-    that one count, whose sum is the rest, leaves it nothing to round.
+    The library gives every symbol a count of one and divides the rest in proportion to its input.
+    The input is the frequencies less one, whose sum is the rest: nothing is rounded.
     """
-    return constriction.stream.model.Categorical((table - 1).astype(np.float64), perfect=False)
+    return constriction.stream.model.Categorical((row - 1).astype(np.float64), perfect=False)
 
 
-ROW_MODELS = constriction.stream.model.Categorical(perfect=False)
-"""As `coder_model`, for a call with one row of frequencies less one, as float64, per symbol."""
+ROW_PER_SYMBOL = constriction.stream.model.Categorical(perfect=False)
+"""The same model for a call in which every symbol has a row of its own: frequencies less one
+[M, n], as float64."""
 
 
-def places(less_one: Doubles, codes: Integers) -> Doubles:
-    """Where each code [M] lies in its row of frequencies, given less one [M, size]: what is below
-    it, its own, and what is above [M, 3]."""
+def code_intervals(less_one: Doubles, codes: Integers) -> Doubles:
+    """Return the interval of each code [M] in the cumulative distribution of its row.
+
+    Args:
+        less_one: rows of frequencies less one [M, size].
+        codes: codes [M].
+
+    Returns:
+        The sum of the frequencies below a code, its own frequency, and the sum above it [M, 3].
+    """
     rows, size = np.arange(len(codes)), less_one.shape[1]
     bounds = np.stack([rows * size, rows * size + codes], axis=1)
     sums = np.add.reduceat(less_one.ravel(), bounds.ravel())[::2]
-    below = np.where(codes > 0, sums + codes, 0)  # an empty piece is not empty to reduceat
+    below = np.where(codes > 0, sums + codes, 0)  # reduceat gives an empty range one element
     own = less_one[rows, codes] + 1
     return np.stack([below, own, (1 << PRECISION_BITS) - below - own], axis=1)
 
 
-def push_intervals(coder: Coder, found: Doubles) -> None:
-    """Encode codes by their `places` [M, 3], the last first.
+def push_intervals(coder: Coder, intervals: Doubles) -> None:
+    """Encode codes by their `code_intervals` [M, 3], the last one first.
 
-    To the coder a code among three looks as it does among a thousand, as long as its own frequency
-    and the sum below it are the same. The library wants no frequency of zero, so at either end of
-    the table a count is taken from the other side.
+    The coder uses only the interval of a code, so a distribution of three symbols with the same
+    interval gives the same bits as one of a thousand. The library allows no frequency of zero:
+    for a code at either end of its row, one count is split off the sum on the other side.
     """
-    below, own, above = found.T
+    below, own, above = intervals.T
     first, last = below == 0, above == 0
-    rows = np.where(first, [own, above - 1, below + 1], found.T)
+    rows = np.where(first, [own, above - 1, below + 1], intervals.T)
     rows = np.where(last, [below - 1, above + 1, own], rows)
     symbols = np.where(first, 0, np.where(last, 2, 1)).astype(np.int32)
-    coder.encode_reverse(symbols, ROW_MODELS, np.ascontiguousarray(rows.T) - 1)
+    coder.encode_reverse(symbols, ROW_PER_SYMBOL, np.ascontiguousarray(rows.T) - 1)
 
 
-class Rows:
-    """Of rows of frequencies [R, n]: what each symbol costs, `bits` [R, n], and a coder's `models`
-    [R]."""
+class FrequencyTable:
+    """A table of distributions [R, n], one row for each context.
+
+    Attributes:
+        bits: bits that each symbol takes [R, n].
+        models: models of constriction [R].
+    """
 
     def __init__(self, table: Frequencies) -> None:
-        """`ValueError` where a row does not sum to 2**24."""
+        """Raises `ValueError` if a row does not sum to 2**24."""
         if (table < 1).any() or (table.sum(-1) != 1 << PRECISION_BITS).any():
             raise ValueError("a probability table does not sum to 2**24")
         self.bits: Doubles = PRECISION_BITS - np.log2(table)

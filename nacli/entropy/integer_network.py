@@ -1,10 +1,10 @@
-"""A small network in integers: context to the frequencies of the next code, the same everywhere.
+"""A small network in integer arithmetic: from context to the frequencies of the next code.
 
-Weights are int8 and activations within +-127, so a sum of at most 1024 products stays under 2**24,
-where float32 holds every integer: BLAS may add in any order, on any machine, with any number of
-threads, and the result is exact. The bound is checked against the actual weights when they are
-loaded. What is divided is divided by powers of two, or in float64 where the quotient's floor is
-exact too.
+The result must be the same on every machine. Weights are int8 and activations lie within +-127, so
+a sum of at most 1024 products stays under 2**24, where float32 represents every integer: BLAS may
+add in any order, with any number of threads, and the result is exact. This bound is checked against
+the actual weights when they are loaded. Divisions are by powers of two, or in float64 where the
+floor of the rounded quotient equals that of the exact one.
 """
 
 from __future__ import annotations
@@ -20,22 +20,29 @@ from nacli.types import Floats
 Tensors = dict[str, NDArray[Any]]
 
 LIMIT = 127
-"""Of inputs, weights and activations."""
+"""Largest magnitude of inputs, weights and activations."""
 EXACT = 1 << 24
-"""Integers below it are exact in float32."""
+"""Integers below this are exact in float32."""
 MAX_WEIGHT_SUM = 1 << 29
-"""Of exp2 weights over a table: times 2**24 it is at most 2**53, exact in float64."""
+"""Largest sum of the exponentials of a row: times 2**24 it is at most 2**53, exact in float64."""
 
 
 class Network:
-    """Inputs of a frame and of its own codes so far to logits of the next code.
+    """Computes the logits of the next code, from the inputs of its frame and from its own inputs.
 
-    Every array holds integers, kept as float32 for the sake of BLAS; those of a layer are scaled by
-    a power of two, which changes no digit.
+    All arrays hold integers, stored as float32 for BLAS. The arrays of each layer are scaled by a
+    power of two, which keeps them exact.
     """
 
     def __init__(self, tensors: Tensors) -> None:
-        """Raises `ValueError` for sums that might not be exact; shapes are the caller's care."""
+        """Prepare the weights.
+
+        Args:
+            tensors: as in `learned_model.LAYOUT`; the caller checks their shapes.
+
+        Raises:
+            ValueError: a sum might not be exact.
+        """
         shifts = [int(shift) for shift in tensors["shifts"]]
         if not all(1 <= shift <= 16 for shift in shifts):
             raise ValueError("a shift of the entropy network is out of range")
@@ -53,12 +60,17 @@ class Network:
         self._prior = tensors["prior"].astype(np.float32) + half
         self._exp2 = tensors["exp2"].astype(np.float64)
 
-    def frame_sums(self, inputs: Floats, places: NDArray[np.intp]) -> Floats:
-        """The share of the first layer [M, H] that all codes of a frame have in common."""
-        return inputs @ self._frame + self._frame_bias[places]
+    def frame_sums(self, inputs: Floats, positions: NDArray[np.intp]) -> Floats:
+        """Return the part of the first layer [M, H] that all codes of a frame have in common.
+
+        Args:
+            inputs: inputs of frames [M, I].
+            positions: positions of the frames in the period of the coding order [M].
+        """
+        return inputs @ self._frame + self._frame_bias[positions]
 
     def logits(self, frame_sums: Floats, own: Floats, stage: int) -> Floats:
-        """Logits [M, size] of a stage's codes, integers in 1/16 of log2."""
+        """Return the logits [M, size] of the codes of a stage: integers in units of 1/16 bit."""
         x = own @ self._own
         x += frame_sums
         x += self._own_bias[stage]
@@ -71,14 +83,14 @@ class Network:
         return np.floor(x, out=x)
 
     def weights(self, logits: Floats) -> NDArray[np.float64]:
-        """Integers [M, size] in proportion to the probabilities."""
-        rank = (logits.max(1, keepdims=True) - logits).astype(np.intp)
-        return self._exp2.take(rank, mode="clip")
+        """Return integers [M, size] in proportion to the probabilities, by a table of 2**-x."""
+        distance = (logits.max(1, keepdims=True) - logits).astype(np.intp)
+        return self._exp2.take(distance, mode="clip")
 
     def frequencies_less_one(self, logits: Floats) -> NDArray[np.float64]:
-        """Frequencies [M, size] that sum to 2**24, each less the one that every code has.
+        """Return frequencies [M, size] that sum to 2**24, each less the one that every code has.
 
-        The rest of the division goes to the likeliest code, the first where several are.
+        The most probable code, the first of several, gets the remainder of the division.
         """
         shares = self.weights(logits)
         free = (1 << PRECISION_BITS) - shares.shape[1]
@@ -91,25 +103,23 @@ class Network:
         return shares
 
     def bits(self, logits: Floats, codes: NDArray[np.int32]) -> NDArray[np.float64]:
-        """What codes [M] take, within a hundredth of a bit: for estimates."""
+        """Estimate the bits of codes [M] to within a hundredth of a bit."""
         weights = self.weights(logits)
         own = np.maximum(weights[np.arange(len(codes)), codes], 1)
-        found = np.log2(weights.sum(1)) - np.log2(own)
-        return np.minimum(found, PRECISION_BITS)
+        bits = np.log2(weights.sum(1)) - np.log2(own)
+        return np.minimum(bits, PRECISION_BITS)
 
 
 def _activate(x: Floats, low: int) -> Floats:
-    """(sum + 2**(shift - 1)) >> shift, clipped; the shift and the half are in `x` already.
-
-    Exact, since the sum before the shift is below 2**24.
-    """
+    """Compute (sum + 2**(shift - 1)) >> shift, clipped to `low`..LIMIT; `x` already contains the
+    shift and the half. Exact, because the sum before the shift is below 2**24."""
     np.floor(x, out=x)
     np.maximum(x, low, out=x)  # np.clip takes twice as long over small arrays
     return np.minimum(x, LIMIT, out=x)
 
 
 def _check_tensors(tensors: Tensors, shifts: list[int]) -> None:
-    """`ValueError` unless every sum stays exact, whatever the inputs."""
+    """Raise `ValueError` unless every sum is exact, whatever the inputs."""
     first = np.concatenate([tensors["frame"], tensors["own"]])
     first_bias = np.abs(tensors["frame_bias"].astype(np.float64)).max()
     _check_sums(first, first_bias + _largest(tensors["own_bias"]), shifts[0])
@@ -120,15 +130,19 @@ def _check_tensors(tensors: Tensors, shifts: list[int]) -> None:
         _check_sums(outputs.T, prior, shifts[3])
     exp2, size = tensors["exp2"].astype(np.float64), tensors["outputs"].shape[1]
     if exp2[0] < 1 or (np.diff(exp2) > 0).any() or exp2[0] * size > MAX_WEIGHT_SUM:
-        raise ValueError("the exp2 table of the entropy network is not sound")
+        raise ValueError(
+            "the exp2 table of the entropy network starts below 1, rises, or has too large a sum"
+        )
 
 
 def _largest(bias: NDArray[Any]) -> float:
+    """Return the largest magnitude of a bias."""
     return float(np.abs(bias.astype(np.float64)).max())
 
 
 def _check_sums(weights: NDArray[Any], bias: float, shift: int) -> None:
-    """Of weights [I, O] with any allowed inputs and a bias of at most `bias`."""
+    """Raise `ValueError` unless the sums of weights [I, O], with any allowed inputs and a bias of
+    at most `bias`, are exact."""
     sizes = np.abs(weights.astype(np.float64))
     if sizes.max() > LIMIT or LIMIT * sizes.sum(0).max() + bias + (1 << (shift - 1)) >= EXACT:
         raise ValueError("a sum of the entropy network might not be exact")

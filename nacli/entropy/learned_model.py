@@ -1,7 +1,7 @@
-"""ENTROPY kind 1: a learned model of the codes, all in integers.
+"""ENTROPY kind 1: the learned model, a small network in integer arithmetic.
 
-Which codes it sees is `context`, how it turns them into frequencies is `network`. The codebooks
-are part of it: their vectors say what a code means.
+`context` defines which codes the network sees, `integer_network` how it computes frequencies. The
+codebooks are part of the model: the network sees the vectors of the codes, not their numbers.
 """
 
 from __future__ import annotations
@@ -11,19 +11,22 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.entropy.context import PLAIN_INPUTS, Context, Order, Row, Vectors
+from nacli.entropy.channel_codes import ChannelCodes
+from nacli.entropy.context import SIDE_INPUTS, CodeVectors, CodingOrder, Context, JoinedChannels
 from nacli.entropy.corrections import CorrectionTables
-from nacli.entropy.frequencies import ROW_MODELS, Coder, places
+from nacli.entropy.frequencies import ROW_PER_SYMBOL, Coder, code_intervals
+from nacli.entropy.gains import GainTable
 from nacli.entropy.high_band import HighBandTables
 from nacli.entropy.integer_network import Network, Tensors
-from nacli.entropy.model import ChannelCodes, EntropyModel, GainTable
+from nacli.entropy.model import EntropyModel
 from nacli.types import Doubles, Floats, Indices, Integers
 
-ROWS = 256
-"""Codes that pass through the network at a time, so that long packets need no more memory."""
+BATCH_CODES = 256
+"""Number of codes that pass the network at a time, so that long packets need no more memory."""
 MAX_OFFSET = 64
+"""Largest distance in frames between a frame and a neighbour whose codes it sees."""
 MAX_WIDTH = 1024
-"""Of a layer: what a file carries inline must not make a decoder slow."""
+"""Largest width of a layer: a model that a file carries must not make the decoder slow."""
 
 LAYOUT: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "gains": ("<u4", GainTable.SHAPE),
@@ -44,7 +47,8 @@ LAYOUT: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "prior": ("<i2", ("stages", "size")),
     "exp2": ("<u4", ("steps",)),
 }
-"""Types and shapes of the tensors, in the order of the inline tables."""
+"""Types and shapes of the tensors, in the order in which a file carries them. Names in the shapes
+are those of SIZES."""
 SIZES = (
     "stages",
     "size",
@@ -56,11 +60,11 @@ SIZES = (
     "width",
     "steps",
 )
-"""What the names in shapes stand for; at the start of the inline tables, uint16 each."""
+"""Names of sizes in LAYOUT, in the order in which a file carries their values."""
 
 
 class LearnedModel(EntropyModel):
-    """Codes predicted from the gains and from the codes that are known already."""
+    """Predicts codes from gains, stage counts, and the codes that are coded before."""
 
     KIND = 1
 
@@ -71,8 +75,17 @@ class LearnedModel(EntropyModel):
         corrections: CorrectionTables | None = None,
         high: HighBandTables | None = None,
     ) -> None:
-        """`tensors` as in LAYOUT, `entries` [N, size, D] of the codebooks. `ValueError` where they
-        do not fit each other or a sum might not be exact, `KeyError` where one is missing."""
+        """Set up the model.
+
+        Args:
+            tensors: as in LAYOUT.
+            entries: codebook entries [N, size, D].
+            corrections, high: tables of corrections and high band, if the model has them.
+
+        Raises:
+            ValueError: tensors and entries do not fit each other, or a sum might not be exact.
+            KeyError: a tensor is missing.
+        """
         self._tensors = {
             name: np.ascontiguousarray(tensors[name], dtype=dtype)
             for name, (dtype, _) in LAYOUT.items()
@@ -85,14 +98,15 @@ class LearnedModel(EntropyModel):
         self.shape = (self._sizes["stages"], self._sizes["size"])
         self._check_fit(entries)
         offsets, ranks = (self._tensors[name].tolist() for name in ("offsets", "ranks"))
-        self._order = Order(tuple(ranks), tuple(offsets))
-        self._vectors = Vectors(entries, self._tensors["multipliers"].astype(np.int32))
+        self._order = CodingOrder(tuple(ranks), tuple(offsets))
+        self._vectors = CodeVectors(entries, self._tensors["multipliers"].astype(np.int32))
         self._network = Network(self._tensors)
         self.mean_code_bits = self._tensors["mean_bits"] / 256
 
     def _check_fit(self, entries: NDArray[np.int8]) -> None:
+        """Raise `ValueError` unless the sizes fit the codebook entries [N, size, D]."""
         sizes, dim = self._sizes, entries.shape[2]
-        frame_inputs = sizes["neighbours"] * dim + PLAIN_INPUTS
+        frame_inputs = sizes["neighbours"] * dim + SIDE_INPUTS
         fits = (
             entries.shape[:2] == self.shape
             and (sizes["frame_inputs"], sizes["own_inputs"]) == (frame_inputs, dim + 1)
@@ -103,7 +117,7 @@ class LearnedModel(EntropyModel):
         if not fits:
             raise ValueError("the entropy model does not fit the codebooks")
         if np.abs(self._tensors["offsets"].astype(int)).max() > MAX_OFFSET:
-            raise ValueError("the entropy model looks too far")
+            raise ValueError("the entropy model sees frames that are too far away")
 
     def code_bits(self, channel: ChannelCodes) -> Doubles:
         bits = np.zeros(channel.codes.shape)
@@ -112,90 +126,97 @@ class LearnedModel(EntropyModel):
         return bits
 
     def place_codes(self, channel: ChannelCodes) -> Doubles:
-        """Where a code lies in its table is all that the coder takes from it, so no more is kept
-        until all can be pushed in the order of decoding [M, 3]."""
-        found = np.zeros((*channel.codes.shape, 3))
+        intervals = np.zeros((*channel.codes.shape, 3))
         for frames, stage, logits in self._predictions(channel):
-            table = self._network.frequencies_less_one(logits)
-            found[frames, stage] = places(table, channel.codes[frames, stage])
-        return found[self._order.sequence(channel.counts)]
+            less_one = self._network.frequencies_less_one(logits)
+            intervals[frames, stage] = code_intervals(less_one, channel.codes[frames, stage])
+        return intervals[self._order.sequence(channel.counts)]
 
     def _predictions(self, channel: ChannelCodes) -> Iterator[tuple[Indices, int, Floats]]:
-        """Logits for all codes of a channel that is known: frames [M], stage, logits [M, size].
+        """Yield the logits of all codes of a known channel: frames [M], stage, logits [M, size].
 
-        All frames of a stage at once, though a decoder has them in groups: the same integers.
+        All frames of a stage are computed together. A decoder computes them by groups, and gets the
+        same integers.
         """
-        around, own = (self._context(channel.gains, channel.counts) for _ in range(2))
+        neighbours, own = (self._context(channel.gains, channel.counts) for _ in range(2))
         used = [np.flatnonzero(channel.counts > s) for s in range(channel.codes.shape[1])]
         for stage, frames in enumerate(used):
-            around.add(frames, stage, channel.codes[frames, stage])
-        sums = self._frame_sums(around, np.arange(len(channel.gains)))
+            neighbours.add(frames, stage, channel.codes[frames, stage])
+        sums = self._frame_sums(neighbours, np.arange(len(channel.gains)))
         for stage, frames in enumerate(used):
-            for part in _parts(frames):
+            for part in _batches(frames):
                 yield part, stage, self._logits(own, part, stage, sums[part])
             own.add(frames, stage, channel.codes[frames, stage])
 
     def pop_codes(
         self, coders: list[Coder], gains: list[Integers], counts: list[Integers]
     ) -> list[Integers]:
-        """All channels go through the network side by side: it has many small steps, each of which
-        takes about as long for one frame as for ten."""
-        row = Row(self._order, [len(channel) for channel in gains])
-        joined = row.join(counts)
-        context = Context(self._vectors, self._order, row.join(gains), joined, row.there)
+        """Decode one channel from each of several coders.
+
+        All channels pass the network together: it has many small steps, each of which takes about
+        as long for ten frames as for one.
+        """
+        channels = JoinedChannels(self._order, [len(channel) for channel in gains])
+        joined = channels.join(counts)
+        inputs = (channels.join(gains), joined, channels.present)
+        context = Context(self._vectors, self._order, *inputs)
         codes = np.zeros((len(joined), self.shape[0]), dtype=np.int32)
         for group in self._order.groups(len(joined)):
             group = group[joined[group] > 0]
             sums = self._frame_sums(context, group)
             for stage in range(int(joined[group].max(initial=0))):
                 used = np.flatnonzero(joined[group] > stage)
-                for part in _parts(used):
+                for part in _batches(used):
                     frames = group[part]
                     logits = self._logits(context, frames, stage, sums[part])
-                    table = self._network.frequencies_less_one(logits)
-                    for channel, rows in row.split(frames):
-                        found = coders[channel].decode(ROW_MODELS, table[rows])
-                        codes[frames[rows], stage] = found
+                    less_one = self._network.frequencies_less_one(logits)
+                    for channel, rows in channels.split(frames):
+                        decoded = coders[channel].decode(ROW_PER_SYMBOL, less_one[rows])
+                        codes[frames[rows], stage] = decoded
                 context.add(group[used], stage, codes[group[used], stage])
-        return [codes[part] for part in row.parts]
+        return [codes[part] for part in channels.parts]
 
     def _context(self, gains: Integers, counts: Integers) -> Context:
+        """Return the context of a channel before its first code."""
         return Context(self._vectors, self._order, gains, counts)
 
     def _frame_sums(self, context: Context, frames: Indices) -> Floats:
-        places = frames % self._sizes["period"]
+        """Return the part of the first layer [M, H] that all codes of frames [M] share."""
+        positions = frames % self._sizes["period"]
         parts = [
-            self._network.frame_sums(context.frame_inputs(frames[at]), places[at])
-            for at in _parts(np.arange(len(frames)))
+            self._network.frame_sums(context.frame_inputs(frames[at]), positions[at])
+            for at in _batches(np.arange(len(frames)))
         ]
         return np.concatenate(parts) if parts else np.zeros((0, self._sizes["hidden"]), np.float32)
 
     def _logits(self, context: Context, frames: Indices, stage: int, sums: Floats) -> Floats:
+        """Return the logits [M, size] of a stage of frames [M] with these `_frame_sums` [M, H]."""
         return self._network.logits(sums, context.own_inputs(frames, stage), stage)
 
     def to_bytes(self) -> bytes:
-        """SIZES as uint16, then the tensors in the order of LAYOUT, little-endian; then the tables
-        of the corrections and of the high band."""
+        """Return the SIZES as uint16, the tensors in the order of LAYOUT, and the tables of
+        corrections and high band; little-endian."""
         sizes = np.array([self._sizes[name] for name in SIZES], dtype="<u2")
         own = sizes.tobytes() + b"".join(self._tensors[name].tobytes() for name in LAYOUT)
         return own + self._side_bytes()
 
 
-def _parts(rows: Indices) -> Iterator[Indices]:
-    """Pieces of at most ROWS."""
-    for start in range(0, len(rows), ROWS):
-        yield rows[start : start + ROWS]
+def _batches(indices: Indices) -> Iterator[Indices]:
+    """Split indices into parts of at most BATCH_CODES."""
+    for start in range(0, len(indices), BATCH_CODES):
+        yield indices[start : start + BATCH_CODES]
 
 
 def _sizes(tensors: Tensors) -> dict[str, int]:
-    """What the names in LAYOUT's shapes stand for, from the shapes that are there."""
+    """Return the values of SIZES, taken from the shapes of the tensors."""
     sizes: dict[str, int] = {}
     for name, (_, shape) in LAYOUT.items():
-        for symbol, length in zip(shape, tensors[name].shape, strict=False):
-            if isinstance(symbol, str):
-                sizes.setdefault(symbol, length)
+        for size_name, length in zip(shape, tensors[name].shape, strict=False):
+            if isinstance(size_name, str):
+                sizes.setdefault(size_name, length)
     return sizes
 
 
 def _resolve(shape: tuple[int | str, ...], sizes: dict[str, int]) -> tuple[int, ...]:
+    """Return a shape of LAYOUT with values in place of the names of sizes."""
     return tuple(sizes[n] if isinstance(n, str) else n for n in shape)

@@ -1,89 +1,39 @@
-"""What both entropy models share: integer probabilities, range ANS, gains, payloads.
+"""The base class of the entropy models, and the order of the codes in a payload.
 
-Probabilities are integers over 2**24; nothing here depends on a float result that could be rounded
+Probabilities are integers over 2**24. Nothing here depends on a float result that could be rounded
 in two ways, so a payload decodes alike on every machine. ANS is a stack (Duda, 2013): the encoder
-pushes groups in the reverse of the order in which the decoder pops them.
+pushes the parts of a payload in the reverse of the order in which the decoder pops them.
 """
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import constriction
 import numpy as np
 
-from nacli.config import GAIN_LEVELS
+from nacli.entropy.channel_codes import ChannelCodes
 from nacli.entropy.corrections import CorrectionTables
-from nacli.entropy.frequencies import (
-    PRECISION_BITS,
-    Coder,
-    Frequencies,
-    Rows,
-    push_intervals,
-)
+from nacli.entropy.frequencies import PRECISION_BITS, Coder, Frequencies, push_intervals
+from nacli.entropy.gains import GainTable
 from nacli.entropy.high_band import HighBandTables
 from nacli.types import Doubles, Integers
 
 CODER_BYTES = 3
-"""What the coder's state adds to a payload at most, beyond the bits of its symbols."""
-
-
-NO_CORRECTIONS = np.zeros((0, 0), dtype=np.int32)
-
-
-@dataclass(frozen=True)
-class ChannelCodes:
-    """One channel of a packet: gains [F], codes [F, N] and how many stages count [F]; correction codes of
-    its spans [S, T] and how many count [S]; and the levels of its high band [S', n], in spans of
-    another length, None where the stream has no high band."""
-
-    gains: Integers
-    codes: Integers
-    counts: Integers
-    corrections: Integers = field(default_factory=lambda: NO_CORRECTIONS)
-    correction_counts: Integers = field(default_factory=lambda: NO_CORRECTIONS.ravel())
-    high: Integers | None = None
-
-
-class GainTable:
-    """Gains given the gain before [levels + 1, levels]; the last row is for a packet's first."""
-
-    SHAPE = (GAIN_LEVELS + 1, GAIN_LEVELS)
-
-    def __init__(self, table: Frequencies) -> None:
-        if table.shape != self.SHAPE:
-            raise ValueError("the gain table has the wrong shape")
-        self.table, self._rows = table, Rows(table)
-
-    def bits(self, gains: Integers) -> float:
-        before = np.concatenate([[GAIN_LEVELS], gains[:-1]])
-        return float(self._rows.bits[before, gains].sum())
-
-    def push(self, coder: Coder, gains: Integers) -> None:
-        before = [GAIN_LEVELS, *gains[:-1].tolist()]
-        for context, gain in zip(reversed(before), reversed(gains.tolist()), strict=True):
-            coder.encode_reverse(gain, self._rows.models[context])
-
-    def pop(self, coder: Coder, frames: int) -> Integers:
-        found, context = np.empty(frames, dtype=np.int32), GAIN_LEVELS
-        for frame in range(frames):
-            context = int(coder.decode(self._rows.models[context]))
-            found[frame] = context
-        return found
+"""Largest number of bytes that the coder's state adds to a payload beyond the bits of its codes."""
 
 
 class EntropyModel(ABC):
-    """Predicts gains, codes, corrections and levels: payloads there and back, and what they cost."""
+    """Predicts all codes of a packet, converts them to a payload and back, and tells their bits."""
 
     KIND: int
-    """Of the file's ENTROPY section."""
+    """Kind of the model in the ENTROPY section of a file."""
     shape: tuple[int, int]
-    """Stages and codebook size."""
+    """Number of stages, and codebook size."""
     mean_code_bits: Doubles
-    """What a code of each stage takes on average [N], roughly."""
+    """Approximate mean number of bits of a code, by stage [N]."""
 
     def __init__(
         self,
@@ -91,36 +41,35 @@ class EntropyModel(ABC):
         corrections: CorrectionTables | None,
         high: HighBandTables | None,
     ) -> None:
+        """`corrections` and `high` are None for models without corrections or high band."""
         self.gains = GainTable(gain_table)
-        self.corrections, self.high = (
-            corrections or CorrectionTables.none(),
-            high or HighBandTables.none(),
-        )
+        self.corrections = corrections or CorrectionTables.none()
+        self.high = high or HighBandTables.none()
 
     def _side_bytes(self) -> bytes:
-        """The tables of corrections and high band, the last part of `to_bytes`."""
+        """Return the tables of corrections and high band, the last part of `to_bytes`."""
         return self.corrections.to_bytes() + self.high.to_bytes()
 
     @abstractmethod
     def to_bytes(self) -> bytes:
-        """The tables as a file carries them inline."""
+        """Return the tables in the form in which a file can carry them."""
 
     @abstractmethod
     def code_bits(self, channel: ChannelCodes) -> Doubles:
-        """Bits [F, N] of each code of a channel; 0 where a frame has no such stage."""
+        """Return the bits of each code of a channel [F, N]; 0 after a frame's stage count."""
 
     @abstractmethod
     def place_codes(self, channel: ChannelCodes) -> Doubles:
-        """The interval of each code of a channel in its table of frequencies [M, 3], in the order
-        of decoding: the sum below it, its own frequency, and the sum above it. This takes most of
-        the time of `compress`."""
+        """Return the interval [M, 3] of each code of a channel in its table of frequencies, in the
+        order of decoding: the sum below it, its own frequency, and the sum above it. This takes
+        most of the time of `compress`."""
 
     def placed_bits(self, placed: Doubles) -> float:
-        """Bits of codes whose intervals [M, 3] are known."""
+        """Return the bits of codes whose intervals [M, 3] are known."""
         return float((PRECISION_BITS - np.log2(placed[:, 1])).sum())
 
     def side_bits(self, channel: ChannelCodes) -> float:
-        """Bits of the gains and the high band of a channel."""
+        """Return the bits of the gains and the high band of a channel."""
         high = 0.0 if channel.high is None else self.high.bits(channel.high)
         return self.gains.bits(channel.gains) + high
 
@@ -128,16 +77,23 @@ class EntropyModel(ABC):
     def pop_codes(
         self, coders: list[Coder], gains: list[Integers], counts: list[Integers]
     ) -> list[Integers]:
-        """Codes [F, N] of one channel from each of several coders, 0 where a frame has fewer
-        stages."""
+        """Decode the codes [F, N] of one channel from each of several coders.
+
+        Args:
+            coders: one for each channel, at the start of its codes.
+            gains, counts: gains [F] and stage counts [F] of each channel.
+
+        Returns:
+            Codes [F, N] of each channel, 0 after a frame's stage count.
+        """
 
     @cached_property
     def digest(self) -> bytes:
-        """The start of the SHA-256 of `to_bytes`, by which a file names these tables."""
+        """First 8 bytes of the SHA-256 of `to_bytes`, by which a file names its model."""
         return hashlib.sha256(self.to_bytes()).digest()[:8]
 
     def compress(self, channels: list[ChannelCodes], placed: list[Doubles] | None = None) -> bytes:
-        """The payload of one packet. `placed` is what `place_codes` gives for each channel, where
+        """Return the payload of a packet. `placed` is what `place_codes` gives for each channel, where
         it is known already."""
         if placed is None:
             placed = [self.place_codes(channel) for channel in channels]
@@ -154,7 +110,7 @@ class EntropyModel(ABC):
         return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
 
     def cost_bits(self, channels: list[ChannelCodes]) -> float:
-        """Bits that `compress` needs, to within the coder's last word."""
+        """Return the bits that `compress` needs, to within the coder's last word."""
         return sum(
             self.gains.bits(c.gains)
             + float(self.code_bits(c).sum())
@@ -164,13 +120,13 @@ class EntropyModel(ABC):
         )
 
     def open(self, payload: bytes) -> PayloadReader:
-        """Start to decompress; `ValueError` for bytes that no encoder writes."""
+        """Start to decode a payload. Raises `ValueError` for bytes that no encoder writes."""
         return PayloadReader(self, payload)
 
 
 class PayloadReader:
-    """Pops a packet's gains first, then, once the stage counts are known, its codes, then corrections,
-    then levels of the high band."""
+    """Decodes a payload part by part: the gains of all channels; then, when the stage counts are
+    known, their codes; then their corrections; then the levels of their high band."""
 
     def __init__(self, model: EntropyModel, payload: bytes) -> None:
         self._model = model
@@ -178,18 +134,19 @@ class PayloadReader:
         self.coder = constriction.stream.stack.AnsCoder(words.astype(np.uint32))
 
     def gains(self, frames: int) -> Integers:
-        """Gains [F] of the next channel."""
+        """Decode the gains [F] of the next channel."""
         return self._model.gains.pop(self.coder, frames)
 
     def codes(self, gains: Integers, counts: Integers) -> Integers:
-        """Codes [F, N] of the next channel, 0 where a frame has fewer stages."""
+        """Decode the codes [F, N] of the next channel, which has these gains and stage counts [F];
+        codes after a frame's stage count are 0."""
         return self._model.pop_codes([self.coder], [gains], [counts])[0]
 
     def corrections(self, spans: int) -> tuple[Integers, Integers]:
-        """Correction codes [S, T] of so many spans of the next channel, and how many each has [S]."""
+        """Decode the correction codes [S, T] of the next channel, and their number by span [S]."""
         return self._model.corrections.pop(self.coder, spans)
 
     def high(self, spans: int) -> Integers:
-        """Levels [S, n] of so many spans of the next channel's high band; `ValueError` for some
+        """Decode the high-band levels [S, n] of the next channel. Raises `ValueError` for levels
         that no encoder writes."""
         return self._model.high.pop(self.coder, spans)

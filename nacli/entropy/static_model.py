@@ -1,19 +1,20 @@
-"""ENTROPY kind 0: one fixed table of code probabilities for each stage."""
+"""ENTROPY kind 0: the static model, which has one fixed table of code probabilities per stage."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nacli.entropy.channel_codes import ChannelCodes
 from nacli.entropy.corrections import CorrectionTables
-from nacli.entropy.frequencies import PRECISION_BITS, Coder, Frequencies, Rows
+from nacli.entropy.frequencies import PRECISION_BITS, Coder, Frequencies, FrequencyTable
 from nacli.entropy.high_band import HighBandTables
-from nacli.entropy.model import ChannelCodes, EntropyModel
+from nacli.entropy.model import EntropyModel
 from nacli.types import Doubles, Integers
 
 
 class StaticTables(EntropyModel):
-    """Codes by stage [N, size], whatever stands around them."""
+    """Code probabilities by stage [N, size], without any context."""
 
     KIND = 0
 
@@ -24,19 +25,20 @@ class StaticTables(EntropyModel):
         corrections: CorrectionTables | None = None,
         high: HighBandTables | None = None,
     ) -> None:
+        """Raises `ValueError` for tables of the wrong shape, or rows that do not sum to 2**24."""
         super().__init__(gain_table, corrections, high)
-        self._rows = Rows(code_table)
+        self._codes = FrequencyTable(code_table)
         self.gain_table, self.code_table = gain_table, code_table
         self._below = np.cumsum(code_table, axis=1) - code_table
         self.shape = (code_table.shape[0], code_table.shape[1])
-        self.table_bits: NDArray[np.float32] = self._rows.bits.astype(np.float32)
-        self.probabilities = 2.0**-self._rows.bits
-        self.mean_code_bits = (self._rows.bits * self.probabilities).sum(-1)
+        self.table_bits: NDArray[np.float32] = self._codes.bits.astype(np.float32)
+        self.probabilities = 2.0**-self._codes.bits
+        self.mean_code_bits = (self._codes.bits * self.probabilities).sum(-1)
 
     def code_bits(self, channel: ChannelCodes) -> Doubles:
         stages = np.arange(channel.codes.shape[1])
         used = stages < channel.counts[:, None]
-        return np.where(used, self._rows.bits[stages, channel.codes], 0.0)
+        return np.where(used, self._codes.bits[stages, channel.codes], 0.0)
 
     def place_codes(self, channel: ChannelCodes) -> Doubles:
         stages = range(int(channel.counts.max(initial=0)))
@@ -44,24 +46,25 @@ class StaticTables(EntropyModel):
         rows = np.repeat(np.arange(len(used)), [len(codes) for codes in used])
         codes = np.concatenate([np.zeros(0, dtype=np.int32), *used])
         below, own = self._below[rows, codes], self.code_table[rows, codes]
-        found = np.stack([below, own, (1 << PRECISION_BITS) - below - own], axis=1)
-        return found.astype(np.float64)
+        intervals = np.stack([below, own, (1 << PRECISION_BITS) - below - own], axis=1)
+        return intervals.astype(np.float64)
 
     def pop_codes(
         self, coders: list[Coder], gains: list[Integers], counts: list[Integers]
     ) -> list[Integers]:
-        return [self._pop(coder, row) for coder, row in zip(coders, counts, strict=True)]
+        return [self._pop(coder, own) for coder, own in zip(coders, counts, strict=True)]
 
     def _pop(self, coder: Coder, counts: Integers) -> Integers:
+        """Decode the codes [F, N] of one channel with stage counts [F]."""
         codes = np.zeros((len(counts), self.shape[0]), dtype=np.int32)
         for stage in range(int(counts.max(initial=0))):
             used = np.flatnonzero(counts > stage)
-            codes[used, stage] = coder.decode(self._rows.models[stage], len(used))
+            codes[used, stage] = coder.decode(self._codes.models[stage], len(used))
         return codes
 
     def to_bytes(self) -> bytes:
-        """Stages and codebook size as uint16, then both tables as uint32, then those of the corrections
-        and of the high band; little-endian."""
+        """Return the number of stages and the codebook size as uint16, the tables of gains and of
+        codes as uint32, and the tables of corrections and high band; little-endian."""
         shape = np.array(self.shape, dtype="<u2").tobytes()
         tables = (self.gain_table, self.code_table)
         own = shape + b"".join(table.astype("<u4").tobytes() for table in tables)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.dsp.filterbank import BANDS, NOTHING, Spectra, against_highest, bark_spectra
+from nacli.dsp.filterbank import BANDS, ENERGY_OFFSET, Spectra, bark_spectra, relative_levels
 from nacli.envelope.mlp import Mlp
 from nacli.timing import POST_FILTER_CONTEXT, POST_FILTER_DELAY
 from nacli.types import Floats, Integers
@@ -58,9 +58,9 @@ def neighbour_levels(energies: Floats, corrections: Floats) -> Floats:
     """Return the band levels on which the gains of each spectrum depend
     [n - BEFORE - AFTER, (BEFORE + 1 + AFTER) * BANDS], for spectra with these energies and
     corrections [n, BANDS]."""
-    levels = np.log(energies + NOTHING) + 2 * corrections
+    levels = np.log(energies + ENERGY_OFFSET) + 2 * corrections
     around = np.lib.stride_tricks.sliding_window_view(levels, BEFORE + 1 + AFTER, axis=0)
-    return against_highest(around.reshape(len(around), -1))
+    return relative_levels(around.reshape(len(around), -1))
 
 
 def with_counts(levels: Floats, counts: Integers) -> Floats:
@@ -108,12 +108,14 @@ class PostFilter:
         inside = slice((self.REACH - self.DELAY) * self._hop, -self.DELAY * self._hop)
         if not pcm.any() or (self._network is None and not corrections.any()):
             return pcm[inside]  # fast: a gap may be an hour of silence
-        spectra, corrections = self._spectra.of(pcm), per_spectrum(corrections)
+        spectra, corrections = self._spectra.analyze(pcm), per_spectrum(corrections)
         gains = smooth(corrections)
         if self._network is not None:
             levels = neighbour_levels(self._spectra.energies(spectra), corrections)
             gains = gains + self._network(levels, per_spectrum(counts)[INSIDE])
-        return self._spectra.sound(spectra[INSIDE] * (np.exp(gains) @ self._spectra.spread))
+        return self._spectra.synthesize(
+            spectra[INSIDE] * (np.exp(gains) @ self._spectra.band_weights)
+        )
 
     @cached_property
     def _spectra(self) -> Spectra:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nacli.dsp.filterbank import BANDS, NOTHING, against_highest
+from nacli.dsp.filterbank import BANDS, ENERGY_OFFSET, relative_levels
 from nacli.envelope.mlp import Mlp
 from nacli.timing import PREDICTOR_CONTEXT
 from nacli.types import Floats, Integers
@@ -105,9 +105,9 @@ class RecentLevels:
     def of(self, energies: Floats) -> Floats:
         """Return levels [C, F, LEVELS] at the next hops, which have these band energies
         [C, F, BANDS]. Levels are logarithms relative to the highest, see
-        `filterbank.against_highest`."""
+        `filterbank.relative_levels`."""
         joined = np.concatenate([self._before, energies], axis=1)
         self._before = joined[:, energies.shape[1] :]
-        logarithms = np.log(joined + NOTHING)
+        logarithms = np.log(joined + ENERGY_OFFSET)
         around = np.lib.stride_tricks.sliding_window_view(logarithms, PREDICTOR_CONTEXT, axis=1)
-        return against_highest(around.reshape(*energies.shape[:2], -1))
+        return relative_levels(around.reshape(*energies.shape[:2], -1))

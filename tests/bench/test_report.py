@@ -21,7 +21,7 @@ from nacli.bench.measure import Row, Version, interval, means
 
 pytest.importorskip("matplotlib")
 
-from nacli.bench import figures, report
+from nacli.bench import figures, report, report_clips, report_tables
 
 ROW = Row("nacli", "a", "speech", 3.0, "", 1.0, 400, 0.1, 0.1, 0.1, 0.1, 1 << 20, 0, {"mel": 0.5})
 
@@ -49,8 +49,9 @@ def page(
         fast.data_uri = lambda *_: "data:,"
     for name in ("curves", "spectrogram", "difference", "bit_allocation"):
         setattr(fast, name, lambda *_: "data:,")
-    monkeypatch.setattr(report, "figures", fast)
-    monkeypatch.setattr(report, "allocation", lambda *_: np.zeros((1, 1)))
+    for module in (report_clips, report_tables):
+        monkeypatch.setattr(module, "figures", fast)
+    monkeypatch.setattr(report_clips, "allocation", lambda *_: np.zeros((1, 1)))
     model: Any = make_model()
     return "".join(report._page(found, shown, {"python": "<3>"}, model))
 
@@ -110,7 +111,7 @@ def test_a_clip_s_players_have_keys_and_a_repeated_file_has_one_player(
 ) -> None:
     clip = Clip("c0", "speech", np.zeros((2400, 1), np.float32), 24_000)
     versions = [Version(r, clip.pcm, b"") for r in rows() if (r.clip, r.group) == ("c0", "speech")]
-    text = page(rows(), [report.Shown(clip, versions)], monkeypatch)
+    text = page(rows(), [report_clips.Shown(clip, versions)], monkeypatch)
     assert re.findall(r'data-key="(\d)"', text) == ["1", "2", "2", "3"]
     assert "<h4><kbd>3</kbd> opus, 7.20 kbps</h4>" in text
     assert "<p><kbd>3</kbd> opus: the same file as at 6 kbps.</p>" in text
@@ -160,7 +161,9 @@ def test_in_a_browser_all_columns_are_visible_and_keys_switch_players(
     clip = Clip("c0", "speech", np.zeros((72_000, 1), np.float32), 24_000)
     versions = [Version(row, clip.pcm, b"") for row in found[:4]]  # the peer's player is at 6 kbps
     path = tmp_path / "page.html"
-    path.write_text(page(found, [report.Shown(clip, versions)], monkeypatch, sound=True) + PROBE)
+    path.write_text(
+        page(found, [report_clips.Shown(clip, versions)], monkeypatch, sound=True) + PROBE
+    )
     flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-sync mute-audio"
     flags += " disable-background-networking disable-component-update virtual-time-budget=20000"
     flags += f" autoplay-policy=no-user-gesture-required user-data-dir={tmp_path}/profile"

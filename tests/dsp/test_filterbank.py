@@ -50,7 +50,7 @@ def test_a_hop_counts_when_it_is_complete_and_cutting_changes_nothing() -> None:
 def test_a_tone_is_in_its_band() -> None:
     tone = np.sin(2 * np.pi * 1000 / RATE * np.arange(8 * HOP))[None].astype(np.float32)
     found = energies(tone)[0, 2:]
-    centre = bark_spectra(HOP, RATE).spread[:, round(1000 * HOP / RATE)].argmax()
+    centre = bark_spectra(HOP, RATE).band_weights[:, round(1000 * HOP / RATE)].argmax()
     assert (found.argmax(1) == centre).all()
     assert (found[:, 20] < 1e-3 * found[:, centre]).all()
 

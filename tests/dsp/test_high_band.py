@@ -16,15 +16,13 @@ from nacli.dsp.high_band import (
     BANDS,
     LEVELS,
     RATE,
-    SPANS,
-    HighBandAnalyzer,
-    HighBandSynthesizer,
+    SPAN_FRAMES,
     frame_levels,
-    level_trajectories,
-    random_phases,
     span_count,
     span_frames,
 )
+from nacli.dsp.high_band_analysis import HighBandAnalyzer, level_trajectories
+from nacli.dsp.high_band_synthesis import HighBandSynthesizer, random_phases
 from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
 from nacli.entropy import HighBandTables, frequencies
@@ -77,7 +75,7 @@ def test_levels_out_of_range_are_refused() -> None:
 def test_broken_tables_are_refused() -> None:
     whole = tables(1)
     with pytest.raises(ValueError, match="lack rows"):
-        HighBandTables(whole.numbers, whole.changes[:4])
+        HighBandTables(whole.band_counts, whole.differences[:4])
     assert HighBandTables.none().bands == 0
 
 
@@ -91,7 +89,7 @@ def test_what_comes_back_has_the_level_of_the_original() -> None:
     """In every band, in loud and in quiet parts."""
     loud = np.where(np.arange(2 * RATE) // (RATE // 2) % 2, 1.0, 0.1)[:, None]
     coded, high, below = analysed((noise() * loud).astype(np.float32))
-    for _, frames in SPANS:
+    for _, frames in SPAN_FRAMES:
         counts = np.full(FRAMES, {2: 12, 4: 6, 8: 1}[frames], dtype=np.int32)
         levels = frame_levels(level_trajectories(high, below)[frames], counts)
         made = HighBandSynthesizer(1, HOP, 0, 0).process(coded, levels[None]).T

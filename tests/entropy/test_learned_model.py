@@ -193,7 +193,7 @@ def test_damaged_payloads_give_codes_or_a_value_error(place: int, cut: bool) -> 
         ("shifts", 40, "shift"),
         ("shifts", 0, "shift"),
         ("exp2", 1 << 26, "exp2"),
-        ("offsets", 100, "far"),
+        ("offsets", 100, "too far"),
         ("multipliers", 65535, None),
     ],
 )

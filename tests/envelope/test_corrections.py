@@ -119,7 +119,7 @@ def test_each_number_of_codes_has_its_own_probabilities() -> None:
     bits = [model.bits(np.array([[2, 3]]), np.array([count], np.int32)) for count in (0, 1, 2)]
     assert bits == pytest.approx([10, 12, 0], abs=0.1)
     for before, wanted in (((0, 0), [10, 12, 0]), ((0, 1), [1.6, 3.6, 1.6])):
-        (numbers,) = model.number_bits_after(*(np.array([n], np.intp) for n in before))
+        (numbers,) = model.count_bits_after(*(np.array([n], np.intp) for n in before))
         codes = np.array([[2, 3]], np.int32)
         bits = [
             number + model.codes_bits(codes[:, :count])[0] for count, number in enumerate(numbers)
@@ -130,7 +130,7 @@ def test_each_number_of_codes_has_its_own_probabilities() -> None:
 def test_broken_tables_are_refused() -> None:
     whole = tables(1)
     with pytest.raises(ValueError, match="lack rows"):
-        CorrectionTables(whole.numbers, whole.table[:5])
+        CorrectionTables(whole.counts, whole.codes[:5])
     nothing = CorrectionTables.none()
     assert nothing.stages == 0 and nothing.pop(None, 3)[0].shape == (3, 0)
 

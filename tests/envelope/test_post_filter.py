@@ -74,11 +74,11 @@ def test_a_gain_of_one_band_leaves_the_others_alone() -> None:
     tensors["last.bias"][:] = 0
     tensors["last.bias"][20] = 1
     spectra = bark_spectra(HOP, RATE)
-    before, after = (spectra.of(x) for x in (noise(), filtered(noise(), GainNetwork(tensors))))
+    before, after = (spectra.analyze(x) for x in (noise(), filtered(noise(), GainNetwork(tensors))))
     change = np.square(np.abs(after)).mean(0) / np.square(np.abs(before)).mean(0)
-    centre = spectra.spread[20].argmax()
+    centre = spectra.band_weights[20].argmax()
     assert change[centre] > 4
-    outside = spectra.spread[19:22].sum(0) == 0
+    outside = spectra.band_weights[19:22].sum(0) == 0
     assert np.abs(change[outside][:-3] - 1).max() < 0.2
 
 
@@ -116,7 +116,7 @@ def test_the_network_is_the_one_that_was_trained() -> None:
     net = GainNet(16)
     torch.nn.init.normal_(net.last.weight, std=0.5)
     spectra = bark_spectra(HOP, RATE)
-    energies = spectra.energies(spectra.of(noise()))
+    energies = spectra.energies(spectra.analyze(noise()))
     levels = neighbour_levels(energies, np.zeros_like(energies))
     assert levels.shape == (2 * 30 - 1 - BEFORE - AFTER, (BEFORE + 1 + AFTER) * BANDS)
     counts = np.arange(len(levels), dtype=np.int32) % 16

@@ -182,6 +182,6 @@ def test_training_adds_predictor_codebooks_and_tables_to_a_checkpoint(tmp_path: 
             np.testing.assert_array_equal(after.tensors[name], tensor)
     entries = [model.tensors["trims.entries"] for model in (before, after)]
     assert (entries[0] != entries[1]).any()
-    assert (after.entropy.corrections.table != before.entropy.corrections.table).any()
+    assert (after.entropy.corrections.codes != before.entropy.corrections.codes).any()
     pcm = np.random.default_rng(0).normal(size=24_000).astype(np.float32) * 0.1
     assert len(decode(encode(pcm, 24_000, model=after), model=after)[0]) == 24_000

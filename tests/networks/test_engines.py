@@ -26,9 +26,7 @@ from nacli.format import Header, Packet, Parser
 from nacli.networks import load_networks
 from nacli.networks.numpy_engine.activations import GELU_SCALE, compress, expand, gelu
 from nacli.networks.numpy_engine.engine import BLOCK
-from nacli.networks.numpy_engine.gains import smooth_gains
 from nacli.networks.torch_engine import Decoder, Encoder
-from nacli.networks.torch_engine.gains import smooth_gains as torch_smooth_gains
 
 SMALL = ModelConfig(
     width=48, hidden=64, encoder_blocks=2, decoder_blocks=2, latent_dim=40, lookahead=0
@@ -92,15 +90,6 @@ def test_companding_is_torch_s() -> None:
     for ours, theirs in ((compress, model.compress), (expand, model.expand)):
         wanted = theirs(torch.from_numpy(x), 0.6).numpy()
         np.testing.assert_allclose(ours(x, 0.6), wanted, rtol=1e-5, atol=1e-6)
-
-
-def test_steady_gains_are_torch_s() -> None:
-    random = np.random.default_rng(0)
-    for most in (3, 12, 81):
-        gains = random.integers(0, most, size=(20, 60)).astype(np.int32)
-        theirs = torch_smooth_gains(torch.from_numpy(gains.astype(np.int64))).numpy()
-        np.testing.assert_array_equal(np.stack([smooth_gains(row) for row in gains]), theirs)
-    np.testing.assert_array_equal(smooth_gains(gains[0, :1]), gains[0, :1])
 
 
 @pytest.mark.parametrize("config", CONFIGS)

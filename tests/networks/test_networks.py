@@ -17,6 +17,7 @@ from fake_model import make_model
 from loss import packet_bounds
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.decoder.timeline import Gap
+from nacli.networks.gain_smoothing import CHANGE_COST, REACH, STEP_COST, smooth_gains
 from nacli.networks.torch_engine import (
     Decoder,
     Encoder,
@@ -26,7 +27,6 @@ from nacli.networks.torch_engine import (
     emphasis,
     expand,
 )
-from nacli.networks.torch_engine.gains import CHANGE_COST, REACH, STEP_COST, smooth_gains
 from nacli.networks.torch_engine.upsampling import step_factors
 from nacli.quantizer.rvq import Codebooks
 
@@ -79,7 +79,7 @@ def test_untrained_networks_reconstruct_exactly(options: dict[str, Any]) -> None
 @pytest.fixture
 def unsteady(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gains that wait for no later frame of their block."""
-    monkeypatch.setattr("nacli.networks.torch_engine.networks.smooth_gains", lambda gains: gains)
+    monkeypatch.setattr("nacli.networks.torch_engine.networks._smoothed", lambda gains: gains)
 
 
 @pytest.mark.usefixtures("unsteady")
@@ -277,20 +277,20 @@ def test_level_changes_gains_and_nothing_else() -> None:
     torch.testing.assert_close(loud[0], quiet[0], atol=1e-4, rtol=1e-4)
 
 
-def test_steady_gains_are_the_cheapest_course_within_reach() -> None:
-    gains = torch.tensor([[40, 42, 41, 43, 47], [3, 1, 0, 2, 80]])
+def test_smoothed_gains_are_the_cheapest_trajectory() -> None:
+    gains = np.array([[40, 42, 41, 43, 47], [3, 1, 0, 2, 80]])
 
     def cost(course: tuple[int, ...], row: list[int]) -> float:
         off = sum((a - b) ** 2 for a, b in zip(course, row, strict=True))
         changes = [abs(a - b) for a, b in pairwise(course)]
         return off + sum(CHANGE_COST + STEP_COST * change for change in changes if change)
 
-    for row, found in zip(gains.tolist(), smooth_gains(gains).tolist(), strict=True):
+    for row, found in zip(gains.tolist(), smooth_gains(gains.T).T.tolist(), strict=True):
         ranges = [range(max(1, g - REACH), min(g + REACH, 80) + 1) if g else (0,) for g in row]
         best = min(cost(course, row) for course in product(*ranges))
         assert cost(tuple(found), row) == best
         assert all(gain in near for gain, near in zip(found, ranges, strict=True))
-    assert smooth_gains(gains[:, :1]).tolist() == [[40], [3]]
+    assert smooth_gains(gains[:, :1].T).T.tolist() == [[40], [3]]
 
 
 def test_silence_has_gain_zero_and_full_scale_stays_in_range() -> None:

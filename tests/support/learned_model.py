@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nacli.config import GAIN_LEVELS
 from nacli.entropy import ChannelCodes, LearnedModel, frequencies
-from nacli.entropy.context import PLAIN_INPUTS
+from nacli.entropy.context import SIDE_INPUTS
 
 STAGES, SIZE, DIM = 4, 64, 8
 HIDDEN, WIDTH = 24, 12
@@ -35,7 +35,7 @@ def make_tensors(seed: int = 0, stages: int = STAGES, size: int = SIZE, dim: int
         "offsets": np.array(OFFSETS, dtype=np.int8),
         "ranks": np.array(RANKS, dtype=np.uint8),
         "shifts": np.array([9, 9, 9, 7], dtype=np.uint8),
-        "frame": weights(len(OFFSETS) * dim + PLAIN_INPUTS, HIDDEN),
+        "frame": weights(len(OFFSETS) * dim + SIDE_INPUTS, HIDDEN),
         "frame_bias": biases(len(RANKS), HIDDEN),
         "own": weights(dim + 1, HIDDEN),
         "own_bias": biases(stages, HIDDEN),

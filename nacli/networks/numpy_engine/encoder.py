@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from nacli.config import ModelConfig
+from nacli.networks.gain_smoothing import smooth_gains
 from nacli.networks.numpy_engine.activations import compress
-from nacli.networks.numpy_engine.gains import GainScale, smooth_gains
+from nacli.networks.numpy_engine.gains import GainScale
 from nacli.networks.numpy_engine.layers import State, frame_blocks, subframe_blocks
 from nacli.networks.numpy_engine.samples import Downsampling
 from nacli.networks.numpy_engine.weights import Weights
@@ -44,7 +45,7 @@ class Encoder:
 
     def gains(self, coefficients: Floats) -> Integers:
         """Gain indices [F] of coefficients [F, hop]: the best course over all of them."""
-        return smooth_gains(self._gain.index(coefficients))
+        return smooth_gains(self._gain.index(coefficients)[:, None])[:, 0]
 
     def latents(self, coefficients: Floats, gains: Integers, state: State) -> Floats:
         """Latents [F, D] of coefficients [F, hop] with these gains."""

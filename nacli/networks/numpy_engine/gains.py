@@ -8,11 +8,6 @@ from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.networks.numpy_engine.layers import State
 from nacli.types import Floats, Integers
 
-REACH = 2
-"""Steps by which a gain may be off the level of its frame, for the sake of steadiness."""
-CHANGE_COST, STEP_COST = 6.0, 1.0
-"""What a change of gain, and each step of it, costs in squared steps that gains are off."""
-
 
 class GainScale:
     """Gain indices of one channel to amplitudes and to the features that tell the network the
@@ -41,25 +36,3 @@ class GainScale:
         level: Floats = ((decibels + 40) / 20).astype(np.float32)
         before = state.extend(self, level, 1)[:-1]
         return np.concatenate([level, level - before], axis=1)
-
-
-def smooth_gains(gains: Integers) -> Integers:
-    """Gain indices [F] that change less often: of all courses within `REACH` of these the one that
-    costs least (Viterbi, 1967). Silence stays silence, and nothing else becomes it."""
-    offsets = np.arange(-REACH, REACH + 1)
-    courses = gains[:, None] + offsets  # [F, K]
-    allowed = np.where(gains[:, None] > 0, (courses > 0) & (courses < GAIN_LEVELS), offsets == 0)
-    own = np.where(allowed, np.square(offsets), np.inf).astype(np.float32)
-    change = np.abs(courses[1:, :, None] - courses[:-1, None, :])  # [F - 1, to, from]
-    price = (CHANGE_COST * (change > 0) + STEP_COST * change).astype(np.float32)
-    cost, before = own[0], []
-    for prices, fit in zip(price, own[1:], strict=True):
-        total = prices + cost
-        best = total.argmin(1)
-        before.append(best)
-        cost = total.min(1) + fit
-    path = [int(cost.argmin())]
-    for best in reversed(before):
-        path.append(int(best[path[-1]]))
-    found: Integers = courses[np.arange(len(gains)), path[::-1]].astype(np.int32)
-    return found

@@ -8,12 +8,6 @@ from torch import Tensor, nn
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.networks.torch_engine.layers import History
 
-REACH = 2
-"""Steps by which a gain may be off the level of its frame, for the sake of steadiness."""
-CHANGE_COST, STEP_COST = 6.0, 1.0
-"""What a change of gain, and each step of it, costs in squared steps that gains are off. Gains that
-follow each frame's level to the step take twice the bits, and codes can carry what these lack."""
-
 
 class GainScale(nn.Module):
     """Gain indices to amplitudes and to the features that tell the network the level's course."""
@@ -45,25 +39,3 @@ class GainScale(nn.Module):
         level = (gains.float() * self.step + self.floor + 40).unsqueeze(-1) / 20
         joined = history.extend(self, level, 1)
         return self.feature(torch.cat([level, level - joined[:, :-1]], dim=-1))
-
-
-def smooth_gains(gains: Tensor) -> Tensor:
-    """Gain indices [B, F] that change less often: of all courses within `REACH` of these the one
-    that costs least (Viterbi, 1967). Silence stays silence, and nothing else becomes it."""
-    offsets = torch.arange(-REACH, REACH + 1, device=gains.device)
-    courses = gains[..., None] + offsets  # [B, F, K]
-    allowed = torch.where(
-        gains[..., None] > 0, (courses > 0) & (courses < GAIN_LEVELS), offsets == 0
-    )
-    own = torch.where(allowed, offsets.square().float(), torch.inf)
-    change = (courses[:, 1:, None, :] - courses[:, :-1, :, None]).abs()  # [B, F - 1, from, to]
-    price = CHANGE_COST * (change > 0) + STEP_COST * change
-    cost, before = own[:, 0], []
-    for f in range(1, gains.shape[1]):
-        cost, best = (cost[:, :, None] + price[:, f - 1]).min(1)
-        cost = cost + own[:, f]
-        before.append(best)
-    path = [cost.argmin(1, keepdim=True)]
-    for best in reversed(before):
-        path.append(best.gather(1, path[-1]))
-    return courses.gather(2, torch.stack(path[::-1], 1)).squeeze(2)

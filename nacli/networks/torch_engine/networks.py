@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from nacli.config import ModelConfig
-from nacli.networks.torch_engine.gains import GainScale, smooth_gains
+from nacli.networks.gain_smoothing import smooth_gains
+from nacli.networks.torch_engine.gains import GainScale
 from nacli.networks.torch_engine.layers import (
     FeatureLayers,
     History,
@@ -61,7 +62,7 @@ class Encoder(nn.Module):
 
     def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor]:
         coefficients = self.transform(pcm, history)
-        gains = smooth_gains(self.gain.index(coefficients))
+        gains = _smoothed(self.gain.index(coefficients))
         shape = compress(
             coefficients / self.gain.amplitude(gains.clamp_min(1)), self.config.compand
         )
@@ -131,3 +132,8 @@ class Decoder(nn.Module):
         x = (first + second).unflatten(2, (per_frame, -1)).flatten(1, 2)
         x = run([*self.pair, *self.subframe], x, history)
         return self.features(self.up_samples(x, history), history).squeeze(-1)
+
+
+def _smoothed(gains: Tensor) -> Tensor:
+    """Smoothed gain indices [B, F]; they carry no gradient."""
+    return torch.from_numpy(smooth_gains(gains.cpu().numpy().T).T).to(gains)
