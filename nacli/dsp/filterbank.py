@@ -12,6 +12,8 @@ import numpy as np
 from nacli.types import Complex, Floats
 
 BANDS = 26
+BARK_CORNER = 1960
+"""Frequency in Hz around which the Bark scale turns from linear to logarithmic (Traunmüller, 1990)."""
 LEAST, MOST = -1.0, 1.8
 """Of a correction, in natural logarithms of amplitudes: -9 to 16 dB."""
 FLOOR, FINE_FLOOR, SILENCE = 4e-5, 4e-6, 1e-7
@@ -52,7 +54,7 @@ class Spectra:
 def bark_spectra(hop: int, sample_rate: int) -> Spectra:
     """Those with BANDS bands that are as wide as the ear's; each bin lies between two of them."""
     frequencies = np.arange(hop // 2 + 1) * sample_rate / hop
-    bark = 26.81 * frequencies / (1960 + frequencies)  # Traunmüller, 1990, but for a constant
+    bark = 26.81 * frequencies / (BARK_CORNER + frequencies)  # Traunmüller, 1990, but for a constant
     place = bark / bark[-1] * (BANDS - 1)
     spread = np.maximum(0, 1 - np.abs(place - np.arange(BANDS)[:, None]))
     return Spectra(hop, spread.astype(np.float32))

@@ -26,6 +26,8 @@ PREFERENCE = 2e-4
 """Correlation that a sample more of a period must be worth: multiples of a period fit as well."""
 CUTOFF, TAPS = 1500, 63
 """Frequency in Hz up to which sound is filtered, and the length of the filter that parts it."""
+NEIGHBOUR_WEIGHT = 0.25
+"""Weight of the sound one period away, on either side, where sound repeats itself perfectly."""
 _SIZE = 1024
 """Of the Fourier transforms, for WINDOW + LONGEST samples and as many lags."""
 MARGIN = LONGEST + WINDOW // 2 + TAPS // 2
@@ -96,7 +98,7 @@ def _change(
     each hop the change of one place goes over into that of the next."""
     at = places[:-1, None] + np.arange(hop)
     start, end = (
-        strengths[part, None] / 4 * (low[at + shifts[part, None]] - low[at])
+        NEIGHBOUR_WEIGHT * strengths[part, None] * (low[at + shifts[part, None]] - low[at])
         for part in (slice(None, -1), slice(1, None))
     )
     return (start + np.arange(hop) / hop * (end - start)).ravel()

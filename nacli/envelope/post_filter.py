@@ -68,11 +68,15 @@ def with_counts(levels: Floats, counts: Integers) -> Floats:
     return np.concatenate([levels, counts[:, None].astype(np.float32) / 8], axis=1)
 
 
+SMOOTHING = 8
+"""Weight of a spectrum's own corrections; those of the spectra before and after it have weight 1."""
+
+
 def smooth(corrections: Floats) -> Floats:
     """Corrections of spectra [n, BANDS] without steps from hop to hop; those INSIDE."""
     inside = len(corrections) - BEFORE - AFTER
     before, own, after = (corrections[BEFORE + k : BEFORE + k + inside] for k in (-1, 0, 1))
-    return ((before + 8 * own + after) / 10).astype(np.float32)
+    return ((before + SMOOTHING * own + after) / (SMOOTHING + 2)).astype(np.float32)
 
 
 class PostFilter:

@@ -12,7 +12,7 @@ import train_postfilter
 from nacli.checkpoint import load_checkpoint
 from nacli.dsp.filterbank import BANDS, bark_spectra
 from nacli.envelope.post_filter import AFTER, BEFORE, Gains, PostFilter, seen, with_counts
-from train_postfilter import GainNet
+from training.envelope.post_filter import GainNet
 from training_run import retrain
 
 HOP, RATE = 320, 24_000

@@ -30,7 +30,7 @@ from nacli.envelope.predictor import (
     RecentLevels,
     with_stages,
 )
-from train_corrections import PredictorNet
+from training.envelope.correction_trainer import PredictorNet
 from training_run import retrain
 
 MODEL = make_model()

@@ -11,14 +11,14 @@ import click
 import numpy as np
 import torch
 
-from export import read_states
 from nacli.checkpoint import Tensors, save_checkpoint
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
 from nacli.entropy import frequencies
-from train import Trainer
 from training.codec import Codec
-from training.losses import CompressedLoss, Losses, Weights
+from training.export.checkpoint import read_states
+from training.joint.trainer import JointTrainer
+from training.losses.reconstruction import CompressedLoss, LossWeights, ReconstructionLosses
 
 TINY = {
     "width": 16,
@@ -49,15 +49,15 @@ def make_run(folder: Path) -> None:
     codec.quantizer.fit(torch.randn(200, TINY["latent_dim"]), batch_frames=20)
     codec.corrections.fit(torch.randn(200, BANDS), batch_frames=5)
     (folder / "run").mkdir()
-    losses = Losses(24_000, Weights(), CompressedLoss(24_000))
+    losses = ReconstructionLosses(24_000, LossWeights(), CompressedLoss(24_000))
     options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0, "ema": 0.999}
-    torch.save(Trainer(codec, losses, options).state(), folder / "run" / "state.pt")
+    torch.save(JointTrainer(codec, losses, options).state(), folder / "run" / "state.pt")
 
 
 def run_command(
     command: click.Command, folder: Path, paths: dict[str, str], options: Sequence[str]
 ) -> dict[str, Any]:
-    """Run a training command with `paths` under `folder`; the state that it leaves in its run."""
+    """Run a training command with `paths` under `folder`; return the state that it saves."""
     given = [text for name, path in paths.items() for text in (f"--{name}", str(folder / path))]
     command.main([*given, *SIZES, "--device", "cpu", "--quiet", *options], standalone_mode=False)
     state: dict[str, Any] = torch.load(folder / paths["run"] / "state.pt", weights_only=True)
@@ -65,14 +65,14 @@ def run_command(
 
 
 def ship(state: Path, checkpoint: Path) -> None:
-    """Make a checkpoint of a state, with tables in which everything is equally likely."""
+    """Make a checkpoint of a state, with uniform probability tables."""
     config, weights, codebooks, _ = read_states((state,))
     assert codebooks.corrections is not None
     shapes = {
         "codes": (16, 4),
         "gains": (82, 81),
-        "correction_numbers": (16, 4),
-        "corrections": (6, 4),
+        "trim_numbers": (16, 4),
+        "trims": (6, 4),
     }
     tables = {
         f"entropy.{name}": frequencies(np.ones(shape, np.int64)).astype(np.uint32)

@@ -1,0 +1,1 @@
+"""Training of the Decoder alone, on the codes of a frozen Encoder, with or without discriminators."""
