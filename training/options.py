@@ -71,7 +71,7 @@ def run_options(run: str, steps: int, rate: float, listen: int) -> Callable[[Com
 
 
 def retrain_options(clips: int, steps: int) -> Callable[[Command], Command]:
-    """Return the options of what is trained for a finished checkpoint, with a command's defaults."""
+    """Return the options of what is trained for a checkpoint, with a command's defaults."""
     return _all(
         [
             click.option("--model", type=PATH, help="Checkpoint; default: the shipped one."),

@@ -13,7 +13,7 @@ from nacli.types import Complex, Floats
 
 BANDS = 26
 BARK_CORNER = 1960
-"""Frequency in Hz around which the Bark scale turns from linear to logarithmic (Traunmüller, 1990)."""
+"""Frequency in Hz at which the Bark scale turns from linear to logarithmic (Traunmüller, 1990)."""
 LEAST, MOST = -1.0, 1.8
 """Of a correction, in natural logarithms of amplitudes: -9 to 16 dB."""
 FLOOR, FINE_FLOOR, SILENCE = 4e-5, 4e-6, 1e-7

@@ -1,1 +1,1 @@
-"""Training of the Decoder alone, on the codes of a frozen Encoder, with or without discriminators."""
+"""Training of the Decoder alone, on codes of a frozen Encoder, against discriminators if wanted."""

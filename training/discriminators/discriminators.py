@@ -46,8 +46,8 @@ class FrameDiscriminator(Discriminator):
 
 
 class SpectrumDiscriminator(Discriminator):
-    """Spectra as images: more accurate. Long windows see only the lower frequencies, where harmonics
-    are."""
+    """Spectra as images: more accurate. Long windows see only the lower frequencies, where there are
+    harmonics."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from nacli.bench.metrics import mel_bands
 from nacli.config import CODED_RATE
 from training.losses.adversarial import ScaleOutput
-from training.losses.spectra import COMPRESSION, FLOOR, hann_stft, normalized_stft
+from training.losses.spectra import COMPRESSION, FLOOR, hann_stft, window_energy
 from training.precision import has_bf16_units
 
 SLOPE = 0.1
@@ -24,7 +24,7 @@ SLOPE = 0.1
 
 def compressed_spectrum(sound: Tensor, size: int) -> Tensor:
     """Return compressed magnitude, real and imaginary parts [B, 3, F, T] of samples [B, T']."""
-    spectrum = normalized_stft(sound, size)
+    spectrum = hann_stft(sound, size) / window_energy(size) ** 0.5
     energy = torch.view_as_real(spectrum).square().sum(-1) + FLOOR
     shrink = energy.pow((COMPRESSION - 1) / 2)
     return torch.stack([energy.sqrt() * shrink, spectrum.real * shrink, spectrum.imag * shrink], 1)
@@ -121,7 +121,7 @@ class BandScale(nn.Module):
     def _image(self, sound: Tensor) -> Tensor:
         """Return compressed band magnitudes and heights [B, 2, bands, T] of samples [B, T']."""
         power = torch.view_as_real(hann_stft(sound, self.size)).square().sum(-1)
-        magnitudes = (self.bands @ power / (self.size * 3 / 8) + FLOOR).pow(COMPRESSION / 2)
+        magnitudes = (self.bands @ power / window_energy(self.size) + FLOOR).pow(COMPRESSION / 2)
         return torch.stack([magnitudes, self.height.expand_as(magnitudes)], 1)
 
 

@@ -10,11 +10,11 @@ import torch
 from nacli.checkpoint import PREDICTOR, Model, Tensors, load_checkpoint
 from nacli.envelope.predictor import LearnedPredictor
 from nacli.quantizer.rvq import Codebooks
-from training.corpus.decoded_segments import BATCH, FRAMES, decode_segments
+from training.corpus.decoded_segments import FRAMES, decode_segments
 from training.corpus.sampler import Sampler, read_corpus
 from training.entropy.static_tables import fit_tables
 from training.envelope.correction_data import CorrectionClips, clips_by_span
-from training.envelope.correction_trainer import CorrectionTrainer, PredictorNet
+from training.envelope.correction_trainer import BATCH, CorrectionTrainer, PredictorNet
 from training.export.tensors import correction_codebooks, correction_tables
 from training.frozen_codec import frozen_codec
 from training.loop.states import rewrite_checkpoint

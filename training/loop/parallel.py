@@ -38,7 +38,7 @@ def _work(
 
 
 def _end_with_parent() -> None:
-    """Exit when the parent ends: workers of a killed parent would keep training and writing states."""
+    """Exit when the parent ends: workers of a killed parent would train on and write states."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "spawned"
     parent.join()

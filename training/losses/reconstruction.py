@@ -13,8 +13,8 @@ from training.losses.spectra import (
     FLOOR,
     bark_weights,
     hann_stft,
-    normalized_stft,
     rms_level,
+    window_energy,
 )
 
 
@@ -94,7 +94,7 @@ class CompressedLoss(nn.Module):
 
     def _compressed(self, x: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """Return magnitudes [B, F, T] and complex values [B, F, T, 2]."""
-        spectrum = torch.view_as_real(normalized_stft(x, size))
+        spectrum = torch.view_as_real(hann_stft(x, size)) / window_energy(size) ** 0.5
         power = spectrum.square().sum(-1) + FLOOR
         magnitude = power ** (self.exponent / 2)
         return magnitude, spectrum * (magnitude / power.sqrt()).unsqueeze(-1)

@@ -20,10 +20,10 @@ def hann_stft(x: Tensor, size: int) -> Tensor:
     return torch.stft(x, size, size // 4, window=window, return_complex=True)
 
 
-def normalized_stft(x: Tensor, size: int) -> Tensor:
-    """Return `hann_stft` divided by the norm of the window: white noise at unit level has unit
-    energy in every bin."""
-    return hann_stft(x, size) / (size * 3 / 8) ** 0.5
+def window_energy(size: int) -> float:
+    """Return the energy of the window of `hann_stft`: that of white noise at unit level in every
+    bin."""
+    return size * 3 / 8
 
 
 def rms_level(x: Tensor) -> Tensor:
