@@ -4,10 +4,10 @@
 
 Each sub-folder is a group; clips under `speech` also get PESQ-WB and ESTOI. Every figure comes from
 whole .nac files made and read back by the Python API; kbps leaves out the fixed cost of a file, as
-`--bitrate` promises. "payload" is the size of payloads in per cent of the plain size of
-their codes and corrections (10 bits each); "codes" leaves out gains and the high band. "bright" is the energy
-above 4 kHz against the original's in dB: dull sound is under 0. Clips are mixed to mono first, as
-the figures of the peers were.
+`--bitrate` promises. "payload" is the size of payloads in per cent of the plain size of their
+codes and corrections (10 bits each); "codes" leaves out gains and the high band. "bright" is the
+energy above 4 kHz relative to the original's in dB: dull sound is under 0. Clips are mixed to mono
+first, as the figures of the peers were.
 """
 
 from __future__ import annotations

@@ -46,8 +46,7 @@ class FrameDiscriminator(Discriminator):
 
 
 class SpectrumDiscriminator(Discriminator):
-    """Spectra as images: more accurate. Long windows see only the lower frequencies, where there are
-    harmonics."""
+    """Spectra as images: more accurate. Long windows see only the low frequencies of harmonics."""
 
     def __init__(
         self,

@@ -135,7 +135,10 @@ class ResidualQuantizer(nn.Module):
         dead = (self.counts[stage] < DEAD_COUNT).nonzero().squeeze(1)
         if not len(dead):
             return
-        chosen = residual[torch.randint(len(residual), (len(dead),))]
+        # a stage without residuals, which is rare, keeps its codes
+        chosen = self.codebooks[stage, dead]
+        if len(residual):
+            chosen = residual[torch.randint(len(residual), (len(dead),))]
         from_first(chosen)
         self.counts[stage, dead] = 5 * DEAD_COUNT
         self.sums[stage, dead] = 5 * DEAD_COUNT * chosen
