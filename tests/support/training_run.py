@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,14 @@ def make_run(folder: Path) -> None:
     losses = ReconstructionLosses(24_000, LossWeights(), CompressedLoss(24_000))
     options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0, "ema": 0.999}
     torch.save(JointTrainer(codec, losses, options).state(), folder / "run" / "state.pt")
+
+
+def prepared_run(folder: Path) -> Iterator[Path]:
+    """Make a run for a fixture, and restore the number of threads after the test."""
+    make_run(folder)
+    threads = torch.get_num_threads()
+    yield folder
+    torch.set_num_threads(threads)
 
 
 def run_command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,13 @@ from train import main
 from training.ablation.arms import ARMS
 from training.codec import Codec
 from training.stage_allocation import uniform_allocation
-from training_run import TINY
+from training_run import TINY, prepared_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Path]:
+    yield from prepared_run(tmp_path)
+
 
 SMALL = {**TINY, "quantizer_groups": 1, "recurrent_layers": 0, "latent_dim": 4}
 """A small model without experimental parts."""

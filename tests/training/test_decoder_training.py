@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,17 @@ from nacli.bench.metrics import brightness
 from nacli.checkpoint import load_checkpoint
 from training.loop.states import load_codec, load_state
 from training.stage_allocation import uniform_allocation
-from training_run import run_command, ship
+from training_run import prepared_run, run_command, ship
 
 SHIPPED = "shipped.safetensors"
 
 
 @pytest.fixture
-def folder(run: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder with a corpus, a state of a joint training, and a checkpoint of it."""
-    ship(run / "run" / "state.pt", run / SHIPPED)
-    return run
+    for folder in prepared_run(tmp_path):
+        ship(folder / "run" / "state.pt", folder / SHIPPED)
+        yield folder
 
 
 def finish(folder: Path, run: str, *options: str) -> dict[str, Any]:

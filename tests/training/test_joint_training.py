@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,12 @@ import torch
 
 import refit
 from train import main
-from training_run import run_command
+from training_run import prepared_run, run_command
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Path]:
+    yield from prepared_run(tmp_path)
 
 
 def train(folder: Path, *options: str) -> dict[str, Any]:

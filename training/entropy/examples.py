@@ -55,8 +55,8 @@ class PacketBatch:
         row, stage = np.nonzero(np.arange(self._stages) < self._counts[frames, None])
         frame = frames[row]
         remaining = np.minimum(REMAINING_UNIT * (self._counts[frame] - stage), LIMIT)
-        columns = [self._sums[frame, stage], remaining[:, None].astype(np.float32)]
-        own = np.concatenate(columns, axis=1, dtype=np.float32)
+        columns = (self._sums[frame, stage], remaining[:, None])
+        own = np.concatenate([x.astype(np.float32) for x in columns], axis=1)
         codes = self._codes[frame, stage].astype(np.int64)
         indices = (row, stage, self._positions[frames], codes)
         arrays = (self._frame_inputs[frames], own, *indices)
