@@ -274,10 +274,8 @@ def print_table(index: list[dict[str, Any]]) -> None:
 
 
 @click.command("corpus")
-@click.option("--part-one", type=click.Path(path_type=Path), required=True,
-              help="Folder of *.opus files.")
-@click.option("--out", type=click.Path(path_type=Path), required=True,
-              help="Folder of the arrays.")
+@click.option("--part-one", type=click.Path(path_type=Path), required=True, help="Opus files.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="For the arrays.")
 @click.option("--workers", default=2, show_default=True, help="Processes.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if a source is missing.")
 def main(part_one: Path, out: Path, workers: int, strict: bool) -> None:
