@@ -6,7 +6,7 @@ All columns but the first and the third are in dB; a cell is empty where a case 
 measure:
 
 - kbps: bit rate without the fixed cost of a file
-- level: of the decoded sound relative to the original; level, mel and SI-SDR ignore constant offsets
+- level: of the decoded sound relative to the original; level, mel and SI-SDR ignore DC offsets
 - mel: log-mel distance
 - SI-SDR
 - inside: peak of the decoded sound in digital silence, at least 27 ms away from any sound; the
@@ -117,8 +117,8 @@ def peak_text(peak: float) -> str:
 
 
 def silences(pairs: list[tuple[Doubles, Doubles]], rate: int) -> dict[str, list[float]]:
-    """Return the peaks of the decoded sound in every digital silence of the original: inside it, and
-    near the sound before and after it."""
+    """Return the peaks of the decoded sound in every digital silence of the original: inside it,
+    and near the sound before and after it."""
     near = round(NEAR * rate)
     parts: dict[str, list[float]] = {"inside": [], "before": [], "after": []}
     for original, decoded in pairs:
@@ -150,7 +150,7 @@ def roughness(original: Doubles, decoded: Doubles, rate: int, shift: float) -> l
 
 
 def _rough(sound: Doubles, at: int, rate: int) -> float:
-    """Return the energy of the second difference at a sample, relative to the median nearby, in dB."""
+    """Return the energy of the second difference at a sample against the median nearby, in dB."""
     window = round(0.004 * rate)
     start = at - window // 2 - 20 * window
     around = sound[max(0, start % window) :] if start < 0 else sound[start:]

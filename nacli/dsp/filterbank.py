@@ -54,7 +54,9 @@ class Spectra:
 def bark_spectra(hop: int, sample_rate: int) -> Spectra:
     """Those with BANDS bands that are as wide as the ear's; each bin lies between two of them."""
     frequencies = np.arange(hop // 2 + 1) * sample_rate / hop
-    bark = 26.81 * frequencies / (BARK_CORNER + frequencies)  # Traunmüller, 1990, but for a constant
+    bark = (
+        26.81 * frequencies / (BARK_CORNER + frequencies)
+    )  # Traunmüller, 1990, but for a constant
     place = bark / bark[-1] * (BANDS - 1)
     spread = np.maximum(0, 1 - np.abs(place - np.arange(BANDS)[:, None]))
     return Spectra(hop, spread.astype(np.float32))
