@@ -1,15 +1,14 @@
-"""Many short files: what a batch saves over single commands, and what a kill leaves of it.
+"""Measure batches of short files: their speed against single commands, and resuming after a kill.
 
     python scripts/batch_bench.py --files 2000
 
-cuts pieces of a second out of tests/data/talk.flac, encodes them as one batch and, on a few of
-them, by one command each; then starts the batch again, kills all its processes half-way, says what
-is there, runs it once more with --skip-existing and reads every file.
+The script cuts pieces of a second out of tests/data/talk.flac, and encodes them as one batch and
+some of them with one command each. Then it starts the batch again, kills all its processes
+half-way, prints the files that exist, resumes with --skip-existing, and reads every file.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import subprocess
@@ -17,6 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import click
 
 from nacli.bench.clips import read_pcm, write_pcm
 from nacli.inspection.info import read_info
@@ -27,7 +28,7 @@ PER_FOLDER = 100
 
 
 def make_pieces(folder: Path, count: int) -> list[Path]:
-    """`count` WAV files of a second, no two alike, `PER_FOLDER` to a folder."""
+    """Write `count` different WAV files of one second, `PER_FOLDER` in a folder."""
     pcm, rate = read_pcm(ROOT / "tests" / "data" / "talk.flac")
     paths = [folder / f"{n // PER_FOLDER:03}" / f"{n:06}.wav" for n in range(count)]
     for number, path in enumerate(paths):
@@ -38,29 +39,31 @@ def make_pieces(folder: Path, count: int) -> list[Path]:
 
 
 def batch(source: Path, target: Path, jobs: int) -> list[str]:
+    """Return the command of a batch."""
     return [*COMMAND, "-r", str(source), "--output-dir", str(target), "-j", str(jobs)]
 
 
 def timed(command: list[str]) -> float:
+    """Run a command and return its seconds."""
     began = time.perf_counter()
     subprocess.run(command, check=True, cwd=ROOT)
     return time.perf_counter() - began
 
 
 def outputs(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Files under their final names, and partial ones."""
+    """Return encoded files, and temporary files."""
     names = [path for path in folder.rglob("*") if path.is_file()]
     return [p for p in names if p.suffix == ".nac"], [p for p in names if p.suffix == ".part"]
 
 
-def unsound(paths: list[Path]) -> list[Path]:
-    """Those with a failed CRC, a missing part, or another length than a second."""
-    found = [(path, read_info(str(path))) for path in paths]
-    return [path for path, info in found if info.damages or info.end is None or info.seconds != 1.0]
+def damaged(paths: list[Path]) -> list[Path]:
+    """Return the files with a failed CRC, a missing part, or a length other than one second."""
+    infos = [(path, read_info(str(path))) for path in paths]
+    return [path for path, info in infos if info.damages or info.end is None or info.seconds != 1.0]
 
 
 def kill_half_way(command: list[str], target: Path, count: int) -> float:
-    """Start a batch, kill its process group when half of the files are there; its seconds."""
+    """Start a batch, kill its processes once half of the files exist, and return its seconds."""
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     while process.poll() is None and len(outputs(target)[0]) < count // 2:
@@ -71,48 +74,63 @@ def kill_half_way(command: list[str], target: Path, count: int) -> float:
     return time.perf_counter() - began
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure batches of short files.")
-    parser.add_argument("--files", type=int, default=2000)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--single", type=int, default=10, help="files of the loop of commands")
-    given = parser.parse_args()
+@click.command("batch_bench")
+@click.option("--files", default=2000, help="Files of the batch.")
+@click.option("--jobs", default=2, help="Processes of the batch.")
+@click.option("--single", default=10, help="Files to encode with one command each.")
+def main(files: int, jobs: int, single: int) -> None:
+    """Measure a batch of short files, kill one half-way, and resume it."""
     with tempfile.TemporaryDirectory() as folder:
         source, first, second = (Path(folder) / name for name in ("in", "first", "second"))
-        pieces = make_pieces(source, given.files)
-
-        wall = timed(batch(source, first, given.jobs))
-        rate = given.files / wall
-        print(f"batch, -j {given.jobs}: {given.files} files in {wall:.1f} s, {rate:.2f} a second")
-        some = pieces[: given.single]
-        alone = sum(timed([*COMMAND, str(p), "-o", f"{p}.nac"]) for p in some) / len(some)
-        print(
-            f"single commands: {alone:.2f} s a file, measured on {len(some)};"
-            f" extrapolated to {given.files}: {alone * given.files:.0f} s,"
-            f" {alone * rate:.1f} times the batch"
-        )
-
-        wall = kill_half_way(batch(source, second, given.jobs), second, given.files)
-        whole, partial = outputs(second)
-        print(
-            f"killed after {wall:.1f} s: {len(whole)} files, {len(unsound(whole))} of them unsound,"
-            f" {len(partial)} partial"
-        )
-        wall = timed([*batch(source, second, given.jobs), "--skip-existing"])
-        whole, partial = outputs(second)
-        bad = unsound(whole)
-        print(
-            f"run again in {wall:.1f} s: {len(whole)} files, {len(bad)} of them unsound,"
-            f" {len(partial)} partial"
-        )
+        pieces = make_pieces(source, files)
+        rate = measure_batch(batch(source, first, jobs), files)
+        measure_single(pieces[:single], rate, files)
+        kill_and_resume(batch(source, second, jobs), second, files)
+        encoded, _ = outputs(second)
         differing = [
             path
-            for path in whole
+            for path in encoded
             if path.read_bytes() != (first / path.relative_to(second)).read_bytes()
         ]
         print(f"{len(differing)} differ from those of the first batch")
-        if len(whole) != given.files or bad or partial:
-            sys.exit("not every file is there and sound")
+
+
+def measure_batch(command: list[str], files: int) -> float:
+    """Run a batch, print its speed, and return it in files per second."""
+    seconds = timed(command)
+    print(f"batch: {files} files in {seconds:.1f} s, {files / seconds:.2f} a second")
+    return files / seconds
+
+
+def measure_single(pieces: list[Path], rate: float, files: int) -> None:
+    """Encode each piece with its own command, and compare with a batch of `rate` files a second."""
+    seconds = sum(timed([*COMMAND, str(p), "-o", f"{p}.nac"]) for p in pieces) / len(pieces)
+    print(
+        f"single commands: {seconds:.2f} s a file, measured on {len(pieces)};"
+        f" extrapolated to {files}: {seconds * files:.0f} s,"
+        f" {seconds * rate:.1f} times the batch"
+    )
+
+
+def kill_and_resume(command: list[str], target: Path, files: int) -> None:
+    """Kill a batch half-way, resume it with --skip-existing, and check its files.
+
+    Exits with an error unless all files are complete in the end.
+    """
+    seconds = kill_half_way(command, target, files)
+    print_outputs(f"killed after {seconds:.1f} s", target)
+    seconds = timed([*command, "--skip-existing"])
+    encoded, bad, temporary = print_outputs(f"resumed in {seconds:.1f} s", target)
+    if encoded != files or bad or temporary:
+        sys.exit("some files are missing or damaged")
+
+
+def print_outputs(title: str, folder: Path) -> tuple[int, int, int]:
+    """Print and return the numbers of encoded, damaged and temporary files."""
+    encoded, temporary = outputs(folder)
+    numbers = len(encoded), len(damaged(encoded)), len(temporary)
+    print("{}: {} files, {} of them damaged, {} temporary".format(title, *numbers))
+    return numbers
 
 
 if __name__ == "__main__":

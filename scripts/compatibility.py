@@ -1,11 +1,11 @@
-"""Check that payloads mean the same under the oldest and the newest Python and NumPy.
+"""Check that payloads decode alike under the oldest and the newest supported Python and NumPy.
 
     python scripts/compatibility.py
 
-Each pair gets a virtual environment under build/compatibility, with the libraries that payloads
-pass through and without torch, which they do not touch. There the golden files are read to codes,
-which must be those of their end records, and the codes are packed again, which must give the same
-bytes. `pyproject.toml` says which versions the package admits.
+Each pair gets a virtual environment under build/compatibility with the libraries of entropy coding,
+without torch. There the golden files are decoded to codes, which must match their end
+records, and the codes are encoded again, which must give the same bytes. The supported versions
+come from `pyproject.toml`.
 """
 
 from __future__ import annotations
@@ -19,24 +19,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from nacli.checkpoint import Model
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "compatibility"
-LIBRARIES = ("constriction", "safetensors", "soundfile", "soxr")
+LIBRARIES = ("click", "constriction", "safetensors", "soundfile", "soxr")
 NEWEST_MINOR = 20
-"""Python 3.x is searched for from here down."""
+"""Newest Python 3.x to search for."""
 
 
 def requirement(name: str) -> str:
-    """The line of a library in `pyproject.toml`."""
+    """Return the requirement of a library in `pyproject.toml`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return next(line for line in project["dependencies"] if line.startswith(name))
 
 
 def pythons() -> Iterator[str]:
-    """Interpreters on this machine that the package admits, the newest first."""
+    """Yield the supported interpreters on this machine, the newest first."""
     versions = Path.home() / ".pyenv" / "versions"
     for minor in range(NEWEST_MINOR, 10, -1):
         found = shutil.which(f"python3.{minor}")
@@ -47,7 +49,7 @@ def pythons() -> Iterator[str]:
 
 
 def make_environment(python: str, numpy: str) -> Path:
-    """A fresh virtual environment with this NumPy; its interpreter."""
+    """Make a new virtual environment with this NumPy, and return its interpreter."""
     folder = FOLDER / f"{Path(python).resolve().name}-{numpy.replace('=', '')}"
     subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
     inside = folder / "bin" / "python"
@@ -57,7 +59,7 @@ def make_environment(python: str, numpy: str) -> Path:
 
 
 def check_golden_files() -> None:
-    """Read and repack every good golden file with the libraries of this process."""
+    """Decode and encode every good golden file with the libraries of this process."""
     import numpy as np
 
     from nacli.checkpoint import load_checkpoint
@@ -71,7 +73,7 @@ def check_golden_files() -> None:
 
 
 def _check(data: bytes, model: Model) -> bytes:
-    """The payloads of a file, after a check of its codes and of what they are packed to."""
+    """Return the payloads of a file; check that they decode and encode to the same bytes."""
     from nacli.decoder.depacketizer import Depacketizer
     from nacli.decoder.parts import Lost
     from nacli.format import Packet, Parser
@@ -83,12 +85,15 @@ def _check(data: bytes, model: Model) -> bytes:
     payloads = [event.payload for event in events if isinstance(event, Packet)]
     packed = [model.entropy.compress(part.codes) for part in parts if not isinstance(part, Lost)]
     if packed != payloads:
-        raise SystemExit("the codes of a golden file are packed to other bytes")
+        raise SystemExit("the codes of a golden file are encoded to other bytes")
     return b"".join(payloads)
 
 
-def main() -> None:
-    if sys.argv[1:] == ["--here"]:
+@click.command("compatibility")
+@click.option("--here", is_flag=True, help="Check only this Python and NumPy.")
+def main(here: bool) -> None:
+    """Check the golden files, in new environments unless --here is given."""
+    if here:
         check_golden_files()
         return
     newest, *others = pythons()

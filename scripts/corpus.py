@@ -11,7 +11,6 @@ A source whose array exists is not made again (delete the file to remake it), an
 rewritten after every source, so that training can start on what is there.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -28,6 +27,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import click
 import numpy as np
 import soundfile
 import soxr
@@ -273,27 +273,28 @@ def print_table(index: list[dict[str, Any]]) -> None:
         print(f"{'total':30} {kind:8} {hours:6.2f} h")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--part-one", type=Path, required=True, help="folder of *.opus files")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the arrays to make")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
-    parser.add_argument("--strict", action="store_true", help="exit 1 if a source is missing")
-    args = parser.parse_args()
-    refuse_eval(args.part_one)
-    args.out.mkdir(parents=True, exist_ok=True)
-    todo = [source for source in SOURCES if not (args.out / f"{source.name}.npy").exists()]
+@click.command("corpus")
+@click.option("--part-one", type=click.Path(path_type=Path), required=True, help="Opus files.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="For the arrays.")
+@click.option("--workers", default=2, show_default=True, help="Processes.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a source is missing.")
+def main(part_one: Path, out: Path, workers: int, strict: bool) -> None:
+    """Make the arrays that are missing, and print the hours of each source."""
+    refuse_eval(part_one)
+    out.mkdir(parents=True, exist_ok=True)
+    todo = [source for source in SOURCES if not (out / f"{source.name}.npy").exists()]
     # Sources of one package are neighbours in the table, so that it is unpacked once.
     jobs = [list(job) for _, job in groupby(todo, key=lambda source: source.package or source)]
-    with ProcessPoolExecutor(args.workers) as pool:
-        futures = {pool.submit(gather, job, args.part_one, args.out): job for job in jobs}
+    with ProcessPoolExecutor(workers) as pool:
+        futures = {pool.submit(gather, job, part_one, out): job for job in jobs}
         for future in as_completed(futures):
             report(futures[future], future)
-            write_index(args.out)
-    index = write_index(args.out)
+            write_index(out)
+    index = write_index(out)
     print_table(index)
-    return int(args.strict and len(index) < len(SOURCES))
+    if strict and len(index) < len(SOURCES):
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,7 +1,7 @@
-"""`make demo`: a recorded sentence through the command line, there and back, with its figures.
+"""Encode and decode a recorded sentence with the command line, and print the figures (`make demo`).
 
 The clip, tests/data/talk.flac, is a sentence of the CC0 dataset rhasspy/dataset-voice-kathleen that
-no training saw. The results stay in out/demo to be listened to.
+no training saw. The results stay in out/demo for listening.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import soundfile
 
 from nacli import read_info
@@ -30,11 +31,14 @@ def nacli(*arguments: object) -> float:
 
 
 def at_speech_rate(path: Path) -> metrics.Samples:
+    """Read a file as mono at the sample rate of PESQ."""
     clip = read_clip(path)
     return resample(clip.pcm, clip.rate, metrics.SPEECH_RATE)[:, 0]
 
 
+@click.command("demo")
 def main() -> None:
+    """Encode and decode the clip at four bit rates, and print sizes, times and quality."""
     OUT.mkdir(parents=True, exist_ok=True)
     clip = soundfile.info(CLIP)
     original = at_speech_rate(CLIP)
@@ -51,7 +55,7 @@ def main() -> None:
             f"{bitrate:10g} {size:6} {read_info(packed).kbps:10.2f} {encoding:9.2f}"
             f" {decoding:9.2f} {pesq:8.2f} {mel:17.2f}"
         )
-    print(f"\nThe seconds are those of whole commands, torch's start included. Listen: {OUT}")
+    print(f"\nThe times are those of whole commands, with the start of torch. Listen: {OUT}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Hours of audio through `nacli encode - | nacli decode -`: memory and speed, hour by hour.
+"""Pipe hours of audio through `nacli encode - | nacli decode -`; print memory and speed.
 
     python scripts/endurance.py --hours 10
 
-The sound is that of a clip, over and over, written in pieces of random sizes. At the end the bytes
-of the .nac stream are compared with those of a run in pieces of another size, over the first part.
+The audio is a clip that repeats, written in pieces of random sizes. At the end, the first part of
+the .nac stream is compared with that of a run with other sizes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nacli.bench.clips import read_clip
 
 
 def pieces(clip: bytes, total: int, largest: int, seed: int) -> Iterator[bytes]:
-    """`total` bytes of the clip, over and over, in pieces of 1 to `largest` bytes."""
+    """Yield `total` bytes of the repeated clip, in pieces of 1 to `largest` bytes."""
     random, given = np.random.default_rng(seed), 0
     while given < total:
         size = min(int(random.integers(1, largest + 1)), total - given)
@@ -38,7 +38,7 @@ def pieces(clip: bytes, total: int, largest: int, seed: int) -> Iterator[bytes]:
 
 
 class Relay(threading.Thread):
-    """Passes bytes on, counts them, and hashes the first `limit` of them."""
+    """Copies bytes to a target, counts them, and hashes the first `limit` of them."""
 
     def __init__(self, source: IO[bytes], target: IO[bytes] | None, limit: int = 0) -> None:
         super().__init__()
@@ -57,13 +57,13 @@ class Relay(threading.Thread):
 
 
 def mebibytes(process: subprocess.Popen[bytes]) -> float:
-    """Resident memory."""
+    """Return the resident memory of a process in MiB."""
     pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def encode_start(clip: bytes, header: bytes, total: int, kbps: float, limit: int) -> str:
-    """Hash of the first `limit` bytes that encoding gives in small pieces."""
+    """Encode in small pieces, and return the hash of the first `limit` bytes."""
     process = start("encode", "-", "--silent", "--bitrate", str(kbps))
     assert process.stdin and process.stdout
     relay = Relay(process.stdout, None, limit)
@@ -77,15 +77,16 @@ def encode_start(clip: bytes, header: bytes, total: int, kbps: float, limit: int
 
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
+    """Start the command line with pipes."""
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-m", "nacli", *arguments], stdin=pipe, stdout=pipe)
 
 
-@click.command()
-@click.option("--hours", default=10.0)
+@click.command("endurance")
+@click.option("--hours", default=10.0, help="Hours of audio.")
 @click.option("--clip", default=Path("tests/data/talk.flac"), type=click.Path(path_type=Path))
-@click.option("--bitrate", default=6.0)
-@click.option("--compare-minutes", default=10.0, help="Of the start, encoded again.")
+@click.option("--bitrate", default=6.0, help="kbps.")
+@click.option("--compare-minutes", default=10.0, help="Minutes to encode again.")
 def main(hours: float, clip: Path, bitrate: float, compare_minutes: float) -> None:
     """Print memory in MiB and speed for every hour of audio."""
     sound = read_clip(clip, mono=True)
@@ -101,24 +102,24 @@ def main(hours: float, clip: Path, bitrate: float, compare_minutes: float) -> No
     after.start()
     encode.stdin.write(header)
     click.echo("hours in  out  encode MiB  decode MiB  x real time")
-    began, given, told = time.monotonic(), 0, 0
+    began, given, reported = time.monotonic(), 0, 0
     for piece in pieces(samples, int(hours * hour), 1 << 20, 1):
         encode.stdin.write(piece)
         given += len(piece)
-        if given // hour > told:
-            told = given // hour
+        if given // hour > reported:
+            reported = given // hour
             speed = given / hour * 3600 / (time.monotonic() - began)
             memory = f"{mebibytes(encode):10.0f}  {mebibytes(decode):10.0f}"
-            click.echo(f"{told:8d}  {after.count / hour:4.2f}  {memory}  {speed:11.1f}")
+            click.echo(f"{reported:8d}  {after.count / hour:4.2f}  {memory}  {speed:11.1f}")
     encode.stdin.close()
     between.join()
     after.join()
-    wanted = int(hours * hour) + len(header)
-    click.echo(f"{between.count} bytes of .nac, {after.count} of {wanted} bytes of WAV came out")
+    expected = int(hours * hour) + len(header)
+    click.echo(f"{between.count} bytes of .nac, {after.count} of {expected} bytes of WAV")
     part = int(min(hours, compare_minutes / 60) * hour) // 2 * 2
     same = encode_start(samples, header, part, bitrate, limit) == between.hash.hexdigest()
-    click.echo(f"the first {limit} bytes in other pieces: {'the same' if same else 'DIFFERENT'}")
-    if not same or after.count != wanted or encode.wait() or decode.wait():
+    click.echo(f"the first {limit} bytes with other pieces: {'the same' if same else 'DIFFERENT'}")
+    if not same or after.count != expected or encode.wait() or decode.wait():
         sys.exit(1)
 
 

@@ -4,10 +4,10 @@
 
 Each sub-folder is a group; clips under `speech` also get PESQ-WB and ESTOI. Every figure comes from
 whole .nac files made and read back by the Python API; kbps leaves out the fixed cost of a file, as
-`--bitrate` promises. "payload" is what payloads take of their codes' and corrections' plain size (10 bits
-each) in per cent; "codes" leaves out what gains and the high band take. "bright" is the energy
-above 4 kHz against the original's in dB: dull sound is under 0. Clips are mixed to mono first, as
-the figures of the peers were.
+`--bitrate` promises. "payload" is the size of payloads in per cent of the plain size of their
+codes and corrections (10 bits each); "codes" leaves out gains and the high band. "bright" is the
+energy above 4 kHz relative to the original's in dB: dull sound is under 0. Clips are mixed to mono
+first, as the figures of the peers were.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ COLUMNS = (
 
 
 def measure(model: Model, clip: Clip, bitrate: float, effort: int) -> dict[str, float]:
-    """Encode, decode and compare one clip of one channel."""
+    """Encode and decode a clip of one channel, and return its figures."""
     pcm, rate = clip.pcm[:, 0], clip.rate
     began = time.perf_counter()
     encoder = Encoder(model, rate, 1, EncoderSettings(bitrate=bitrate, effort=effort))
@@ -73,8 +73,8 @@ def measure(model: Model, clip: Clip, bitrate: float, effort: int) -> dict[str, 
 
 
 def shares(model: Model, data: bytes) -> tuple[float, float]:
-    """Per cent of the codes' plain size that payloads take, all of them, and without gains and the
-    levels of the high band."""
+    """Return the size of payloads in per cent of the codes' plain size, with and without gains and
+    the levels of the high band."""
     parser, counter = Parser(), CodeCounter(model)
     payload_bits = 0
     for event in [*parser.feed(data), *parser.finish()]:
@@ -87,12 +87,13 @@ def shares(model: Model, data: bytes) -> tuple[float, float]:
 
 
 def groups(clips: Path) -> Iterator[tuple[str, list[Path]]]:
-    """Sub-folders with the audio files in them, sorted."""
+    """Yield the names of sub-folders and their audio files, sorted."""
     for folder in sorted(path for path in clips.iterdir() if path.is_dir()):
         yield folder.name, sorted(p for p in folder.iterdir() if p.suffix in (".flac", ".wav"))
 
 
 def print_row(name: str, bitrate: float, rows: list[dict[str, float]]) -> None:
+    """Print the means of the figures of several clips."""
     cells = [f"{name:8} {bitrate:5g}"]
     for column in COLUMNS:
         values = [row[column] for row in rows if column in row]
@@ -100,13 +101,13 @@ def print_row(name: str, bitrate: float, rows: list[dict[str, float]]) -> None:
     print(" ".join(cells), flush=True)
 
 
-@click.command()
+@click.command("evaluate")
 @click.option("--clips", type=click.Path(path_type=Path), default=Path("../shared/eval"))
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Default: the shipped one.")
 @click.option("--bitrate", default="1.5,3,6,12", help="kbps, separated by commas.")
 @click.option("--seconds", default=0.0, help="Use only the start of each clip; 0 uses all.")
-@click.option("--tables", is_flag=True, help="Code by the fixed tables, learned model or not.")
-@click.option("--effort", default=DEFAULT_EFFORT, help="As of `nacli encode`.")
+@click.option("--tables", is_flag=True, help="Use the static tables, not the learned model.")
+@click.option("--effort", default=DEFAULT_EFFORT, help="As in `nacli encode`.")
 def main(
     clips: Path, checkpoint: Path | None, bitrate: str, seconds: float, tables: bool, effort: int
 ) -> None:
@@ -116,9 +117,9 @@ def main(
         model.entropy = model.tables
     print(f"{'group':8} {'asked':>5} " + " ".join(f"{column:>8}" for column in COLUMNS))
     for name, paths in groups(clips):
-        found = [read_clip(path, seconds or None, mono=True) for path in paths]
+        group = [read_clip(path, seconds or None, mono=True) for path in paths]
         for kbps in map(float, bitrate.split(",")):
-            rows = [measure(model, clip, kbps, effort) for clip in found]
+            rows = [measure(model, clip, kbps, effort) for clip in group]
             print_row(name, kbps, rows)
 
 

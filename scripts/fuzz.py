@@ -1,8 +1,9 @@
-"""Throws broken .nac files at the reader and the Decoder: `make fuzz`.
+"""Decode damaged .nac files, and report crashes, hangs and memory (`make fuzz`).
 
-Starts from small sound files, breaks bytes, cuts, doubles and mixes them, mends the CRCs of half of
-them so that the damage reaches what is behind, and decodes. A file may give sound or one of
-nacli's errors, in little time and memory; anything else is written to a folder, and fails.
+The script changes, cuts, repeats and mixes the bytes of small valid files, repairs the CRCs of half
+of them so that the damage reaches the code behind the checks, and decodes them. A file must give
+sound or one of nacli's errors, in little time and memory; any other file is kept in a folder, and
+the script fails.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from fake_model import make_model
 
 MAX_SECONDS = 20.0
-"""For one file, on a busy machine; what is meant by a hang."""
+"""Seconds of CPU time after which a file counts as a hang."""
 MAX_GIB = 1.0
+"""Most memory that a process may take."""
 
 
 def seeds(model: Any) -> list[bytes]:
-    """Small sound files of many kinds."""
+    """Return small valid files of many kinds."""
     random = np.random.default_rng(0)
     files = []
     for rate, channels, samples, options in (
@@ -58,10 +60,10 @@ def seeds(model: Any) -> list[bytes]:
 
 
 def mutate(files: list[bytes], random: np.random.Generator) -> bytes:
-    """A broken file."""
+    """Return a damaged file."""
     data = bytearray(files[random.integers(len(files))])
     for _ in range(1 + random.geometric(0.5)):
-        low = 0 if random.random() < 0.4 else min(80, len(data))  # the header takes the most
+        low = 0 if random.random() < 0.4 else min(80, len(data))  # the header gets the most damage
         at = int(random.integers(low, len(data) + 1))
         length = int(random.geometric(0.1))
         match random.integers(7):
@@ -85,7 +87,7 @@ def mutate(files: list[bytes], random: np.random.Generator) -> bytes:
 
 
 def mend(data: bytes) -> bytes:
-    """The file with right CRCs wherever its structure can still be followed."""
+    """Correct the CRCs of a file wherever its structure can still be parsed."""
     mended, at = bytearray(data), FRONT_BYTES
     tag = None
     try:
@@ -103,13 +105,13 @@ def mend(data: bytes) -> bytes:
 
 
 def seal_part(data: bytearray, start: int, stop: int) -> None:
-    """Make the last bytes of a part its CRC, where all of it is there."""
+    """Replace the last bytes of a complete part by its CRC."""
     if stop <= len(data):
         data[start:stop] = seal(bytes(data[start : stop - CRC_BYTES]))
 
 
 def attempt(model: Any, data: bytes) -> str:
-    """Parse, then decode with concealment; how it ended."""
+    """Parse a file, decode it with concealment, and return the outcome."""
     parser = Parser()
     gaps: list[Any] = []
     try:
@@ -124,7 +126,7 @@ def attempt(model: Any, data: bytes) -> str:
 
 
 def to_file(model: Any, data: bytes, folder: Path) -> None:
-    """Through the conversion of files: nothing but the output may appear."""
+    """Convert a file, and check that no files but the output remain."""
     source = folder / "x.nac"
     source.write_bytes(data)
     target = folder / "x.wav"
@@ -133,13 +135,13 @@ def to_file(model: Any, data: bytes, folder: Path) -> None:
         decode_file(str(source), str(target), model, options, lambda _: None, lambda _: None)
     except NacliError:
         assert not target.exists()
-    left = {path.name for path in folder.iterdir()} - {"x.nac", "x.wav"}
-    assert not left, left
+    others = {path.name for path in folder.iterdir()} - {"x.nac", "x.wav"}
+    assert not others, others
     target.unlink(missing_ok=True)
 
 
 def fuzz(seed: int, count: int, seconds: float, folder: Path) -> Iterator[tuple[str, float]]:
-    """The end and the seconds of each file, up to `count` files or `seconds`."""
+    """Yield the outcome and the CPU seconds of each file, for `count` files or `seconds`."""
     model = make_model()
     files, random = seeds(model), np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -165,7 +167,7 @@ def fuzz(seed: int, count: int, seconds: float, folder: Path) -> Iterator[tuple[
 
 
 def work(task: tuple[int, int, float, Path]) -> tuple[Counter[str], float, float]:
-    """One process: ends by name, the slowest file, peak memory in GiB."""
+    """Decode the files of a task; return outcomes, seconds of the slowest, peak memory in GiB."""
     ends: Counter[str] = Counter()
     slowest = 0.0
     for end, took in fuzz(*task):
@@ -174,14 +176,19 @@ def work(task: tuple[int, int, float, Path]) -> tuple[Counter[str], float, float
     return ends, slowest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-@click.command()
-@click.option("--files", default=1_000_000, help="Broken files in all.")
-@click.option("--seconds", default=3600.0, help="End after so long.")
+@click.command("fuzz")
+@click.option("--files", default=1_000_000, help="Damaged files in all.")
+@click.option("--seconds", default=3600.0, help="Stop after this time.")
 @click.option("--seed", default=1)
-@click.option("--jobs", default=2)
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("runs/fuzz"))
+@click.option("--jobs", default=2, help="Processes.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("runs/fuzz"),
+    help="Keep the files that fail here.",
+)
 def main(files: int, seconds: float, seed: int, jobs: int, folder: Path) -> None:
-    """Print how the broken files ended; exit with 1 if one did what none may do."""
+    """Print the outcomes of the damaged files; exit with 1 if one failed."""
     rounds = 100
     each = -(-files // (jobs * rounds))
     tasks = [
@@ -191,8 +198,8 @@ def main(files: int, seconds: float, seed: int, jobs: int, folder: Path) -> None
     ends: Counter[str] = Counter()
     slowest, peak = 0.0, 0.0
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        for found, took, memory in tqdm(pool.imap_unordered(work, tasks), total=len(tasks)):
-            ends += found
+        for outcomes, took, memory in tqdm(pool.imap_unordered(work, tasks), total=len(tasks)):
+            ends += outcomes
             slowest, peak = max(slowest, took), max(peak, memory)
     for end, times in ends.most_common():
         click.echo(f"{times:9d}  {end}")

@@ -2,9 +2,9 @@
 
     python scripts/golden.py
 
-Good ones must keep decoding to the same codes (their end record says which) and to the same sound
-within a small tolerance; damaged ones must keep failing with the same exit code. Run this only when
-the checkpoint or the format changes.
+Good files must keep decoding to the same codes, whose digest is in their end record, and to nearly
+the same sound; damaged files must keep failing with the same error. Run this only when the
+checkpoint or the format changes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import numpy as np
 import soundfile
 
@@ -24,11 +25,11 @@ from nacli.format import VERSION, Header, Parser, pack_header
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 FOLDER = TESTS / "golden"
 BLOCK = 2400
-"""Samples over which the level of the decoded sound is kept."""
+"""Samples of a block whose level is compared."""
 
 
 def levels(pcm: np.ndarray) -> list[float]:
-    """Level in dB of each block of samples, at least -100."""
+    """Return the level in dB of each block of samples [T, C], at least -100."""
     count = -(-len(pcm) // BLOCK)
     padding = ((0, count * BLOCK - len(pcm)), (0, 0))
     blocks = np.pad(pcm, padding).reshape(count, BLOCK * pcm.shape[1])
@@ -37,7 +38,7 @@ def levels(pcm: np.ndarray) -> list[float]:
 
 
 def good_files() -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of files that decode."""
+    """Yield names and bytes of files that decode."""
     talk, rate = soundfile.read(TESTS / "data" / "talk.flac", dtype="float32", always_2d=True)
     talk = talk[: 3 * rate]
     wide = np.concatenate([talk, 0.5 * np.roll(talk, 300, axis=0)], axis=1)
@@ -50,20 +51,21 @@ def good_files() -> Iterator[tuple[str, bytes]]:
     yield "empty", nacli.encode(talk[:0], rate)
 
 
-def flip(data: bytes, place: int) -> bytes:
-    return data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :]
+def flip(data: bytes, position: int) -> bytes:
+    """Return the data with one bit of a byte changed."""
+    return data[:position] + bytes([data[position] ^ 0x10]) + data[position + 1 :]
 
 
 def other_model(data: bytes) -> bytes:
-    """Change the model's digest and seal the header again."""
+    """Change the digest of the model, and write the header with a new checksum."""
     parser = Parser()
     header = next(parser.feed(data))
-    assert isinstance(header, Header), "nothing comes before the header"
+    assert isinstance(header, Header), "the header comes first"
     return pack_header(replace(header, model=flip(header.model, 4))) + data[parser.offset :]
 
 
 def bad_files(good: bytes) -> Iterator[tuple[str, bytes, type[errors.NacliError]]]:
-    """Names, bytes and errors of files that do not decode."""
+    """Yield names, bytes and errors of files that do not decode."""
     yield "not-nac", b"RIFF" + good[4:], errors.NotNac
     yield "version", good[:4] + bytes([VERSION + 1]) + good[5:], errors.UnknownVersion
     yield "header", flip(good, 9), errors.DamagedHeader
@@ -75,7 +77,9 @@ def bad_files(good: bytes) -> Iterator[tuple[str, bytes, type[errors.NacliError]
     yield "tail", good + b"more", errors.DamagedPacket
 
 
+@click.command("golden")
 def main() -> None:
+    """Replace the golden files in tests/golden."""
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.nac"):
         old.unlink()

@@ -1,7 +1,7 @@
-"""Hard cases for a codec: made by code, and from a recording of speech and one of music.
+"""Hard cases for a codec, synthesised and made from a recording of speech and one of music.
 
-Everything but hiss starts at 24 kHz, the codec's own rate, where no resampler rings into silence;
-the cases named by a sample rate are brought to it.
+All cases but hiss start at 24 kHz, the coded sample rate, where no resampler rings into silence;
+the cases named after a sample rate are resampled to it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from nacli.dsp.high_band import RATIO
 from nacli.types import Doubles, Pcm
 
 PEAK = 0.5
-"""Of speech and music before a case makes something of them."""
+"""Peak of speech and music before a case changes them."""
 SAMPLE_RATES = (8000, 11025, 16000, 22050, 44100, 48000, 96000)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A sound [T, C] at a rate; `tones` are the frequencies in Hz that are all it consists of."""
+    """A sound [T, C] at a rate; `tones` are the frequencies in Hz of a sound of tones only."""
 
     name: str
     pcm: Pcm
@@ -35,8 +35,8 @@ class Case:
 
 
 def recordings(clips: Path, seconds: float) -> tuple[Doubles, Doubles]:
-    """Speech and music [T] from the folders of these names in `clips`; without them, the first clip
-    that there is and music made by code."""
+    """Return speech and music [T] from the folders of these names in `clips`, or the first clip of
+    `clips` and synthesised music."""
     groups = [clips / "speech", clips / "music"]
     speech = _read(groups[0] if groups[0].is_dir() else clips, seconds)
     music = _read(groups[1], seconds) if groups[1].is_dir() else made_music(seconds)
@@ -49,12 +49,12 @@ def _read(folder: Path, seconds: float) -> Doubles:
 
 
 def normal(sound: NDArray[np.floating]) -> Doubles:
-    """The sound at the usual peak."""
+    """Scale a sound to PEAK."""
     return np.asarray(sound * (PEAK / np.abs(sound).max()), dtype=np.float64)
 
 
 def made_music(seconds: float) -> Doubles:
-    """Two plucked notes a second with ten harmonics each, over a bass, with noise on every beat."""
+    """Synthesise two plucked notes a second with ten harmonics, a bass, and noise on every beat."""
     time = np.arange(int(seconds * RATE)) / RATE
     beat, random = time % 0.5, np.random.default_rng(0)
     pitch = 220 * 2 ** (np.array([0, 4, 7, 12, 9, 5])[(time / 0.5).astype(int) % 6] / 12)
@@ -65,7 +65,7 @@ def made_music(seconds: float) -> Doubles:
 
 
 def cases(speech: Doubles, music: Doubles) -> Iterator[Case]:
-    """All cases, as long as the speech is; names tell them apart."""
+    """Yield all cases, most of them as long as the speech; their names differ."""
     for name, sound in [*_levels(speech), *_noises(speech, music), *_tones(len(speech))]:
         yield Case(name, _column(sound))
     time = np.arange(len(speech)) / RATE
@@ -101,7 +101,7 @@ def _levels(speech: Doubles) -> Iterator[tuple[str, Doubles]]:
 
 
 def _noises(speech: Doubles, music: Doubles) -> Iterator[tuple[str, Doubles]]:
-    """Speech and music with other sounds, and cut off."""
+    """Yield speech and music mixed with other sounds, and cut."""
     white, pink = noise(len(speech), 0), noise(len(speech), 1)
     yield "speech in white noise, 10 dB", mixed(speech, white, 10)
     yield "speech in pink noise, 10 dB", mixed(speech, pink, 10)
@@ -136,40 +136,40 @@ def _column(sound: Doubles) -> Pcm:
 
 
 def decibels(value: float) -> float:
-    """The factor that this many decibels are."""
+    """Return the amplitude factor of a level in dB."""
     return float(10 ** (value / 20))
 
 
 def noise(length: int, colour: float) -> Doubles:
-    """Noise whose power falls with the frequency to `colour`: 0 is white, 1 is pink from 20 Hz."""
+    """Return noise whose power falls with frequency ** `colour`: 0 is white, 1 is pink."""
     spectrum = np.fft.rfft(np.random.default_rng(1).normal(size=length))
     hertz = np.maximum(np.fft.rfftfreq(length, 1 / RATE), 20)
     return normal(np.fft.irfft(spectrum / hertz ** (colour / 2), length))
 
 
 def mixed(sound: Doubles, other: Doubles, ratio: float) -> Doubles:
-    """A sound, and another one whose level is `ratio` dB lower."""
+    """Mix a sound with another one whose level is `ratio` dB lower."""
     return normal(sound + other * decibels(-ratio) * sound.std() / other.std())
 
 
 def bass(sound: Doubles, gain: float) -> Doubles:
-    """A sound with `gain` dB more below about 150 Hz."""
+    """Raise a sound by `gain` dB below about 150 Hz."""
     hertz = np.fft.rfftfreq(len(sound), 1 / RATE)
     shelf = 1 + (decibels(gain) - 1) / (1 + (hertz / 150) ** 4)
     return normal(np.fft.irfft(np.fft.rfft(sound) * shelf, len(sound)))
 
 
 def with_gaps(sound: Doubles, every: float = 0.7, gap: float = 0.2) -> Doubles:
-    """A sound of which `gap` seconds of each `every` are digital silence, cut without a fade."""
-    place = np.arange(len(sound)) % int(every * RATE)
-    return np.where(place < int((every - gap) * RATE), sound, 0.0)
+    """Replace `gap` seconds of every `every` seconds by digital silence, without a fade."""
+    position = np.arange(len(sound)) % int(every * RATE)
+    return np.where(position < int((every - gap) * RATE), sound, 0.0)
 
 
 def impulses(length: int, every: float, ringing: float = 0.0) -> Doubles:
-    """A sample of full peak, or a noise that rings for about so many seconds, again and again."""
-    place = np.arange(length) % int(every * RATE) - int(every * RATE) // 2
+    """Repeat a single sample at PEAK, or noise that rings for about `ringing` seconds."""
+    position = np.arange(length) % int(every * RATE) - int(every * RATE) // 2
     if not ringing:
-        return np.where(place == 0, PEAK, 0.0)
-    decay = np.exp(-place / (ringing * RATE), where=place >= 0, out=np.zeros(length))
+        return np.where(position == 0, PEAK, 0.0)
+    decay = np.exp(-position / (ringing * RATE), where=position >= 0, out=np.zeros(length))
     click = normal(np.random.default_rng(2).normal(size=length) * decay)
     return np.where(decay > 1e-3, click, 0.0)

@@ -1,4 +1,4 @@
-"""What lost packets cost: PESQ of the evaluation speech with packets left out, concealed and not.
+"""Measure the PESQ of speech with lost packets, with concealment and with silence instead.
 
 python scripts/loss.py --clips ../shared/eval/speech
 """
@@ -20,7 +20,7 @@ from nacli.format import Packet, Parser
 
 
 def packet_bounds(data: bytes) -> list[tuple[int, int]]:
-    """Where each packet lies in the file."""
+    """Return the first and the last byte offset of each packet."""
     parser, bounds = Parser(), []
     before = 0
     for at in range(len(data)):
@@ -32,7 +32,7 @@ def packet_bounds(data: bytes) -> list[tuple[int, int]]:
 
 
 def without_packets(data: bytes, share: float, random: np.random.Generator) -> bytes:
-    """The file with about `share` of its packets cut out, the first and the last kept."""
+    """Remove about `share` of the packets of a file; the first and the last stay."""
     inner = packet_bounds(data)[1:-1]
     lost = random.random(len(inner)) < share
     for (start, stop), gone in reversed(list(zip(inner, lost, strict=True))):
@@ -42,7 +42,7 @@ def without_packets(data: bytes, share: float, random: np.random.Generator) -> b
 
 
 def silenced(pcm: np.ndarray, gaps: list[Gap]) -> np.ndarray:
-    """The decoded samples with silence in every gap."""
+    """Replace every gap of decoded samples [T, C] by silence."""
     pcm = pcm.copy()
     for gap in gaps:
         pcm[gap.start : gap.start + gap.samples] = 0
@@ -50,22 +50,23 @@ def silenced(pcm: np.ndarray, gaps: list[Gap]) -> np.ndarray:
 
 
 def score(clip: Clip, pcm: np.ndarray) -> float:
+    """Return the PESQ-WB of decoded samples [T, 1]."""
     rate = metrics.SPEECH_RATE
     pair = [resample(x, clip.rate, rate)[:, 0] for x in (clip.pcm, pcm)]
     return metrics.pesq_wb(*pair)
 
 
-@click.command()
+@click.command("loss")
 @click.option("--clips", type=click.Path(path_type=Path), default=Path("tests/data"))
-@click.option("--bitrate", default=6.0)
-@click.option("--packet-frames", default=3, help="Of 13.3 ms; live streams use short packets.")
-@click.option("--seconds", default=8.0, help="Of each clip.")
-@click.option("--seeds", default=2, help="Patterns of loss for each clip and share.")
-@click.option("--shares", default="0,1,5,20", help="Per cent of the packets.")
+@click.option("--bitrate", default=6.0, help="kbps.")
+@click.option("--packet-frames", default=3, help="Frames of a packet, 13.3 ms each.")
+@click.option("--seconds", default=8.0, help="Seconds of each clip.")
+@click.option("--seeds", default=2, help="Random patterns for each clip and share.")
+@click.option("--shares", default="0,1,5,20", help="Lost packets in per cent, separated by commas.")
 def main(
     clips: Path, bitrate: float, packet_frames: int, seconds: float, seeds: int, shares: str
 ) -> None:
-    """Print a table of PESQ-WB, means over the clips."""
+    """Print a table of the mean PESQ-WB over the clips."""
     model = load_model()
     coded = []
     for path in find_clips((str(clips),)):

@@ -1,8 +1,7 @@
-"""`make man`: the manual pages in docs/man, from the help of the commands.
+"""Write the manual pages in docs/man from the help of the commands (`make man`).
 
-click-man writes the pages. What it leaves out is added: the text under the options (examples, exit
-codes) and references from page to page. The pages have no date, so they change only with the
-help and the version.
+click-man writes the pages. This script adds the text under the options (examples, exit codes) and
+references between pages. The pages have no date, so they change only with the help and the version.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "man"
 
 
 def pages() -> dict[str, str]:
-    """Every page by its file name."""
+    """Return every page by its file name."""
     top = click.Context(group, info_name="nacli")
     contexts = [
         click.Context(command, info_name=name, parent=top)
@@ -36,6 +35,7 @@ def pages() -> dict[str, str]:
 
 
 def _page(context: click.Context, others: list[str]) -> str:
+    """Return the page of a command, with references to the others."""
     lines = generate_man_page(context, version=__version__, date=" ").splitlines()
     lines = [_escaped(line) for line in lines]
     if context.command.epilog:
@@ -45,29 +45,31 @@ def _page(context: click.Context, others: list[str]) -> str:
 
 
 def _escaped(line: str) -> str:
-    """`line`, unless it is text that roff would take for a request (".nac files are...")."""
+    """Escape a line of text that roff would take for a request (".nac files are...")."""
     return rf"\&{line}" if re.match(r"['.](?!(TH|SH|PP|TP|B)\b)", line) else line
 
 
 def _section(epilog: str) -> Iterator[str]:
-    """A paragraph whose lines are kept (marked \\b), under its first line as the title."""
+    """Yield a section of an epilog: its first line is the title, the others keep their breaks."""
     title, *lines = epilog.removeprefix("\b\n").splitlines()
     yield f".SH {title.rstrip(':').upper()}"
     yield from (".nf", *(_escaped(_dashed(line[2:])) for line in lines), ".fi")
 
 
 def _dashed(text: str) -> str:
-    """Text whose hyphens stay those of the keyboard, so that it can be copied to a shell."""
+    """Escape hyphens, so that options can be copied from a page to a shell."""
     return text.replace("-", r"\-")
 
 
+@click.command("manpages")
 def main() -> None:
+    """Write all pages, and remove those of commands that no longer exist."""
     FOLDER.mkdir(exist_ok=True)
-    found = pages()
+    texts = pages()
     for path in FOLDER.glob("*.1"):
-        if path.name not in found:
+        if path.name not in texts:
             path.unlink()
-    for name, text in found.items():
+    for name, text in texts.items():
         (FOLDER / name).write_text(text)
 
 

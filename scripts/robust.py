@@ -1,21 +1,22 @@
-"""What becomes of hard cases: figures of each as a Markdown table, whole .nac files there and back.
+"""Measure hard cases through whole .nac files, and print their figures as a Markdown table.
 
     python scripts/robust.py --clips ../shared/eval --bitrate 3,6 --out out/robust
 
-Columns, in dB but for the first and third; empty where a case has nothing to measure:
+All columns but the first and the third are in dB; a cell is empty where a case has nothing to
+measure:
 
-- kbps: real ones, without the fixed cost of a file
-- level: of the decoded sound against the original; it, mel and SI-SDR leave out constant offsets
+- kbps: bit rate without the fixed cost of a file
+- level: of the decoded sound relative to the original; level, mel and SI-SDR ignore DC offsets
 - mel: log-mel distance
 - SI-SDR
-- inside: peak of what stands in digital silence, 27 ms and more from any sound; the difference of
-  two channels counts as a channel here. "none" is exact silence
+- inside: peak of the decoded sound in digital silence, at least 27 ms away from any sound; the
+  difference of two channels counts as a channel here. "none" is exact silence
 - before, after: the same within the 27 ms before a sound starts and after it ends
-- edge: how much rougher the sound gets at the edges of packets (energy of the second difference
-  within 2 ms, against the median around), less what the original does there, the mean over the
-  edges; in brackets the same in the middle of packets, which is chance
-- tone: signal-to-noise ratio of the tones that the case consists of
-- treble: energy above 4 kHz against the original
+- edge: roughness at the edges of packets (energy of the second difference within 2 ms, relative to
+  the median nearby) minus that of the original, mean over the edges; in brackets the same in the
+  middle of packets, as a reference
+- tone: signal-to-noise ratio of the tones of a case that consists of tones
+- treble: energy above 4 kHz relative to the original
 - DC: mean of the decoded sound
 """
 
@@ -36,12 +37,13 @@ from nacli.types import Doubles, Pcm
 
 PACKET_FRAMES = 75
 NEAR = 0.0267
-"""Seconds beside a sound that its two frames reach."""
+"""Seconds beside a sound that frames with the sound cover."""
 SILENCE = 0.1
 """Seconds of zeros that count as digital silence."""
 TREBLE = 4000
-HEARD_DB = -60.0
-"""Treble below this, relative to the whole, is none."""
+"""Lowest frequency of treble in Hz."""
+NO_TREBLE_DB = -60.0
+"""Treble that is weaker than this, relative to the whole, is not measured."""
 COLUMNS = [
     "kbps",
     "level",
@@ -58,7 +60,7 @@ COLUMNS = [
 
 
 def measure(case: Case, bitrate: float) -> tuple[dict[str, str], Pcm]:
-    """A row of the table, and the decoded sound."""
+    """Return a row of the table, and the decoded samples [T, C]."""
     data = encode(case.pcm, case.rate, bitrate=bitrate, packet_frames=PACKET_FRAMES)
     decoded, _ = decode(data)
     channels = zip(case.pcm.T.astype(float), decoded.T.astype(float), strict=True)
@@ -80,13 +82,13 @@ def measure(case: Case, bitrate: float) -> tuple[dict[str, str], Pcm]:
     if case.tones:
         row["tone"] = f"{tone_snr(second, case.rate, case.tones):.1f}"
     shares = [treble(first, case.rate), power(first)]
-    if shares[0] > 0 and decibels(shares[0] / shares[1]) > HEARD_DB:
+    if shares[0] > 0 and decibels(shares[0] / shares[1]) > NO_TREBLE_DB:
         row["treble"] = f"{decibels(treble(second, case.rate) / shares[0]):+.1f}"
     return row, decoded
 
 
 def silence_pairs(pairs: list[tuple[Doubles, Doubles]]) -> list[tuple[Doubles, Doubles]]:
-    """Channels in which silence is looked for: all, and the difference of two."""
+    """Return the channels whose silence is measured: all, and the difference of two."""
     if len(pairs) != 2:
         return pairs
     (left, left_out), (right, right_out) = pairs
@@ -94,27 +96,29 @@ def silence_pairs(pairs: list[tuple[Doubles, Doubles]]) -> list[tuple[Doubles, D
 
 
 def real_kbps(data: bytes, seconds: float) -> float:
-    """Of a file, without its fixed cost."""
+    """Return the bit rate of a file without its fixed cost."""
     header = next(event for event in Parser().feed(data) if isinstance(event, Header))
     return (len(data) - fixed_bytes(header)) * 8 / seconds / 1000
 
 
 def power(sound: Doubles) -> float:
+    """Return the mean power, never zero."""
     return max(float(np.square(sound).mean()), 1e-20)
 
 
 def decibels(ratio: float) -> float:
+    """Return a ratio of powers in dB."""
     return float(10 * np.log10(max(ratio, 1e-20)))
 
 
 def peak_text(peak: float) -> str:
-    """A peak in dBFS."""
+    """Format a peak in dBFS."""
     return f"{2 * decibels(peak):.0f}" if peak > 0 else "none"
 
 
 def silences(pairs: list[tuple[Doubles, Doubles]], rate: int) -> dict[str, list[float]]:
-    """Peaks of what was decoded where the original is digitally silent, in every run of zeros that
-    is long enough: inside, and beside a sound."""
+    """Return the peaks of the decoded sound in every digital silence of the original: inside it,
+    and near the sound before and after it."""
     near = round(NEAR * rate)
     parts: dict[str, list[float]] = {"inside": [], "before": [], "after": []}
     for original, decoded in pairs:
@@ -128,25 +132,25 @@ def silences(pairs: list[tuple[Doubles, Doubles]], rate: int) -> dict[str, list[
 
 
 def zero_runs(sound: Doubles, least: int) -> list[tuple[int, int]]:
-    """Starts and stops of the runs of at least so many zeros."""
+    """Return starts and stops of the runs of at least `least` zeros."""
     changes = np.flatnonzero(np.diff(np.concatenate([[False], sound == 0, [False]])))
     runs = changes.reshape(-1, 2)
     return [(int(start), int(stop)) for start, stop in runs if stop - start >= least]
 
 
 def roughness(original: Doubles, decoded: Doubles, rate: int, shift: float) -> list[float]:
-    """Of every edge between packets, moved by `shift` packets, in dB; see the module.
+    """Return the roughness in dB at every edge between packets, moved by `shift` packets.
 
     Packet n starts with frame n * PACKET_FRAMES, which completes the hop before its own.
     """
     hop, seconds = ModelConfig().hop, len(original) / rate
     starts = np.arange(1, seconds * CODED_RATE / hop / PACKET_FRAMES - abs(shift)) + shift
-    places = (starts * PACKET_FRAMES - 1) * hop * rate / CODED_RATE
-    return [_rough(decoded, int(at), rate) - _rough(original, int(at), rate) for at in places]
+    positions = (starts * PACKET_FRAMES - 1) * hop * rate / CODED_RATE
+    return [_rough(decoded, int(at), rate) - _rough(original, int(at), rate) for at in positions]
 
 
 def _rough(sound: Doubles, at: int, rate: int) -> float:
-    """Energy of the second difference around a sample against the median around, in dB."""
+    """Return the energy of the second difference at a sample against the median nearby, in dB."""
     window = round(0.004 * rate)
     start = at - window // 2 - 20 * window
     around = sound[max(0, start % window) :] if start < 0 else sound[start:]
@@ -159,8 +163,10 @@ def _rough(sound: Doubles, at: int, rate: int) -> float:
 
 
 def tone_snr(sound: Doubles, rate: int, hertz: tuple[float, ...]) -> float:
-    """Energy of the best fit of tones against what it leaves, without a tenth of a second at the
-    ends."""
+    """Return the energy of the best fit of tones relative to the residual, in dB.
+
+    A tenth of a second is left out at both ends.
+    """
     time = np.arange(len(sound)) / rate
     waves = [wave(2 * np.pi * each * time) for each in hertz for wave in (np.sin, np.cos)]
     inner = slice(rate // 10, -rate // 10)
@@ -170,24 +176,26 @@ def tone_snr(sound: Doubles, rate: int, hertz: tuple[float, ...]) -> float:
 
 
 def treble(sound: Doubles, rate: int) -> float:
-    """Mean power above 4 kHz, up to the 12 kHz that the codec keeps."""
+    """Return the mean power from 4 kHz to the upper end of the coded band, 12 kHz."""
     spectrum = np.abs(np.fft.rfft(sound)) ** 2
     hertz = np.fft.rfftfreq(len(sound), 1 / rate)
     band = (hertz > TREBLE) & (hertz < CODED_RATE / 2)
     return float(2 * spectrum[band].sum() / len(sound) ** 2)
 
 
-@click.command()
+@click.command("robust")
 @click.option("--clips", type=click.Path(path_type=Path), default=Path("../shared/eval"))
 @click.option("--bitrate", default="3,6", help="kbps, separated by commas.")
-@click.option("--seconds", default=4.0, help="Length of most cases.")
-@click.option("--case", "wanted", default="", help="Only cases with this in their names.")
-@click.option("--out", type=click.Path(path_type=Path), help="Keep all sounds in this folder.")
-def main(clips: Path, bitrate: str, seconds: float, wanted: str, out: Path | None) -> None:
+@click.option("--seconds", default=4.0, help="Seconds of most cases.")
+@click.option(
+    "--case", "name_part", default="", help="Measure only cases with this text in their names."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Write all sounds to this folder.")
+def main(clips: Path, bitrate: str, seconds: float, name_part: str, out: Path | None) -> None:
     """Print a table for every bitrate."""
     load_model()
     folder = clips if clips.is_dir() else Path(__file__).parent.parent / "tests" / "data"
-    chosen = [case for case in cases(*recordings(folder, seconds)) if wanted in case.name]
+    chosen = [case for case in cases(*recordings(folder, seconds)) if name_part in case.name]
     for kbps in map(float, bitrate.split(",")):
         click.echo(f"\n| {kbps:g} kbps | " + " | ".join(COLUMNS) + " |")
         click.echo("|---" * (1 + len(COLUMNS)) + "|")
@@ -200,7 +208,7 @@ def main(clips: Path, bitrate: str, seconds: float, wanted: str, out: Path | Non
 
 
 def save(folder: Path, case: Case, label: str, decoded: Pcm) -> None:
-    """Write a case and what became of it as WAV files."""
+    """Write the original and the decoded sound of a case as WAV files."""
     folder.mkdir(parents=True, exist_ok=True)
     name = "".join(c if c.isalnum() else "-" for c in case.name)
     for suffix, pcm in (("original", case.pcm), (label, decoded)):

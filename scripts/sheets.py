@@ -1,9 +1,9 @@
-"""Spectrograms of clips and of what the codec makes of them at several rates: a sheet for each.
+"""Draw spectrograms of clips, original and decoded at several bit rates: a picture for each clip.
 
     python scripts/sheets.py --clips ../shared/eval --out out/sheets
 
-Clips are mixed to mono. The table that it prints has means over the clips of a folder; "treble" is
-the energy above 4 kHz against the original's in dB.
+Clips are mixed to mono. The printed table has means over the clips of a folder; "treble" is the
+energy above 4 kHz relative to the original's in dB.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COLUMNS = ("real kbps", "log-mel distance", "level in dB", "treble in dB")
 
 
 def make_sheet(clip: Clip, rates: list[float]) -> tuple[bytes, list[list[float]]]:
-    """The picture of a clip of one channel, and a row of COLUMNS for each rate in kbps."""
+    """Return the picture of a clip of one channel, and a row of COLUMNS for each rate in kbps."""
     original, rows = np.asarray(clip.pcm[:, 0], np.float32), []
     reference = original.astype(np.float64)
     versions = {f"{clip.name}, original": figures.decibels(original, clip.rate)}
@@ -42,10 +42,10 @@ def make_sheet(clip: Clip, rates: list[float]) -> tuple[bytes, list[list[float]]
     return figures.sheet(versions, clip.rate, clip.seconds), rows
 
 
-@click.command()
+@click.command("sheets")
 @click.option("--clips", type=click.Path(path_type=Path), default=Path("../shared/eval"))
-@click.option("--count", default=4, help="Clips of each folder.")
-@click.option("--seconds", default=5.0, help="Of each clip.")
+@click.option("--count", default=4, help="Number of clips of each folder.")
+@click.option("--seconds", default=5.0, help="Seconds of each clip.")
 @click.option("--bitrate", default="1.5,3,6,12", help="kbps, separated by commas.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/sheets"))
 def main(clips: Path, count: int, seconds: float, bitrate: str, out: Path) -> None:

@@ -1,9 +1,7 @@
-"""The whole codec as one module, what it is trained on, and its precision."""
+"""The whole codec as one module, so that one state holds all of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,23 +11,23 @@ from torch import Tensor, nn
 from nacli.checkpoint import Model
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
-from nacli.envelope.corrections import correction_lambdas as span_lambdas
+from nacli.envelope import corrections as envelope_corrections
 from nacli.envelope.corrections import span_stages
 from nacli.networks.torch_engine import Decoder, Encoder, History
-from nacli.networks.torch_engine.layers import RecurrentLayer
-from nacli.quantizer.allocation import LEVELS_PER_STAGE, packet_counts
-from training.filterbank import BandLevels
-from training.pitch_filter import PitchFilter
-from training.quantizer import CorrectionQuantizer, ResidualQuantizer
-
-Allocation = Callable[[Tensor], Tensor]
-"""Stage counts [B, F] for gains [B, F]."""
+from training.differentiable.filterbank import BandCorrection
+from training.differentiable.pitch_filter import PitchFilter
+from training.quantizer.corrections import CorrectionQuantizer
+from training.quantizer.residual import ResidualQuantizer
+from training.stage_allocation import Allocation
 
 
-class Plain(NamedTuple):
-    """What comes of a batch without corrections: samples [B, T] aligned with the input, codes [K, M], how
-    far the latents are from these, squared, and the stages [B, F] of all frames: where one is
-    silent, none."""
+class NetworkOutput(NamedTuple):
+    """The output of the networks and the quantiser for a batch, without post-processing.
+
+    `output` are samples [B, T] aligned with the input; `codes` [K, M]; `commitment` is the mean
+    squared distance of the latents to their codes; `counts` are the stage counts [B, F] of all
+    frames, 0 for silent ones.
+    """
 
     output: Tensor
     codes: Tensor
@@ -37,8 +35,13 @@ class Plain(NamedTuple):
     counts: Tensor
 
 
-class Coded(NamedTuple):
-    """The same with corrections, and those that would have been right [B, S, BANDS]."""
+class CodecOutput(NamedTuple):
+    """The output of the whole codec for a batch.
+
+    `output` are samples [B, T] after pitch filter and envelope corrections; `codes` [K, M];
+    `commitment` as in `NetworkOutput`; `corrections` [B, S, BANDS] are the targets: those that
+    would restore the original's band energies.
+    """
 
     output: Tensor
     codes: Tensor
@@ -47,7 +50,7 @@ class Coded(NamedTuple):
 
 
 class Codec(nn.Module):
-    """Encoder, quantiser and Decoder as one module, so that one state holds them all."""
+    """Encoder, quantisers and Decoder."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -62,43 +65,52 @@ class Codec(nn.Module):
             BANDS,
             config.correction_memory,
         )
-        self.harmonics, self.levels = PitchFilter(config.hop), BandLevels(config)
+        self.pitch_filter, self.bands = PitchFilter(config.hop), BandCorrection(config)
 
-    def forward(self, pcm: Tensor, allocate: Allocation) -> Coded:
-        """Samples [B, T] there and back, with as many stages as `allocate` gives each frame."""
-        plain = self.plain(pcm, allocate)
-        own = plain.counts[
-            :, 1 : 1 + pcm.shape[1] // self.config.hop
-        ]  # frame f completes hop f - 1
-        output, wanted = self.level(plain.output, pcm, own)
-        return Coded(output, plain.codes, plain.commitment, wanted)
+    def forward(self, pcm: Tensor, allocate: Allocation) -> CodecOutput:
+        """Encode and decode samples [B, T] with the stage counts that `allocate` returns."""
+        coded = self.code(pcm, allocate)
+        hops = pcm.shape[1] // self.config.hop
+        counts = coded.counts[:, 1 : 1 + hops]  # frame f completes hop f - 1
+        output, targets = self.post_process(coded.output, pcm, counts)
+        return CodecOutput(output, coded.codes, coded.commitment, targets)
 
-    def plain(self, pcm: Tensor, allocate: Allocation) -> Plain:
-        """The same without corrections."""
-        late = 1 + self.config.lookahead
-        padded = torch.nn.functional.pad(pcm, (0, late * self.config.hop))
+    def code(self, pcm: Tensor, allocate: Allocation) -> NetworkOutput:
+        """Run Encoder, quantiser and Decoder on samples [B, T], without post-processing."""
+        delay = 1 + self.config.lookahead
+        padded = torch.nn.functional.pad(pcm, (0, delay * self.config.hop))
         latents, gains = self.encoder(padded, History())
         counts = allocate(gains)
         quantized, codes, commitment = self.quantizer(latents, counts)
         output = self.decoder(quantized, gains, counts, History())
-        output = output[:, late * self.config.hop :].float()
-        return Plain(output, codes, commitment, counts * (gains > 0))
+        output = output[:, delay * self.config.hop :].float()
+        return NetworkOutput(output, codes, commitment, counts * (gains > 0))
 
-    def level(self, output: Tensor, original: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples [B, F * hop] as they are heard: with the noise between harmonics lowered, and
-        bands brought nearer to the original's by corrections, of clips with so many stages [B, F]. And
-        the corrections [B, S, BANDS] that they would have needed. Spans are those of packets with few
-        stages."""
-        levels, output = self.levels, self.harmonics(output)
-        wanted = levels.wanted(levels.energies(original), levels.energies(output))
-        weights = correction_lambdas(counts, self.config)
-        corrections, _ = self.corrections.follow(wanted.detach(), weights, self.corrections.fade)
-        return levels.correction(output, corrections), wanted
+    def post_process(
+        self, decoded: Tensor, original: Tensor, counts: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Apply the pitch filter and quantised envelope corrections, with gradients.
+
+        Args:
+            decoded, original: samples [B, F * hop].
+            counts: stage counts [B, F]. Spans are those of packets with few stages.
+
+        Returns:
+            The samples [B, F * hop], and the targets of the corrections [B, S, BANDS].
+        """
+        bands, output = self.bands, self.pitch_filter(decoded)
+        targets = bands.targets(bands.energies(original), bands.energies(output))
+        lambdas = correction_lambdas(counts, self.config)
+        corrections, _ = self.corrections.quantize(
+            targets.detach(), lambdas, self.corrections.decayed
+        )
+        return bands.apply_corrections(output, corrections), targets
 
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
-        """Take what a checkpoint has of a codec that was trained with so many frames in a batch."""
+        """Load networks and codebooks from a checkpoint, to train on with `batch_frames` frames in
+        a batch."""
         weights = {
-            name: torch.from_numpy(weight.astype(np.float32))
+            name: torch.from_numpy(weight).float()
             for name, weight in model.tensors.items()
             if name.startswith(("encoder.", "decoder."))
         }
@@ -109,62 +121,11 @@ class Codec(nn.Module):
             self.corrections.adopt(torch.from_numpy(model.codebooks.corrections.vectors), spans)
 
 
-def frozen_codec(model: Model, batch_frames: int = 1000) -> Codec:
-    """The codec of a checkpoint, whose networks learn no more; `batch_frames` as in `adopt`."""
-    codec = Codec(model.config)
-    codec.adopt(model, batch_frames)
-    codec.eval()
-    autocast_blocks(codec, "cpu", None)
-    return codec
-
-
 def correction_lambdas(counts: Tensor, config: ModelConfig) -> Tensor:
-    """`nacli.envelope.corrections.correction_lambdas` [B, S] of clips whose hops have stage counts [B, F]."""
+    """Return the rate-distortion weights [B, S] of the corrections of clips whose hops have the
+    stage counts [B, F]."""
     rows = [
-        span_lambdas(span_stages(row, config.correction_frames, 0)) for row in counts.cpu().numpy()
+        envelope_corrections.correction_lambdas(span_stages(row, config.correction_frames, 0))
+        for row in counts.cpu().numpy()
     ]
     return torch.from_numpy(np.stack(rows)).to(counts.device)
-
-
-def alike(stages: int) -> Allocation:
-    """As many stages for every frame."""
-    return lambda gains: torch.full_like(gains, stages)
-
-
-def draw_level(stages: int, random: np.random.Generator) -> int:
-    """A level of an allocation over so many stages; low ones, which are used more, more often."""
-    return int(LEVELS_PER_STAGE * (1 + (stages + 4) * random.random() ** 1.5))
-
-
-def as_encoded(stages: int, random: np.random.Generator) -> Allocation:
-    """What the encoder's packets get, each clip at a random level. The first of a batch has all
-    stages, so that every step trains every codebook."""
-
-    def allocate(gains: Tensor) -> Tensor:
-        rows = gains.cpu().numpy()
-        found = [packet_counts(row[None], (draw_level(stages, random),), stages) for row in rows]
-        found[0][:] = stages
-        return torch.from_numpy(np.concatenate(found)).to(gains)
-
-    return allocate
-
-
-def has_bf16_units(device: str) -> bool:
-    """Whether products in bfloat16 are faster than in float32 there; without units they crawl."""
-    if device != "cpu":
-        return True
-    found = Path("/proc/cpuinfo")
-    return found.exists() and bool({"avx512_bf16", "amx_bf16"} & set(found.read_text().split()))
-
-
-def autocast_blocks(codec: Codec, device: str, wanted: bool | None) -> None:
-    """Run the blocks at the frame rate, where the work is, in bfloat16: where that is `wanted`, or,
-    with None, faster. Transforms, quantiser and losses keep float32: eight bits would be heard in
-    them. So do recurrent layers, whose rounding errors would add up from frame to frame."""
-    if not (has_bf16_units(device) if wanted is None else wanted):
-        return
-    for layer in [*codec.encoder.layers, *codec.decoder.layers]:
-        if isinstance(layer, RecurrentLayer):
-            continue
-        cast = torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
-        layer.forward = cast(layer.forward)

@@ -1,4 +1,4 @@
-"""Options that the trainings share, and what is built from them."""
+"""Options that training commands share, and the losses that they describe."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 import click
 import torch
 
-from training.corpus import AMBIENCE, MUSIC
-from training.losses import CompressedLoss, Losses, Weights
+from training.corpus.sampler import AMBIENCE, MUSIC
+from training.losses.reconstruction import CompressedLoss, LossWeights, ReconstructionLosses
+from training.losses.spectra import COMPRESSION
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
 
 
 def _all(options: list[Callable[[Any], Any]]) -> Callable[[Command], Command]:
-    """One decorator of several, listed in their order by `--help`."""
+    """Combine decorators into one; `--help` lists them in this order."""
 
     def decorate(command: Command) -> Command:
         for option in reversed(options):
@@ -28,20 +30,19 @@ def _all(options: list[Callable[[Any], Any]]) -> Callable[[Command], Command]:
 
 
 def run_options(run: str, steps: int, rate: float, listen: int) -> Callable[[Command], Command]:
-    """Where and how long a training runs, on what, and what it tells; with its own defaults."""
+    """Return the options of a run: data, duration, device and logs, with a command's defaults."""
     return _all(
         [
-            click.option("--corpus", type=click.Path(path_type=Path), default=Path("data/corpus")),
-            click.option("--run", type=click.Path(path_type=Path), default=Path(run)),
-            click.option("--steps", default=steps),
+            click.option("--corpus", type=PATH, default=Path("data/corpus")),
+            click.option("--run", type=PATH, default=Path(run), help="Folder of the run."),
+            click.option("--steps", default=steps, help="Steps in all."),
             click.option(
                 "--hours",
                 type=click.FloatRange(0, min_open=True),
-                help="Train for so many hours instead of steps, past runs of the same state"
-                " included.",
+                help="Train for this time instead of steps, counting interrupted runs.",
             ),
-            click.option("--batch", default=8),
-            click.option("--segment", default=1.2, help="Seconds, rounded to whole frames."),
+            click.option("--batch", default=8, help="Clips of a step and process."),
+            click.option("--segment", default=1.2, help="Seconds of a clip."),
             click.option("--rate", default=rate, help="Peak learning rate."),
             click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu"),
             click.option(
@@ -49,13 +50,15 @@ def run_options(run: str, steps: int, rate: float, listen: int) -> Callable[[Com
             ),
             click.option("--threads", default=0, help="CPU threads; 0 leaves torch's choice."),
             click.option(
-                "--bf16/--no-bf16", default=None, help="Autocast; default: where it is faster."
+                "--bf16/--no-bf16", default=None, help="Use bfloat16; default: where it is faster."
             ),
             click.option("--ema", default=0.999, help="Decay of the average of the weights."),
             click.option("--seed", default=1),
-            click.option("--save-minutes", default=3.0),
-            click.option("--log-steps", default=100),
-            click.option("--listen-steps", default=listen),
+            click.option("--save-minutes", default=3.0, help="Minutes between saved states."),
+            click.option("--log-steps", default=100, help="Steps of a line of the log."),
+            click.option(
+                "--listen-steps", default=listen, help="Steps between clips for listening."
+            ),
             click.option(
                 "--music",
                 type=click.FloatRange(0, 1 - AMBIENCE),
@@ -68,15 +71,14 @@ def run_options(run: str, steps: int, rate: float, listen: int) -> Callable[[Com
 
 
 def retrain_options(clips: int, steps: int) -> Callable[[Command], Command]:
-    """Of what is trained for a finished checkpoint; with its own defaults."""
-    path = click.Path(path_type=Path)
+    """Return the options of what is trained for a checkpoint, with a command's defaults."""
     return _all(
         [
-            click.option("--model", type=path, help="Checkpoint; default: the shipped."),
-            click.option("--out", type=path, help="Default: replace the checkpoint."),
-            click.option("--corpus", type=path, default=Path("data/corpus")),
+            click.option("--model", type=PATH, help="Checkpoint; default: the shipped one."),
+            click.option("--out", type=PATH, help="Default: replace the checkpoint."),
+            click.option("--corpus", type=PATH, default=Path("data/corpus")),
             click.option("--clips", default=clips, help="Segments of 1.2 s to learn from."),
-            click.option("--steps", default=steps),
+            click.option("--steps", default=steps, help="Steps in all."),
             click.option("--rate", default=2e-3, help="Peak learning rate."),
             click.option("--hidden", default=256, help="Width of the network."),
         ]
@@ -85,29 +87,41 @@ def retrain_options(clips: int, steps: int) -> Callable[[Command], Command]:
 
 loss_options = _all(
     [
-        click.option("--mel", default=Weights.mel, help="Weight of the log-mel loss."),
+        click.option("--mel", default=LossWeights.mel, help="Weight of the log-mel loss."),
         click.option(
-            "--compressed", default=Weights.compressed, help="Weight of compressed spectra."
+            "--compressed",
+            default=LossWeights.compressed,
+            help="Weight of the loss of compressed spectra.",
         ),
         click.option(
-            "--waveform", default=Weights.waveform, help="Weight of the absolute difference."
+            "--waveform",
+            default=LossWeights.waveform,
+            help="Weight of the absolute difference of samples.",
         ),
-        click.option("--exponent", default=0.3, help="Power that spectra are compressed by."),
+        click.option(
+            "--corrections",
+            default=LossWeights.corrections,
+            help="Weight of the squared envelope corrections that would be needed.",
+        ),
+        click.option("--exponent", default=COMPRESSION, help="Exponent of compressed spectra."),
         click.option(
             "--complex-share",
             type=click.FloatRange(0, 1),
             default=0.3,
-            help="Of complex values in the loss of compressed spectra; magnitudes are the rest.",
+            help="Share of complex values in that loss; magnitudes are the rest.",
         ),
-        click.option("--tilt", default=1.0, help="Frequencies in that loss: 0 by Hz, 1 by Bark."),
+        click.option(
+            "--tilt", default=1.0, help="Frequency weights in that loss: 0 by Hz, 1 by Bark."
+        ),
     ]
 )
+"""Weights and shapes of the reconstruction losses."""
 
 
-def losses_from(options: dict[str, Any], sample_rate: int) -> Losses:
-    """The losses, with the weights that the options name."""
-    named = [field.name for field in fields(Weights) if field.name in options]
-    weights = Weights(**{name: options[name] for name in named})
-    spectra = (options[name] for name in ("exponent", "complex_share", "tilt"))
-    losses = Losses(sample_rate, weights, CompressedLoss(sample_rate, *spectra))
+def losses_from(options: dict[str, Any], sample_rate: int) -> ReconstructionLosses:
+    """Return the losses with the weights and shapes in `options`."""
+    named = [field.name for field in fields(LossWeights) if field.name in options]
+    weights = LossWeights(**{name: options[name] for name in named})
+    shape = (options[name] for name in ("exponent", "complex_share", "tilt"))
+    losses = ReconstructionLosses(sample_rate, weights, CompressedLoss(sample_rate, *shape))
     return losses.to(options["device"])

@@ -13,6 +13,8 @@ import numpy as np
 from nacli.types import Complex, Floats
 
 BANDS = 26
+BARK_CORNER = 1960
+"""Frequency in Hz at which the Bark scale turns from linear to logarithmic (Traunmüller, 1990)."""
 MIN_CORRECTION, MAX_CORRECTION = -1.0, 1.8
 """Limits of a correction, in natural logarithms of amplitude ratios: -9 to 16 dB."""
 RELATIVE_FLOOR, FINE_RELATIVE_FLOOR = 4e-5, 4e-6
@@ -59,7 +61,7 @@ def bark_spectra(hop: int, sample_rate: int) -> Spectra:
     """Return the transform with BANDS triangular bands that are equally wide on the Bark scale
     (Traunmüller, 1990, without the additive constant)."""
     frequencies = np.arange(hop // 2 + 1) * sample_rate / hop
-    bark = 26.81 * frequencies / (1960 + frequencies)
+    bark = 26.81 * frequencies / (BARK_CORNER + frequencies)
     position = bark / bark[-1] * (BANDS - 1)
     weights = np.maximum(0, 1 - np.abs(position - np.arange(BANDS)[:, None]))
     return Spectra(hop, weights.astype(np.float32))

@@ -27,6 +27,8 @@ PERIOD_PENALTY = 2e-4
 correlate as well as the period itself."""
 CUTOFF, TAPS = 1500, 63
 """Upper end of the filtered frequencies in Hz, and the length of the low-pass filter."""
+NEIGHBOUR_WEIGHT = 0.25
+"""Weight of the sound one period away, on either side, where sound repeats itself perfectly."""
 MARGIN = MAX_PERIOD + WINDOW // 2 + TAPS // 2
 """Samples on either side of a position that its period and strength depend on."""
 _FFT_SIZE = 1024
@@ -109,7 +111,7 @@ def _comb(
     the last. In each hop the change at its start fades over into the change at its end."""
     at = positions[:-1, None] + np.arange(hop)
     start, end = (
-        strengths[part, None] / 4 * (low[at + offsets[part, None]] - low[at])
+        NEIGHBOUR_WEIGHT * strengths[part, None] * (low[at + offsets[part, None]] - low[at])
         for part in (slice(None, -1), slice(1, None))
     )
     return (start + np.arange(hop) / hop * (end - start)).ravel()

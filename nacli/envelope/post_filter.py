@@ -69,12 +69,16 @@ def with_counts(levels: Floats, counts: Integers) -> Floats:
     return np.concatenate([levels, scaled], axis=1)
 
 
+SMOOTHING = 8
+"""Weight of a spectrum's own corrections; those of the spectra before and after it have weight 1."""
+
+
 def smooth(corrections: Floats) -> Floats:
     """Smooth the corrections [n, BANDS] of spectra so that they do not step from hop to hop;
     returns those INSIDE."""
     inside = len(corrections) - BEFORE - AFTER
     before, own, after = (corrections[BEFORE + k : BEFORE + k + inside] for k in (-1, 0, 1))
-    return ((before + 8 * own + after) / 10).astype(np.float32)
+    return ((before + SMOOTHING * own + after) / (SMOOTHING + 2)).astype(np.float32)
 
 
 class PostFilter:

@@ -14,7 +14,7 @@ from nacli.dsp.pitch_filter import PitchFilter
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.envelope.post_filter import AFTER, BEFORE, PostFilter, per_spectrum, smooth
 from nacli.envelope.predictor import DecayPredictor
-from training.filterbank import BandLevels
+from training.differentiable.filterbank import BandCorrection
 
 HOP, RATE = CONFIG.hop, CONFIG.sample_rate
 SPAN = CONFIG.correction_frames
@@ -91,12 +91,12 @@ def test_corrections_go_over_into_each_other() -> None:
 
 @pytest.mark.parametrize("span", [1, 2, 3])
 def test_the_training_has_the_same_levels(span: int) -> None:
-    levels = BandLevels(CONFIG)
+    levels = BandCorrection(CONFIG)
     levels._span = span
     original, decoded = (torch.from_numpy(x) for x in (coloured(21), noise(21)))
     pair = [levels.energies(x) for x in (original, decoded)]
     np.testing.assert_allclose(pair[0], energies(original.numpy()), rtol=1e-3, atol=1e-5)
-    wanted = levels.wanted(*pair)
+    wanted = levels.targets(*pair)
     expected = band_corrections(pair[0].numpy(), pair[1].numpy(), span)
     np.testing.assert_allclose(wanted, expected, atol=1e-5)
     post, late = PostFilter(None, 2, HOP, RATE), PostFilter.DELAY
@@ -105,13 +105,13 @@ def test_the_training_has_the_same_levels(span: int) -> None:
     sound = post.process(padded, np.zeros((2, 21 + late), np.int32), stepped)[:, late * HOP :]
     inside = slice(3 * HOP, -3 * HOP)  # before and after a clip others come
     np.testing.assert_allclose(
-        levels.correction(decoded, wanted)[:, inside], sound[:, inside], atol=1e-5
+        levels.apply_corrections(decoded, wanted)[:, inside], sound[:, inside], atol=1e-5
     )
 
 
 def test_gradients_reach_what_is_with_corrections() -> None:
-    levels, pcm = BandLevels(CONFIG), torch.from_numpy(noise(8)).requires_grad_()
-    levels.correction(pcm, torch.zeros(2, 4, BANDS)).square().sum().backward()
+    levels, pcm = BandCorrection(CONFIG), torch.from_numpy(noise(8)).requires_grad_()
+    levels.apply_corrections(pcm, torch.zeros(2, 4, BANDS)).square().sum().backward()
     assert pcm.grad is not None
     torch.testing.assert_close(pcm.grad[:, HOP:], 2 * pcm.detach()[:, HOP:], atol=1e-4, rtol=1e-3)
 

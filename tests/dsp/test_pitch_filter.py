@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-import training.pitch_filter
+import training.differentiable.pitch_filter
 from nacli.dsp.pitch_filter import PitchFilter
 
 HOP, RATE = 320, 24_000
@@ -72,7 +72,7 @@ def test_the_training_has_the_same_filter_and_gradients_reach_what_is_filtered()
     pcm = np.stack([voice(pitch) + 0.01 * random.normal(size=RATE) for pitch in pitches])
     pcm = pcm[:, : RATE // HOP * HOP].astype(np.float32)
     samples = torch.from_numpy(pcm).requires_grad_()
-    heard = training.pitch_filter.PitchFilter(HOP)(samples)
+    heard = training.differentiable.pitch_filter.PitchFilter(HOP)(samples)
     expected = np.stack([filtered(row) for row in pcm])
     np.testing.assert_allclose(heard.detach(), expected, atol=1e-5)
     assert np.abs(expected - pcm).max() > 0.01

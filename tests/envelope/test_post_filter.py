@@ -19,7 +19,7 @@ from nacli.envelope.post_filter import (
     neighbour_levels,
     with_counts,
 )
-from train_postfilter import GainNet
+from training.envelope.post_filter import GainNet
 from training_run import retrain
 
 HOP, RATE = 320, 24_000

@@ -32,7 +32,7 @@ from nacli.envelope.predictor import (
     with_stages,
 )
 from nacli.timing import PREDICTOR_CONTEXT
-from train_corrections import PredictorNet
+from training.envelope.correction_trainer import PredictorNet
 from training_run import retrain
 
 MODEL = make_model()

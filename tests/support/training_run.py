@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,15 @@ import click
 import numpy as np
 import torch
 
-from export import read_states
 from nacli.checkpoint import save_checkpoint
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
 from nacli.entropy import frequencies
 from nacli.tensor_file import Tensors
-from train import Trainer
 from training.codec import Codec
-from training.losses import CompressedLoss, Losses, Weights
+from training.export.checkpoint import read_states
+from training.joint.trainer import JointTrainer
+from training.losses.reconstruction import CompressedLoss, LossWeights, ReconstructionLosses
 
 TINY = {
     "width": 16,
@@ -36,7 +36,7 @@ SIZES = ["--batch", "2", "--segment", "0.1", "--threads", "1", "--log-steps", "1
 
 
 def make_run(folder: Path) -> None:
-    """Make a corpus of noise, and a training run that starts from random codebooks."""
+    """A corpus of noise, and a run that is about to start from random codebooks."""
     torch.manual_seed(0)
     random, rows = np.random.default_rng(0), []
     (folder / "corpus").mkdir()
@@ -50,9 +50,17 @@ def make_run(folder: Path) -> None:
     codec.quantizer.fit(torch.randn(200, TINY["latent_dim"]), batch_frames=20)
     codec.corrections.fit(torch.randn(200, BANDS), batch_frames=5)
     (folder / "run").mkdir()
-    losses = Losses(24_000, Weights(), CompressedLoss(24_000))
+    losses = ReconstructionLosses(24_000, LossWeights(), CompressedLoss(24_000))
     options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0, "ema": 0.999}
-    torch.save(Trainer(codec, losses, options).state(), folder / "run" / "state.pt")
+    torch.save(JointTrainer(codec, losses, options).state(), folder / "run" / "state.pt")
+
+
+def prepared_run(folder: Path) -> Iterator[Path]:
+    """Make a run for a fixture, and restore the number of threads after the test."""
+    make_run(folder)
+    threads = torch.get_num_threads()
+    yield folder
+    torch.set_num_threads(threads)
 
 
 def run_command(
@@ -66,7 +74,7 @@ def run_command(
 
 
 def ship(state: Path, checkpoint: Path) -> None:
-    """Make a checkpoint of a state, with tables of equal probabilities."""
+    """Make a checkpoint of a state, with uniform probability tables."""
     config, weights, codebooks, _ = read_states((state,))
     assert codebooks.corrections is not None
     shapes = {
@@ -91,8 +99,8 @@ def ship(state: Path, checkpoint: Path) -> None:
 def retrain(
     command: click.Command, folder: Path, options: Sequence[str], model: Path | None = None
 ) -> tuple[Path, Path]:
-    """Run a command with `retrain_options` on a checkpoint, by default a new one of a tiny corpus;
-    return the paths of this checkpoint and of the one that the command makes of it."""
+    """Run a command of `retrain_options` on a checkpoint, by default a new one of a tiny corpus:
+    this checkpoint, and the one that the command makes of it."""
     if model is None:
         make_run(folder)
         model = folder / "shipped.safetensors"

@@ -1,0 +1,133 @@
+"""Quantisers with moving-average codebooks, for latents and for corrections."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from corrections import quantize_corrections
+from nacli.encoder.code_search import search
+from nacli.entropy import CorrectionTables, frequencies
+from nacli.envelope.corrections import (
+    CorrectionTargets,
+    dequantize_corrections,
+)
+from nacli.envelope.predictor import DecayPredictor
+from nacli.quantizer.rvq import Codebooks
+from training.quantizer.corrections import CorrectionQuantizer
+from training.quantizer.residual import ResidualQuantizer
+
+
+def test_each_stage_lowers_the_error_after_kmeans() -> None:
+    torch.manual_seed(0)
+    latents = torch.randn(2000, 6)
+    quantizer = ResidualQuantizer(stages=3, size=16, dim=6)
+    quantizer.fit(latents, batch_frames=100)
+    quantizer.eval()
+    errors = []
+    for count in (1, 2, 3):
+        quantized, codes, _ = quantizer(latents[None], torch.full((1, 2000), count))
+        errors.append(float((quantized - latents).square().mean()))
+        assert codes.shape == (count, 2000)
+    assert 1 > errors[0] > errors[1] > errors[2]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_refitted_codebooks_lower_the_error_and_use_every_code(groups: int) -> None:
+    torch.manual_seed(0)
+    latents = torch.randn(4000, 6)
+    quantizer = ResidualQuantizer(stages=3, size=16, dim=6, groups=groups).eval()
+    quantizer.fit(latents[:200], 100)
+    quantizer.codebooks[:, 8:] += 9 * quantizer.used[:, None]  # far from all latents
+    stages = torch.full((1, len(latents)), 3)
+
+    def measure() -> tuple[float, list[int]]:
+        found, codes, _ = quantizer(latents[None], stages)
+        return float((found - latents).square().sum(-1).mean()), [
+            len(row.unique()) for row in codes
+        ]
+
+    before, used = measure()
+    assert max(used) <= 8
+    errors = quantizer.refit(latents, 100)
+    after, used = measure()
+    assert after == pytest.approx(errors[-1], rel=1e-4) and after < 0.9 * before
+    assert min(used) == 16
+
+
+def test_codebooks_follow_the_latents_unless_frozen() -> None:
+    torch.manual_seed(0)
+    quantizer = ResidualQuantizer(stages=1, size=4, dim=2)
+    quantizer.fit(torch.randn(500, 2), batch_frames=50)
+    shifted, stages = torch.randn(1, 500, 2) + 3, torch.ones(1, 500, dtype=torch.long)
+    before = quantizer.codebooks.clone()
+    quantizer.frozen = True
+    quantizer(shifted, stages)
+    assert torch.equal(quantizer.codebooks, before)
+    quantizer.frozen = False
+    for _ in range(500):
+        quantizer(shifted, stages)
+    assert quantizer.codebooks.mean() > 2  # unused codes died and restarted
+
+
+def test_every_stage_is_updated_whatever_a_batch_uses() -> None:
+    """Processes sum their updates stage by stage, so none of them may leave out a stage."""
+    quantizer = ResidualQuantizer(stages=3, size=4, dim=2)
+    quantizer.fit(torch.randn(64, 2, generator=torch.Generator().manual_seed(0)), batch_frames=16)
+    before = quantizer.counts.clone()
+    quantizer(torch.randn(1, 16, 2), torch.ones(1, 16, dtype=torch.long))
+    assert (quantizer.counts != before).any(1).all()
+
+
+def test_grouped_stages_keep_to_their_dimensions_and_match_the_code_search() -> None:
+    torch.manual_seed(0)
+    quantizer = ResidualQuantizer(stages=4, size=8, dim=6, groups=2)
+    quantizer.fit(torch.randn(300, 6), batch_frames=60)
+    fitted = quantizer.codebooks.clone()
+    for _ in range(50):  # other latents, so that codes move, die and restart
+        latents = torch.randn(2, 30, 6) * 3 + 1
+        quantizer(latents, torch.full((2, 30), 4))
+    assert (quantizer.codebooks != fitted).any(2).all()
+    for stage, codebook in enumerate(quantizer.codebooks):
+        assert not codebook[:, 1 - stage % 2 :: 2].any()
+        assert codebook[:, stage % 2 :: 2].all()
+    codebooks = Codebooks.from_vectors(quantizer.codebooks.numpy())
+    quantizer.codebooks.copy_(torch.from_numpy(codebooks.vectors))
+    _, codes, _ = quantizer.eval()(latents, torch.full((2, 30), 4))
+    found = search(latents.reshape(-1, 6).numpy(), codebooks, depths=4, beam=1)
+    np.testing.assert_array_equal(codes.numpy().T, found.paths[3])
+
+
+def test_corrections_are_predicted_and_quantised_as_encoders_do() -> None:
+    torch.manual_seed(0)
+    quantizer = CorrectionQuantizer(stages=2, size=32, bands=3, memory=0.7)
+    targets = torch.randn(40, 25, 3).cumsum(1) * 0.3
+    quantizer.fit(quantizer.prediction_residuals(targets).flatten(0, 1), batch_frames=100)
+    quantizer.eval()
+    lambdas = torch.zeros(40, 25)
+    lambdas[:, 20:] = 1e6
+    corrections, _ = quantizer.quantize(targets, lambdas, quantizer.decayed)
+    assert (corrections[:, :20] - targets[:, :20]).square().mean() < 0.1 * targets[:, :20].var()
+    torch.testing.assert_close(corrections[:, 21:], 0.7 * corrections[:, 20:-1])
+    books = Codebooks.from_vectors(quantizer.codebooks.numpy())
+    quantizer.codebooks.copy_(torch.from_numpy(books.vectors))
+    alike = CorrectionTables(*(frequencies(np.ones(size, np.int64)) for size in ((9, 3), (3, 32))))
+    predict = DecayPredictor(0.7).of(np.zeros((25, 0), np.float32), np.zeros(25, np.int32), 2)
+    asked = CorrectionTargets(targets[0].numpy(), lambdas[0].numpy(), predict)
+    found = dequantize_corrections(*quantize_corrections(asked, books, alike), books, predict)
+    corrections, _ = quantizer.quantize(targets[:1], lambdas[:1], quantizer.decayed)
+    np.testing.assert_allclose(found, corrections[0].numpy(), atol=1e-5)
+
+
+def test_a_stage_that_no_correction_uses_keeps_its_codes() -> None:
+    torch.manual_seed(0)
+    quantizer = CorrectionQuantizer(stages=2, size=4, bands=3, memory=0.7)
+    quantizer.fit(torch.randn(100, 3), batch_frames=10)
+    before = quantizer.codebooks.clone()
+    quantizer.counts.fill_(0.5)  # all codes are about to restart
+    quantizer.sums.copy_(0.5 * before)
+    lambdas = torch.full((2, 5), 1e6)  # no code is worth its bits
+    _, counts = quantizer.quantize(torch.randn(2, 5, 3), lambdas, quantizer.decayed)
+    assert not counts.any()
+    torch.testing.assert_close(quantizer.codebooks, before)

@@ -1,0 +1,1 @@
+"""Ablation: one design against the others, trained for the same time and measured alike."""

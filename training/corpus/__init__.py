@@ -1,0 +1,1 @@
+"""Training data: segments of the corpus, their codes, and the same segments decoded."""

@@ -1,0 +1,59 @@
+"""Segments of the corpus, encoded and decoded: training data of corrections and post-filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
+from nacli.dsp.pitch_filter import PitchFilter
+from nacli.envelope.predictor import RecentLevels
+from nacli.types import Floats
+from training.codec import Codec
+from training.corpus.sampler import Sampler, read_corpus
+from training.stage_allocation import random_allocation
+
+BATCH, FRAMES = 10, 90
+"""Segments that are decoded at a time, and the frames of a segment."""
+
+
+class DecodedSegment(NamedTuple):
+    """Original samples [T], decoded samples [T] after the pitch filter, the band energies
+    [F, BANDS] of the hops of both, and the stage counts [F]."""
+
+    original: Floats
+    decoded: Floats
+    original_energies: Floats
+    decoded_energies: Floats
+    counts: NDArray[np.int32]
+
+    @property
+    def levels(self) -> Floats:
+        """`RecentLevels` [F, ...] of the decoded hops."""
+        return RecentLevels(1).of(self.decoded_energies[None])[0]
+
+
+def decode_segments(
+    codec: Codec, corpus: Path, seed: int, segments: int
+) -> Iterator[DecodedSegment]:
+    """Yield segments of the corpus, each decoded with the stage counts of a random packet."""
+    config, random = codec.config, np.random.default_rng(3)
+    sampler = Sampler(read_corpus(corpus), FRAMES * config.hop, seed)
+    spectra, delay = bark_spectra(config.hop, config.sample_rate), PitchFilter.DELAY * config.hop
+    for _ in tqdm(range(segments // BATCH), desc="decoding", disable=None):
+        pcm = sampler.batch(BATCH)
+        with torch.no_grad():
+            coded = codec.code(pcm, random_allocation(config.stages, random))
+        padded = np.pad(coded.output.numpy(), ((0, 0), (0, delay)))
+        decoded = PitchFilter(BATCH, config.hop).process(padded)[:, delay:]
+        pair = (BandEnergyMeter(BATCH, spectra).measure(x) for x in (pcm.numpy(), decoded))
+        hops = pcm.shape[1] // config.hop
+        counts = coded.counts[:, 1 : 1 + hops].numpy()  # frame f completes hop f - 1
+        columns = (pcm.numpy(), decoded, *pair, counts.astype(np.int32))
+        yield from (DecodedSegment(*row) for row in zip(*columns, strict=True))

@@ -1,0 +1,1 @@
+"""Signal processing of `nacli/dsp` and `nacli/envelope` that lets gradients through."""

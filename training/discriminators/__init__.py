@@ -1,0 +1,1 @@
+"""Discriminators: networks that tell original from decoded sound by their spectra."""

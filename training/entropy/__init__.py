@@ -1,0 +1,1 @@
+"""Training of the entropy model, and counting of the static tables."""

@@ -1,0 +1,1 @@
+"""Training of the predictor of envelope corrections, and of the post-filter."""

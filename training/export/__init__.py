@@ -1,0 +1,1 @@
+"""Export of training states as checkpoints."""

@@ -1,0 +1,90 @@
+"""From training states to a checkpoint: float16 weights, int8 codebooks, static tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from nacli.checkpoint import Model, load_checkpoint, save_checkpoint
+from nacli.config import ModelConfig
+from nacli.envelope.predictor import DecayPredictor
+from nacli.networks.torch_engine import Networks
+from nacli.quantizer.rvq import Codebooks
+from nacli.tensor_file import Tensors
+from training.corpus.sampler import Sampler, read_corpus
+from training.entropy.static_tables import fit_tables
+from training.export.loudness import amplified, missing_level
+from training.export.tensors import (
+    correction_codebooks,
+    correction_tables,
+    latent_codebooks,
+    static_tables,
+    with_decoder,
+)
+from training.loop.states import load_state
+
+MAX_BYTES = 16 << 20
+"""Largest checkpoint that may ship."""
+
+
+def read_states(
+    paths: Sequence[Path], last: bool = False
+) -> tuple[ModelConfig, Tensors, Codebooks, dict[str, Any]]:
+    """Return configuration, float16 weights, rounded codebooks and training notes of states.
+
+    Weights are the mean over all states, of their moving averages where they have any, unless
+    `last` asks for the weights of the last step. All else comes from the last state.
+    """
+    states = [load_state(path, "cpu") for path in paths]
+    state = states[-1]
+    config = ModelConfig.from_json(state.get("config", {}))
+    codecs = [s["codec"] | ({} if last else s.get("average", {})) for s in states]
+    weights = {
+        name: torch.stack([codec[name].float() for codec in codecs]).mean(0).half().numpy()
+        for name in codecs[-1]
+        if name.startswith(("encoder.", "decoder."))
+    }
+    latents, corrections = (
+        state["codec"][f"{n}.codebooks"].numpy() for n in ("quantizer", "corrections")
+    )
+    codebooks = Codebooks.from_vectors(
+        latents, Codebooks.from_vectors(corrections) if len(corrections) else None
+    )
+    past = state.get("past", {"steps": 0, "seconds": 0.0})
+    steps = past["steps"] + state.get("step", 0)
+    hours = round((past["seconds"] + state.get("seconds", 0.0)) / 3600, 2)
+    return config, weights, codebooks, {"steps": steps, "hours": hours}
+
+
+def export_checkpoint(states: Sequence[Path], out: Path, options: dict[str, Any]) -> None:
+    """Write a checkpoint, and print its size and how long it was trained.
+
+    `options` has corpus, packets, decoder_for, levels and last. Raises `click.ClickException` when
+    the checkpoint is larger than MAX_BYTES.
+    """
+    config, weights, codebooks, training = read_states(states, options["last"])
+    sources = read_corpus(options["corpus"])
+    sampler = Sampler(sources, 150 * config.hop, seed=5)
+    predictor = DecayPredictor(config.correction_memory)
+    networks = Networks(config, weights)
+    tables = fit_tables(config, networks, codebooks, predictor, sampler, options["packets"])
+    if options["decoder_for"] is not None:
+        shipped = load_checkpoint(options["decoder_for"]).tensors
+        tensors = with_decoder(shipped, weights, codebooks)
+    else:
+        tensors = weights | latent_codebooks(codebooks) | static_tables(tables)
+        tensors |= correction_codebooks(codebooks)
+    tensors |= correction_tables(tables.corrections)
+    if options["levels"]:
+        sampler = Sampler(sources, 3 * config.sample_rate, seed=6)
+        decibels = missing_level(Model(config, tensors), sampler, options["levels"])
+        tensors = amplified(tensors, decibels)
+    save_checkpoint(out, config, tensors, {"training": training})
+    size = out.stat().st_size
+    if size > MAX_BYTES:
+        raise click.ClickException(f"{out} has {size} bytes, more than {MAX_BYTES}")
+    print(f"{out}: {size} bytes, {training['steps']} steps, {training['hours']} h of training")

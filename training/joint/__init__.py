@@ -1,0 +1,1 @@
+"""Joint training of Encoder, quantiser and Decoder."""

@@ -1,0 +1,1 @@
+"""Reconstruction losses, adversarial losses, and the balance of their gradients."""

@@ -1,0 +1,1 @@
+"""Residual vector quantisers whose codebooks are moving averages."""
