@@ -172,7 +172,9 @@ def load_checkpoint(path: Path | None = None, engine: str = "auto") -> Model:
     if path == settings:
         raise BadCheckpoint(f"{path}: a checkpoint is named by its .safetensors file")
     try:
-        tensors, text = read_tensors(path), settings.read_text()
+        with path.open("rb"):
+            text = settings.read_text()
+        tensors = read_tensors(path)
     except OSError as error:
         place = "" if error.filename == str(path) else f"{settings.name} beside it: "
         raise BadCheckpoint(f"{path}: {place}{error.strerror}") from error

@@ -209,7 +209,8 @@ def summary(changes: Sequence[Change]) -> str:
         )  # fmt: skip
     changed = [line for change in compared if (line := _changed_line(change))]
     table = [aligned(lines, left=1)] if compared else []
-    return "\n".join([*table, *changed, *_missing(changes)])
+    lines_of_text = [*table, *changed, *_missing(changes)]
+    return "\n".join(lines_of_text or ["The baseline and this run have no figure in common."])
 
 
 def _missing(changes: Sequence[Change]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from nacli.cli.group import one_line
+from nacli.cli.paths import PATH
 from nacli.format import MAX_PICTURE_BYTES, check_tag
 
 SHORTHANDS = ("title", "artist", "album", "date")
@@ -55,6 +56,7 @@ def _options() -> list[Callable[..., Any]]:
         *shorthands,
         click.option(
             "--picture",
+            type=PATH,
             callback=_check_picture,
             metavar="FILE",
             help="This image replaces the input's picture as the front cover: JPEG, PNG, GIF or "

@@ -144,7 +144,7 @@ def test_a_missing_peer_is_one_line(clips: Path) -> None:
     command = "ghost: nothing-is {in} {out} :: nothing-is {in} {out}"
     done = bench(clips / "one.wav", "--bitrate", 3, "--peer-cmd", command)
     assert done.exit_code == 0
-    assert done.stderr == "nacli: no ghost: nothing-is not on PATH\n"
+    assert done.stderr == "nacli: ghost is left out: nothing-is not on PATH\n"
 
 
 def test_a_failing_peer_is_one_line_per_clip(clips: Path) -> None:

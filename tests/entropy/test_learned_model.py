@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from commands import ENVIRONMENT
 from learned_model import (
     SIZE,
     STAGES,
@@ -134,7 +133,7 @@ def test_every_processor_makes_the_same_tables(limits: dict[str, str]) -> None:
     """At the shipped model's widths, where BLAS splits its sums."""
     done = subprocess.run(
         [sys.executable, __file__],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "support"), **limits},
+        env={**ENVIRONMENT, **limits},
         capture_output=True,
         text=True,
         check=True,

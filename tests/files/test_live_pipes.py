@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import IO
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from commands import ENVIRONMENT, FAKE
 from fake_model import make_model
 from nacli.api import decode
 from nacli.audio import AudioInfo
@@ -24,17 +24,15 @@ from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
 from recordings import sound
 
-FAKE = [sys.executable, str(Path(__file__).parents[1] / "support" / "fake_model.py")]
 MODEL = make_model()
 RATE = 24_000
 
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
     """nacli with pipes at both ends."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "support")}
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        [*FAKE, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=environment
+        [*FAKE, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=ENVIRONMENT
     )
 
 
@@ -125,7 +123,7 @@ def test_a_pipe_gives_every_packet_at_once() -> None:
         [*FAKE, "decode", "-"],
         stdin=encode.stdout,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "support")},
+        env=ENVIRONMENT,
     )
     encode.stdout.close()
     assert decode.stdout

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
     "RAY_AUTH_TOKEN": secrets.token_hex(32),  # else Ray leaves one in the home folder
     "RAY_USAGE_STATS_ENABLED": "0",
-    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'jobs'}",
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}",
 }
 
 

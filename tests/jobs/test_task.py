@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from nacli.audio import AudioWriter
 from nacli.cli import main
-from nacli.encoder import stream as encoder
+from nacli.encoder import packet_writer
 from nacli.entropy import ChannelCodes
 from nacli.files.inputs import read_bytes_blocks
 from nacli.format import Header, Packet, pack_header, pack_packet
@@ -203,14 +203,14 @@ def flipped_bit(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
         data[-8] ^= 16
         return bytes(data)
 
-    monkeypatch.setattr(encoder, "pack_packet", pack)
+    monkeypatch.setattr(packet_writer, "pack_packet", pack)
 
 
 def lost_packet(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
     def pack(packet: Packet, frames_per_packet: int) -> bytes:
         return b"" if packet.sequence == 1 else pack_packet(packet, frames_per_packet)
 
-    monkeypatch.setattr(encoder, "pack_packet", pack)
+    monkeypatch.setattr(packet_writer, "pack_packet", pack)
 
 
 def other_header(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
@@ -221,7 +221,7 @@ def other_header(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
 
 
 def no_end(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
-    monkeypatch.setattr(encoder, "pack_end", lambda end: b"")
+    monkeypatch.setattr(packet_writer, "pack_end", lambda end: b"")
 
 
 @pytest.mark.parametrize("damage", [wrong_codes, flipped_bit, lost_packet, other_header, no_end])

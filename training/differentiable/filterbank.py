@@ -33,8 +33,8 @@ class BandCorrection(nn.Module):
         spectra = bark_spectra(config.hop, config.sample_rate)
         self.window: Tensor
         self.means: Tensor
-        self.spread: Tensor
-        for name in ("window", "means", "spread"):
+        self.band_weights: Tensor
+        for name in ("window", "means", "band_weights"):
             values: np.ndarray = getattr(spectra, name)
             self.register_buffer(name, torch.from_numpy(values.copy()), persistent=False)
 
@@ -76,7 +76,7 @@ class BandCorrection(nn.Module):
         padded = nn.functional.pad(stepped.mT, (1, 1), mode="replicate").mT
         before, own, after = padded[:, :-2], padded[:, 1:-1], padded[:, 2:]
         smooth = (before + SMOOTHING * own + after) / (SMOOTHING + 2)
-        changed = self.spectra(pcm) * (smooth.exp() @ self.spread)
+        changed = self.spectra(pcm) * (smooth.exp() @ self.band_weights)
         first, second = (torch.fft.irfft(changed, self._hop) * self.window).chunk(2, dim=-1)
         # the last half hop of a clip has no second window: it stays as it is
         middle = second[:, :-1] + first[:, 1:]
