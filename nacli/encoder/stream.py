@@ -146,14 +146,14 @@ class Encoder:
         return b"".join([*made, self._writer.end(self._samples)])
 
     def _begin(self) -> bytes:
-        """The header, before the first packet."""
+        """Return the header, before the first packet."""
         if self._started:
             return b""
         self._started = True
         return pack_header(self._header)
 
     def _packets(self) -> list[bytes]:
-        """The packets of full length that are complete."""
+        """Return the packets of full length that are complete."""
         return [self._writer.write(packet) for packet in self._source.packets()]
 
 
@@ -175,7 +175,7 @@ def _control(
 def make_header(
     model: Model, sample_rate: int, channels: int, settings: EncoderSettings, samples: int | None
 ) -> Header:
-    """The header of a file made with `model`, which names the tables by their digests."""
+    """Return the header of a file made with `model`, which names the tables by their digests."""
     stream = StreamInfo(
         sample_rate,
         channels,
