@@ -26,7 +26,7 @@ CODER_BYTES = 3
 
 
 class EntropyModel(ABC):
-    """Predicts all codes of a packet, converts them to a payload and back, and tells their bits."""
+    """Predicts the codes of a packet, counts their bits, and converts them to payloads and back."""
 
     KIND: int
     """Kind of the model in the ENTROPY section of a file."""
@@ -93,8 +93,8 @@ class EntropyModel(ABC):
         return hashlib.sha256(self.to_bytes()).digest()[:8]
 
     def compress(self, channels: list[ChannelCodes], placed: list[Doubles] | None = None) -> bytes:
-        """Return the payload of a packet. `placed` is what `place_codes` gives for each channel, where
-        it is known already."""
+        """Return the payload of a packet. `placed` are the results of `place_codes` for the
+        channels, if they are known already."""
         if placed is None:
             placed = [self.place_codes(channel) for channel in channels]
         coder = constriction.stream.stack.AnsCoder()
