@@ -153,7 +153,7 @@ class Depacketizer:
             raise Mismatch("the decoded codes are not those that were encoded")
 
     def _frames(self, samples: int) -> int:
-        return frame_count(samples, self._stream.sample_rate, self._model.config)
+        return frame_count(samples, self._stream.sample_rate, self._stream.hop)
 
     @property
     def _stream(self) -> StreamInfo:

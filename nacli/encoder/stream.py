@@ -63,7 +63,7 @@ class Encoder:
         samples = None if samples is None else integer("samples", samples)
         check_supported(sample_rate, channels)
         control = _control(model, channels, settings)
-        self._config, self._control = model.config, control
+        self._hop, self._control = model.config.hop, control
         self._header = make_header(model, sample_rate, channels, settings, samples)
         stream, frame_rate = self._header.stream, model.config.frame_rate
         stereo = stream.channel_mode == ChannelMode.MID_SIDE
@@ -139,7 +139,7 @@ class Encoder:
         self._analyzer.flush()
         made = [self._begin(), *self._packets()]
         sample_rate = self._header.stream.sample_rate
-        self._analyzer.pad(frame_count(self._samples, sample_rate, self._config))
+        self._analyzer.pad(frame_count(self._samples, sample_rate, self._hop))
         made += self._packets()
         if packet := self._source.last():
             made.append(self._writer.write_last(packet, self._samples))
