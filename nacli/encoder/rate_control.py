@@ -26,7 +26,9 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
     """Raise `UnsupportedAudio` for kbps out of range, or too few for framing and gains."""
     most = MAX_BITRATE * max(1, channels / 2)
     if not MIN_BITRATE <= bitrate <= most:
-        raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to {most:g} kbps")
+        raise UnsupportedAudio(
+            f"bitrate {bitrate:g} kbps is not within {MIN_BITRATE:g} to {most:g} kbps"
+        )
     least = _least_bitrate(channels, packet_frames, frame_rate)
     if bitrate < least:
         layout, frame = counted(channels, "channel"), 1000 / frame_rate

@@ -35,6 +35,9 @@ CODER_SLACK = 16.0
 LEAST_SHARE = 0.9
 """Share of the usual bits of corrections for which there must be room beside the codes."""
 
+ADAPTATION = 0.7
+"""Share by which the bits of a span move from their last estimate to those of a new packet."""
+
 
 @dataclass(frozen=True)
 class Estimates:
@@ -139,7 +142,7 @@ class RateLoop:
             span, sounding = self._sounding_spans(channel.counts)
             if sounding:
                 usual = float(choice.bits[USUAL]) / sounding
-                span_bits[span] += 0.7 * (usual - span_bits[span])
+                span_bits[span] += ADAPTATION * (usual - span_bits[span])
         after = Estimates(before.code_share, span_bits, envelope.decoder)
         return FittedPacket(candidate.level, channels, payload, after)
 
