@@ -6,7 +6,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +23,7 @@ from learned_model import (
 )
 from nacli.config import GAIN_LEVELS
 from nacli.entropy import ChannelCodes, LearnedModel
+from terminal import PYTHONPATH
 
 MODEL = make_learned()
 GOLDEN_TABLES = "690feb09b89e5e0c9e1a6b6e603a35677438b877940dac8a8fb69bde443a8722"
@@ -136,7 +136,7 @@ def test_every_processor_makes_the_same_tables(limits: dict[str, str]) -> None:
     """At the shipped model's widths, where BLAS splits its sums."""
     done = subprocess.run(
         [sys.executable, __file__],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "support"), **limits},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH, **limits},
         capture_output=True,
         text=True,
         check=True,

@@ -23,6 +23,7 @@ from nacli.decoder.stream import Decoder
 from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
 from recordings import sound
+from terminal import PYTHONPATH
 
 FAKE = [sys.executable, str(Path(__file__).parents[1] / "support" / "fake_model.py")]
 MODEL = make_model()
@@ -31,7 +32,7 @@ RATE = 24_000
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
     """nacli with pipes at both ends."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "support")}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH}
     pipe = subprocess.PIPE
     return subprocess.Popen(
         [*FAKE, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=environment
@@ -125,7 +126,7 @@ def test_a_pipe_gives_every_packet_at_once() -> None:
         [*FAKE, "decode", "-"],
         stdin=encode.stdout,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "support")},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH},
     )
     encode.stdout.close()
     assert decode.stdout
