@@ -68,8 +68,8 @@ class Model:
             ) from error
 
     def _learned(self) -> LearnedModel | None:
-        """The learned entropy model, if the checkpoint has one; it shares the tables of gains,
-        corrections and the high band."""
+        """Return the learned entropy model, if the checkpoint has one; it shares the tables of
+        gains, corrections and the high band."""
         own = self._named(LEARNED)
         if not own:
             return None
@@ -78,17 +78,18 @@ class Model:
         return LearnedModel(own | shared, self.codebooks.entries, *side)
 
     def _postfilter(self) -> GainNetwork | None:
-        """The network of the post-filter, if the checkpoint has one."""
+        """Return the network of the post-filter, if the checkpoint has one."""
         own = self._named(POSTFILTER)
         return GainNetwork(own) if own else None
 
     def _predictor(self) -> CorrectionPredictor:
-        """The learned predictor of corrections, if the checkpoint has one, or a plain one."""
+        """Return the learned predictor of corrections, if the checkpoint has one, or a plain
+        one."""
         own = self._named(PREDICTOR)
         return LearnedPredictor(own) if own else DecayPredictor(self.config.correction_memory)
 
     def _named(self, prefix: str) -> Tensors:
-        """The tensors whose names have this prefix, by their names without it."""
+        """Return the tensors whose names have this prefix, by their names without it."""
         return {
             name.removeprefix(prefix): tensor
             for name, tensor in self.tensors.items()
@@ -96,7 +97,7 @@ class Model:
         }
 
     def codes_high_band(self, sample_rate: int) -> bool:
-        """Whether streams of this original rate have a high band."""
+        """Return whether streams of this original rate have a high band."""
         return self.entropy.high.bands > 0 and has_high_band(sample_rate)
 
     @cached_property
@@ -121,7 +122,8 @@ class Model:
 
 
 def _codebooks(config: ModelConfig, tensors: Tensors) -> Codebooks:
-    """The codebooks of latents, with those of the corrections if the configuration has any."""
+    """Return the codebooks of latents, with those of the corrections if the configuration has
+    any."""
     corrections = None
     if config.correction_stages:
         corrections = Codebooks(tensors["trims.entries"], tensors["trims.scales"])
@@ -136,7 +138,7 @@ def _static_tables(tensors: Tensors) -> StaticTables:
 
 
 def _correction_tables(tensors: Tensors) -> CorrectionTables | None:
-    """The tables of the corrections, if the checkpoint has them."""
+    """Return the tables of the corrections, if the checkpoint has them."""
     if "entropy.trims" not in tensors:
         return None
     names = ("entropy.trim_numbers", "entropy.trims")
@@ -144,7 +146,7 @@ def _correction_tables(tensors: Tensors) -> CorrectionTables | None:
 
 
 def _high_tables(tensors: Tensors) -> HighBandTables | None:
-    """The tables of the high band, if the checkpoint has them."""
+    """Return the tables of the high band, if the checkpoint has them."""
     if HIGH_BAND[1] not in tensors:
         return None
     return HighBandTables(*(tensors[name].astype(np.int64) for name in HIGH_BAND))

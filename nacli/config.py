@@ -13,7 +13,8 @@ GAIN_LEVELS = 81
 """Number of gain indices. 0 is digital silence, 1 is `gain_floor_db`; each further index is
 `gain_step_db` more."""
 MAX_LOOKAHEAD = 8
-"""Frames of the longest look-ahead: speakers who hear themselves later perceive an echo."""
+"""Largest look-ahead in frames: with more delay, people in a call would hear an echo of
+themselves."""
 _STORED_NAMES = {
     "correction_stages": "trim_stages",
     "correction_frames": "trim_frames",
@@ -55,7 +56,8 @@ class ModelConfig:
     pair_blocks: int = 0
     """Residual blocks on pairs of sub-frames, between the sub-frame blocks and the frames."""
     upsampling: str = "subpixel"
-    """How the Decoder turns sub-frames into samples; see `nacli/networks/torch_engine/upsampling.py`."""
+    """How the Decoder turns sub-frames into samples; see
+    `nacli/networks/torch_engine/upsampling.py`."""
     normalize: bool = True
     """Divide each frame by its level before the network sees it."""
     latent_dim: int = 160
@@ -73,9 +75,10 @@ class ModelConfig:
     correction_frames: int = 2
     """Frames of a span, which share one envelope correction."""
     correction_fine: int = 8
-    """Stage count from which on a packet has spans of one frame: if any of its frames has it."""
+    """Stage count from which on spans have one frame: it is enough if one frame of the packet has
+    this count."""
     correction_memory: float = 0.7
-    """Share of the correction of the span before that predicts the next, without a learned
+    """Factor by which the correction of a span predicts the next one, in models without a learned
     predictor."""
     gain_floor_db: float = -100.0
     gain_step_db: float = 1.5051499783

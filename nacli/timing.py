@@ -7,7 +7,7 @@ added up here and nowhere else.
 
 from __future__ import annotations
 
-from nacli.config import ModelConfig
+from nacli.config import CODED_RATE, ModelConfig
 
 OVERLAP = 1
 """Hops between the number of a frame and the number of the hop that it completes."""
@@ -24,10 +24,10 @@ POST_PROCESSING_DELAY = PITCH_FILTER_DELAY + POST_FILTER_DELAY
 """Hops by which the output of the whole post-processing follows its input."""
 
 
-def frame_count(samples: int, sample_rate: int, config: ModelConfig) -> int:
-    """Return the frames of a recording of `samples` at its own rate: one for each hop and one that
-    completes the last hop; none if the recording is empty."""
-    hops = -(-samples * config.sample_rate // (sample_rate * config.hop))
+def frame_count(samples: int, sample_rate: int, hop: int) -> int:
+    """Return the frames of a recording of `samples` at its own rate: one for each hop of the coded
+    signal, and one that completes the last hop; none if the recording is empty."""
+    hops = -(-samples * CODED_RATE // (sample_rate * hop))
     return hops + OVERLAP if samples else 0
 
 

@@ -5,7 +5,7 @@
 All columns but the first and the third are in dB; a cell is empty where a case has nothing to
 measure:
 
-- kbps: bit rate without the fixed cost of a file
+- kbps: bitrate without the fixed cost of a file
 - level: of the decoded sound relative to the original; level, mel and SI-SDR ignore DC offsets
 - mel: log-mel distance
 - SI-SDR
@@ -96,7 +96,7 @@ def silence_pairs(pairs: list[tuple[Doubles, Doubles]]) -> list[tuple[Doubles, D
 
 
 def real_kbps(data: bytes, seconds: float) -> float:
-    """Return the bit rate of a file without its fixed cost."""
+    """Return the bitrate of a file without its fixed cost."""
     header = next(event for event in Parser().feed(data) if isinstance(event, Header))
     return (len(data) - fixed_bytes(header)) * 8 / seconds / 1000
 

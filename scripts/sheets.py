@@ -1,4 +1,4 @@
-"""Draw spectrograms of clips, original and decoded at several bit rates: a picture for each clip.
+"""Draw spectrograms of clips, original and decoded at several bitrates: a picture for each clip.
 
     python scripts/sheets.py --clips ../shared/eval --out out/sheets
 

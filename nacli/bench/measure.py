@@ -12,7 +12,7 @@ from nacli.bench.align import align
 from nacli.bench.clips import Clip, write_pcm
 from nacli.bench.peers import Peer, PeerRun
 from nacli.bench.quality import Metric, measure_quality
-from nacli.bench.subject import NAME, Coded, Subject, identify
+from nacli.bench.subject import NAME, CodedClip, Subject, identify
 from nacli.errors import NacliError
 from nacli.types import Pcm
 
@@ -89,7 +89,7 @@ class Version:
 
 
 @dataclass
-class Plan:
+class BenchPlan:
     """The settings of a benchmark. `keep` is a folder for the decoded clips."""
 
     bitrates: Sequence[float]
@@ -106,7 +106,7 @@ class Plan:
         return clips * len(self.bitrates) * (1 + len(self.peers))
 
 
-def run_clip(clip: Clip, subject: Subject, plan: Plan) -> list[Version]:
+def run_clip(clip: Clip, subject: Subject, plan: BenchPlan) -> list[Version]:
     """Measure one clip with all codecs, nacli first at each bitrate."""
     peers = {peer.name: PeerRun(peer, clip) for peer in plan.peers}
     measured: dict[tuple[str, str], Version] = {}
@@ -132,7 +132,7 @@ def run_clip(clip: Clip, subject: Subject, plan: Plan) -> list[Version]:
     return versions
 
 
-def _version(clip: Clip, codec: str, asked: float, coded: Coded, plan: Plan) -> Version:
+def _version(clip: Clip, codec: str, asked: float, coded: CodedClip, plan: BenchPlan) -> Version:
     """Align and measure a decoded clip, and keep it if the plan says so."""
     pcm, delay = align(clip.pcm, coded.pcm, clip.rate, coded.rate)
     chosen = tuple(metric for metric in plan.metrics if metric.suits(clip.group))

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from nacli.audio.pcm import decode_samples, encode_samples
 from nacli.bench.clips import Clip, read_pcm, resample, write_pcm
 from nacli.bench.cost import run_command
-from nacli.bench.subject import Coded
+from nacli.bench.subject import CodedClip
 from nacli.errors import NacliError
 from nacli.types import Pcm
 
@@ -119,9 +119,9 @@ class PeerRun:
     def __init__(self, peer: Peer, clip: Clip) -> None:
         self._peer = peer
         self._clip = clip
-        self._made: dict[str, Coded] = {}
+        self._made: dict[str, CodedClip] = {}
 
-    def nearest(self, kbps: float) -> Coded:
+    def nearest(self, kbps: float) -> CodedClip:
         """Return the encoding whose real bitrate is nearest to `kbps`, by bisection over settings.
         Raises `NacliError` if a command fails."""
         if self._peer.takes_kbps:
@@ -140,14 +140,14 @@ class PeerRun:
     def _kbps(self, setting: str) -> float:
         return self._code(setting).size * 8 / 1000 / self._clip.seconds
 
-    def _code(self, setting: str) -> Coded:
+    def _code(self, setting: str) -> CodedClip:
         if setting not in self._made:
             with TemporaryDirectory(prefix="nacli-bench-") as folder:
                 self._made[setting] = _code(self._peer, self._clip, setting, Path(folder))
         return self._made[setting]
 
 
-def _code(peer: Peer, clip: Clip, setting: str, folder: Path) -> Coded:
+def _code(peer: Peer, clip: Clip, setting: str, folder: Path) -> CodedClip:
     """Encode and decode through files in `folder`."""
     source, coded, decoded = (
         folder / name for name in ("in.wav", f"coded{peer.suffix}", "out.wav")
@@ -159,7 +159,7 @@ def _code(peer: Peer, clip: Clip, setting: str, folder: Path) -> Coded:
     if not (coded.exists() and decoded.exists()):
         raise NacliError("its commands wrote no file")
     pcm, rate = _read(decoded, peer.raw_rate)
-    return Coded(coded.stat().st_size, pcm, rate, encoding, decoding, setting)
+    return CodedClip(coded.stat().st_size, pcm, rate, encoding, decoding, setting)
 
 
 def _write(path: Path, clip: Clip, raw_rate: int | None) -> None:

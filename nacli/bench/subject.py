@@ -28,7 +28,7 @@ NAME = "nacli"
 
 
 @dataclass(frozen=True)
-class Coded:
+class CodedClip:
     """A coded clip: bytes of its file, decoded samples [T', C] and their rate, and the costs.
 
     `setting` is the setting of the codec. For nacli, `data` is the file and `calibration` the CPU
@@ -48,7 +48,7 @@ class Coded:
 class Subject(Protocol):
     """Encodes and decodes clips with nacli."""
 
-    def run(self, clip: Clip, bitrate: float) -> Coded:
+    def run(self, clip: Clip, bitrate: float) -> CodedClip:
         """Encode and decode a clip at `bitrate` kbps. Raises the errors of `Encoder`."""
 
 
@@ -59,14 +59,14 @@ class Local:
         self._model = model
         self._warm = False
 
-    def run(self, clip: Clip, bitrate: float) -> Coded:
-        if not self._warm:  # the first call loads torch and builds the networks
+    def run(self, clip: Clip, bitrate: float) -> CodedClip:
+        if not self._warm:  # the first call imports libraries and builds the networks
             self._warm = True
             second = np.zeros((24_000, 1), np.float32)
             self._code(Clip("", "", second, 24_000), 6.0)
         return self._code(clip, bitrate)
 
-    def _code(self, clip: Clip, bitrate: float) -> Coded:
+    def _code(self, clip: Clip, bitrate: float) -> CodedClip:
         unit = calibrate()
         channels = clip.pcm.shape[1]
         blocks = [clip.pcm[at : at + clip.rate] for at in range(0, len(clip.pcm), clip.rate)]
@@ -78,7 +78,7 @@ class Local:
             decoder = Decoder(self._model)
             pcm = np.concatenate([decoder.decode(data), decoder.finish()])
         setting = f"{bitrate:g} kbps"
-        return Coded(len(data), pcm, clip.rate, encoding, decoding, setting, data, unit)
+        return CodedClip(len(data), pcm, clip.rate, encoding, decoding, setting, data, unit)
 
 
 class Isolated:
@@ -98,7 +98,7 @@ class Isolated:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def run(self, clip: Clip, bitrate: float) -> Coded:
+    def run(self, clip: Clip, bitrate: float) -> CodedClip:
         try:
             return self._pool.submit(_run, clip, bitrate).result()
         except BrokenProcessPool as error:
@@ -120,7 +120,7 @@ def _start(model: Path | None) -> None:
         _failure = error
 
 
-def _run(clip: Clip, bitrate: float) -> Coded:
+def _run(clip: Clip, bitrate: float) -> CodedClip:
     if _failure is not None:
         raise _failure
     return _local.run(clip, bitrate)

@@ -134,7 +134,7 @@ def bench(
         raise click.UsageError("--json and --csv exclude each other")
     from nacli.bench.clips import find_clips
     from nacli.bench.gate import load_baseline, read_tolerances
-    from nacli.bench.measure import Plan
+    from nacli.bench.measure import BenchPlan
 
     tolerances = _parsed("--tolerance", read_tolerances, tolerance)
     expected = load_baseline(baseline) if baseline else None
@@ -143,7 +143,7 @@ def bench(
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     rates = _parsed("--bitrate", lambda text: [*map(parse_bitrate, text.split(","))], bitrate)
-    plan = Plan(rates, _metrics(metrics), _peers(peer, peer_cmd), keep, _say)
+    plan = BenchPlan(rates, _metrics(metrics), _peers(peer, peer_cmd), keep, _say)
     if report:
         _check_matplotlib()
     output = Output(as_json, as_csv, save, report, force)

@@ -13,7 +13,7 @@ from nacli.errors import GateFailed
 
 if TYPE_CHECKING:
     from nacli.bench.gate import Tolerances
-    from nacli.bench.measure import Plan, Row
+    from nacli.bench.measure import BenchPlan, Row
     from nacli.bench.report_clips import Shown
 
 
@@ -33,7 +33,7 @@ def measure(
     seconds: float | None,
     mono: bool,
     model: Path | None,
-    plan: Plan,
+    plan: BenchPlan,
     report: str | None,
     shows_bar: bool,
 ) -> tuple[list[Row], list[Shown]]:
@@ -66,7 +66,7 @@ def measure(
 
 
 def publish(
-    rows: list[Row], excerpts: list[Shown], model: Path | None, plan: Plan, output: Output
+    rows: list[Row], excerpts: list[Shown], model: Path | None, plan: BenchPlan, output: Output
 ) -> dict[str, Any]:
     """Print the figures, and save the baseline and the report; return the baseline's content."""
     from nacli.api import load_model

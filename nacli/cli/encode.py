@@ -32,7 +32,7 @@ from nacli.files.names import AUDIO_EXTENSIONS
     "--bitrate",
     callback=take_bitrate,
     metavar="KBPS",
-    help="The whole file, with all channels, has this bitrate: 1.5 to 24.  "
+    help="All channels together have this bitrate, without header and tags: 1.5 to 24.  "
     "[default: 6 mono, 10 stereo]",
 )
 @click.option(

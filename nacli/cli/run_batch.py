@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from nacli.jobs.options import Options
     from nacli.jobs.progress import Progress
     from nacli.jobs.record import Record
+    from nacli.jobs.task import OnWarning
+    from nacli.jobs.worker_pool import OnTaskProgress
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,8 @@ def _run_tasks(
 def _run_here(
     tasks: list[tuple[str, str]],
     options: Options,
-    on_progress: Callable[[int, float, float | None], None],
-    on_warning: Callable[[str], None],
+    on_progress: OnTaskProgress,
+    on_warning: OnWarning,
 ) -> Generator[tuple[int, Record], None, None]:
     """Run the tasks in this process; yield the index of each and its record."""
     from nacli.jobs.task import run_task

@@ -29,7 +29,7 @@ class FrameInputs:
 
     @classmethod
     def silence(cls, channels: int, frames: int, dim: int) -> FrameInputs:
-        """Frames of silence with `dim` latents."""
+        """Return frames of silence with `dim` latents."""
         gains = np.zeros((channels, frames), dtype=np.int32)
         return cls(np.zeros((channels, frames, dim), dtype=np.float32), gains, gains)
 

@@ -13,7 +13,6 @@ from nacli.decoder.payload_reader import Codes, batches, read_side_by_side
 from nacli.entropy import update_codes_digest
 from nacli.errors import DamagedPacket, Mismatch
 from nacli.format import (
-    DIGEST_BYTES,
     JOINED,
     Damage,
     EndRecord,
@@ -23,6 +22,7 @@ from nacli.format import (
     Parser,
     StreamInfo,
     packet_cost,
+    short_digest,
 )
 from nacli.timing import completed_samples, frame_count
 
@@ -85,14 +85,15 @@ class Depacketizer:
         self._gaps.begin(packet)
 
     def jump(self, packet: int) -> None:
-        """Say that the next bytes start with this packet, at most the one given to `begin`; what
-        lies between is left out."""
+        """Announce that the next bytes start with this packet, at most the one given to `begin`;
+        the packets between are left out."""
         self._parser.jump()
         self._gaps.jump(packet)
 
     @property
     def samples(self) -> int:
-        """The samples of the recording; where the file was cut, of as much as it holds."""
+        """The length of the recording in samples, or of the part before the cut if the file was
+        cut."""
         if self.end is not None:
             return self.end.samples
         said, frames = self._stream.samples, self._gaps.frame
@@ -148,11 +149,11 @@ class Depacketizer:
         if frames < self._gaps.frame or packets != end.packets:
             raise DamagedPacket("the end record does not fit the packets")
         yield from self._gaps.bridge_to_end(frames)
-        if self._gaps.intact and end.check != self._digest.digest()[:DIGEST_BYTES]:
+        if self._gaps.intact and end.check != short_digest(self._digest.digest()):
             raise Mismatch("the decoded codes are not those that were encoded")
 
     def _frames(self, samples: int) -> int:
-        return frame_count(samples, self._stream.sample_rate, self._model.config)
+        return frame_count(samples, self._stream.sample_rate, self._stream.hop)
 
     @property
     def _stream(self) -> StreamInfo:
@@ -161,7 +162,7 @@ class Depacketizer:
 
 
 def _missing_text(stream: StreamInfo, samples: int) -> str:
-    """How much is missing after the first `samples` samples, for the message of an error."""
+    """Say in an error message how much is missing after the first `samples` samples."""
     if stream.samples is None or samples >= stream.samples:
         return ""
     missing, whole = (n / stream.sample_rate for n in (stream.samples - samples, stream.samples))

@@ -40,7 +40,8 @@ class GapTracker:
         self._timeline = Timeline(self._stream, packet)
 
     def are_skipped(self, packets: int) -> bool:
-        """Whether the next `packets` packets all lie before the first that is to be decoded."""
+        """Return whether the next `packets` packets all lie before the first that is to be
+        decoded."""
         return self.frame + packets * self._stream.frames_per_packet < self._first_frame
 
     def place(self, packet: Packet) -> int | None:

@@ -31,7 +31,7 @@ class PcmOutput:
         return min(band.position // band.ratio for band in self._bands)
 
     def begin(self, sample: int) -> None:
-        """Say which sample of the coded signal comes first; at most `position`."""
+        """Announce which sample of the coded signal comes first; at most `position`."""
         for band in self._bands:
             band.skip(band.position - band.ratio * sample)
 

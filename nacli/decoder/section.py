@@ -17,7 +17,7 @@ from nacli.types import Floats
 
 
 class SectionDecoder:
-    """Synthesizes the samples of one stream from `start` to `stop`, and reports the gaps in them.
+    """Synthesises the samples of one stream from `start` to `stop`, and reports the gaps in them.
 
     Belongs to the thread that owns the `Decoder`.
     """
@@ -92,7 +92,7 @@ class SectionDecoder:
         return self._synthesizer.conceal(concealed) if concealed else iter(())
 
     def _report(self, lost: Lost) -> None:
-        """Report a gap, as far as it lies in the section."""
+        """Report the part of a gap that lies in the section."""
         assert self._on_gap is not None, "without on_gap, damage raises"
         first, last, rate = self._output.first, self._output.last, self._stream.sample_rate
         start, stop = (
@@ -107,8 +107,8 @@ class SectionDecoder:
         self._on_gap(Gap(start, stop - start, rate, lost.reason, lost.at_end, lost.unread))
 
     def _end_text(self, total: int, end_bytes: int) -> str:
-        """Where a recording of `total` samples ends, in words; without an end record, it may have
-        been cut."""
+        """Say in words where a recording of `total` samples ends; without an end record, it may
+        have been cut."""
         rate, whole = self._stream.sample_rate, self._stream.samples
         if not end_bytes and whole is not None and total < whole:
             return f"the file was cut at {total / rate:.3f} s of {whole / rate:.3f} s"

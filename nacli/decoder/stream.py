@@ -27,7 +27,7 @@ class Decoder:
 
     Any way of cutting the input into calls gives the same samples. Two threads share the work: the
     prefetch thread reads packets and codes (`_depacketizer` belongs to it while the blocks of a
-    call are taken), and the caller's thread synthesizes and counts (everything else).
+    call are taken), and the caller's thread synthesises and counts (everything else).
     """
 
     def __init__(
@@ -122,8 +122,8 @@ class Decoder:
         yield from _decoded(self._section, parts)
 
     def jump(self, packet: int) -> None:
-        """Say that the next bytes start with this packet, at most `first_packet`; what lies between
-        is left out."""
+        """Announce that the next bytes start with this packet, at most `first_packet`; the packets
+        between are left out."""
         self._depacketizer.jump(packet)
 
     def finish(self) -> Floats:
@@ -150,7 +150,7 @@ class Decoder:
 
 
 def _decoded(section: SectionDecoder | None, parts: Iterator[Part]) -> Iterator[Floats]:
-    """The samples of parts. The codes of the next parts are read while one is synthesized."""
+    """Yield the samples of parts. The codes of the next parts are read while one is synthesised."""
     if section is not None and section.done:
         return
     for part in prefetch(parts, PARTS_AHEAD):
@@ -161,7 +161,7 @@ def _decoded(section: SectionDecoder | None, parts: Iterator[Part]) -> Iterator[
 
 
 def _join(blocks: Iterator[Floats], decoder: Decoder) -> Floats:
-    """All blocks as one array, which has the stream's channels even where it is empty."""
+    """Return all blocks as one array, which has the stream's channels even where it is empty."""
     made = list(blocks)
     columns = decoder.header.stream.channels if decoder.header else 1
     return np.concatenate([np.zeros((0, columns), dtype=np.float32), *made])

@@ -33,7 +33,7 @@ class CodedSound(NamedTuple):
 
 
 class Synthesizer:
-    """Synthesizes one stream: codes of packets, or gaps, to samples, in order."""
+    """Synthesises one stream: codes of packets, or gaps, to samples, in order."""
 
     def __init__(self, model: Model, channels: int, first_hop: int, high_band: bool) -> None:
         """`first_hop` is the number of the hop that is output first; `high_band` says whether the
@@ -88,7 +88,7 @@ class Synthesizer:
         yield self._with_high_band(self._post_processing.finish())
 
     def _dequantized(self, coded: list[ChannelCodes], part: slice) -> FrameInputs:
-        """The inputs of the network for `part` of the frames of a packet."""
+        """Return the inputs of the network for `part` of the frames of a packet."""
         return FrameInputs(
             np.stack([dequantize(c.codes[part], c.counts[part], self._codebooks) for c in coded]),
             np.stack([channel.gains[part] for channel in coded]),

@@ -1,9 +1,6 @@
-"""The filterbank of bands: short-time spectra, band energies, and the corrections of these.
+"""The filterbank of bands: short-time spectra, band energies, and what restores band energies.
 
-A quantiser at a low rate keeps the waveform of strong components and loses the energy of the rest.
-The ear notices missing band energies more than errors of the waveform, so they are coded apart: for
-each span of a few hops, codes say by how much the bands of the decoded sound are to be louder or
-softer.
+`nacli/envelope/corrections.py` says why band energies are corrected, and codes the corrections.
 """
 
 from __future__ import annotations

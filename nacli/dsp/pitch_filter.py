@@ -44,7 +44,7 @@ def low_pass() -> Doubles:
 
 
 class PitchFilter:
-    """The pitch filter of one stream at the coded rate. Its output is `DELAY` hops late."""
+    """The pitch filter of one stream at the coded rate. Its output is delayed by `DELAY` hops."""
 
     DELAY = PITCH_FILTER_DELAY
     """Hops after a hop that its filtering depends on: one period, and half a window beside it."""
@@ -58,7 +58,7 @@ class PitchFilter:
         self._past: Floats = np.zeros((channels, self.REACH * hop), dtype=np.float32)
 
     def process(self, pcm: Floats) -> Floats:
-        """Filter the next samples [C, F * hop]; the result of this shape is DELAY hops late."""
+        """Filter the next samples [C, F * hop]; return as many samples, DELAY hops later."""
         joined = np.concatenate([self._past, pcm], axis=1)
         self._past = joined[:, -self._past.shape[1] :]
         return np.stack([self._filter(channel) for channel in joined])
@@ -107,8 +107,8 @@ def find_periods(low: Doubles, positions: Indices, side: int) -> tuple[Indices, 
 def _comb(
     low: Doubles, positions: Indices, hop: int, offsets: Indices, strengths: Doubles
 ) -> Doubles:
-    """Return what the average with the samples at these offsets changes, from the first position to
-    the last. In each hop the change at its start fades over into the change at its end."""
+    """Return the change of each sample by the average with the samples at these offsets, from the
+    first position to the last. In each hop the change at its start fades into that at its end."""
     at = positions[:-1, None] + np.arange(hop)
     start, end = (
         NEIGHBOUR_WEIGHT * strengths[part, None] * (low[at + offsets[part, None]] - low[at])

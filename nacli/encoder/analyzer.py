@@ -53,8 +53,8 @@ class Analyzer:
             self._high_band.flush()
 
     def pad(self, frames: int) -> None:
-        """Cut or fill the end of a stream of `frames` frames in all: its last hop, and the hop
-        whose frame completes it in the decoder."""
+        """Cut or fill the end of a stream of `frames` frames in all, so that it has its last hop
+        and the hop whose frame completes it in the decoder."""
         missing = (frames - self._frames_taken) * self._hop
         self._pending = self._pending[:missing]
         self._pending = np.pad(self._pending, ((0, missing - len(self._pending)), (0, 0)))
@@ -66,16 +66,17 @@ class Analyzer:
 
     @property
     def dc_offset(self) -> float:
-        """The largest constant offset of a channel at the start, as far as it is known."""
+        """The largest constant offset of a channel at the start; 0 until the first frames are
+        taken."""
         return self._pre_processing.offset
 
     def ready(self, frames: int) -> bool:
-        """Whether these frames can be taken."""
+        """Return whether these frames can be taken."""
         high_band_ready = self._high_band is None or self._high_band.ready(frames)
         return self.pending_frames >= frames and high_band_ready
 
     def take(self, frames: int) -> PacketAnalysis:
-        """The features of the next frames, which must be ready."""
+        """Return the features of the next frames, which must be ready."""
         block, self._pending = np.split(self._pending, [frames * self._hop])
         self._frames_taken += frames
         pcm, silent = self._pre_processing.process(block.T)
@@ -85,8 +86,8 @@ class Analyzer:
         return PacketAnalysis(latents, gains, energies, self._high_band_levels(energies))
 
     def _high_band_levels(self, energies: Floats) -> list[dict[int, Integers]]:
-        """Levels of the high band of the next hops, whose bands below have these energies
-        [C, F, BANDS]; nothing where the stream has no high band."""
+        """Return the levels of the high band of the next hops, whose bands below have these
+        energies [C, F, BANDS]; an empty list where the stream has no high band."""
         if self._high_band is None:
             return []
         return list(map(level_trajectories, self._high_band.take(energies.shape[1]), energies))

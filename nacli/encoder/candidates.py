@@ -59,7 +59,7 @@ class CandidateMaker:
         return SearchedPacket(analysis, level, results)
 
     def make(self, packet: SearchedPacket, level: int) -> Candidate:
-        """The packet at a level."""
+        """Return the candidate of a packet at an allocation level."""
         analysis, entropy = packet.analysis, self._model.entropy
         counts = self.counts(analysis.gains, level)
         channels = _channels(analysis.gains, packet.results, counts)
@@ -71,9 +71,9 @@ class CandidateMaker:
         return Candidate(level, channels, placed, bits)
 
     def sufficient_level(self, packet: SearchedPacket, snr_db: float, highest: int) -> int:
-        """The lowest level up to `highest` at which the latents come back with this signal-to-noise
-        ratio; `highest` where none does. More stages leave a smaller error, with exceptions that do
-        not matter here."""
+        """Return the lowest level up to `highest` whose latents have this signal-to-noise ratio;
+        `highest` where none has. The search assumes that more stages leave a smaller error; the few
+        exceptions do not matter here."""
         gains, results = packet.analysis.gains, packet.results
         loud = gains > max(0, int(gains.max()) - LOUD_GAIN_STEPS)
         signal = sum(float(r.errors[0, row].sum()) for r, row in zip(results, loud, strict=True))
@@ -85,11 +85,11 @@ class CandidateMaker:
 
         return bisect_left(range(highest), snr_db, key=snr)
 
-    def predict_sizes(self, packet: SearchedPacket, deepest: int) -> SizePrediction:
-        """Predict the bits of levels up to `deepest` by scoring the codes of the deepest level: the
-        first of them take about the bits of the codes of a lower level."""
+    def predict_sizes(self, packet: SearchedPacket, max_level: int) -> SizePrediction:
+        """Predict the bits of allocation levels up to `max_level` from the codes at `max_level`:
+        the first codes of a frame take about the bits of its codes at a lower level."""
         entropy, gains = self._model.entropy, packet.analysis.gains
-        channels = _channels(gains, packet.results, self.counts(gains, deepest))
+        channels = _channels(gains, packet.results, self.counts(gains, max_level))
         bits = [entropy.code_bits(channel) for channel in channels]
         sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
         gain_bits = sum(entropy.gains.bits(row) for row in gains)
@@ -103,33 +103,34 @@ class CandidateMaker:
             side = sum(at_span(row, c) for row, c in zip(high, counts, strict=bool(high)))
             return gain_bits + side + sum(float(row.sum()) for row in rows)
 
-        return SizePrediction(deepest, total)
+        return SizePrediction(max_level, total)
 
     def average_bits(self, counts: Integers) -> float:
-        """Bits that average codes of stage counts [C, F] take."""
+        """Return the bits that average codes of stage counts [C, F] take."""
         total = np.concatenate([[0.0], np.cumsum(self._model.entropy.mean_code_bits)])
         return float(total[counts].sum())
 
     def highest_fitting(
         self, gains: Integers, size: Callable[[Integers], float], limit: float, highest: int
     ) -> int:
-        """The highest level up to `highest` whose stage counts have at most this `size`, else 0."""
+        """Return the highest level up to `highest` whose stage counts have at most the size
+        `limit`; 0 where none has."""
         return bisect_right(
             range(1, highest + 1), limit, key=lambda level: size(self.counts(gains, level))
         )
 
     def counts(self, gains: Integers, level: int) -> Integers:
-        """Stage counts [C, F] of gains [C, F] at an allocation level."""
+        """Return stage counts [C, F] of gains [C, F] at an allocation level."""
         levels = packet_levels(level, len(gains))
         return packet_counts(gains, levels, self._model.codebooks.stages)
 
 
 def _channels(gains: Integers, results: list[SearchResult], counts: Integers) -> list[ChannelCodes]:
-    """The best codes for stage counts [C, F], by channel."""
+    """Return the best codes for stage counts [C, F], by channel."""
     rows = zip(results, gains, counts, strict=True)
     return [ChannelCodes(row, select(r.paths, count), count) for r, row, count in rows]
 
 
 def at_span(by_span: dict[int, Value], counts: Integers) -> Value:
-    """The entry for the high-band span length of a channel with stage counts [F]."""
+    """Return the entry for the high-band span length of a channel with stage counts [F]."""
     return by_span[high_band_span(counts)]

@@ -35,8 +35,8 @@ class SearchResult(NamedTuple):
 
 
 def marginal_values(codebooks: Codebooks, tables: StaticTables) -> Floats:
-    """Squared error [N] that one bit of each stage removes: trained vectors of a stage remove, on
-    average, their own energy."""
+    """Return the squared error [N] that one bit of each stage removes: trained vectors of a stage
+    remove, on average, their own energy."""
     removed = (tables.probabilities * codebooks.energies).sum(1)
     return (removed / tables.mean_code_bits).astype(np.float32)
 
@@ -44,7 +44,7 @@ def marginal_values(codebooks: Codebooks, tables: StaticTables) -> Floats:
 def rate_costs(
     codebooks: Codebooks, tables: StaticTables, lambda_scale: float = LAMBDA_SCALE
 ) -> Floats:
-    """Lambda times the average bits of each code [N, size], as a squared error."""
+    """Return lambda times the average bits of each code [N, size], as a squared error."""
     return lambda_scale * marginal_values(codebooks, tables)[:, None] * tables.table_bits
 
 
@@ -124,14 +124,15 @@ def _extend(
 
 
 def select(paths: Integers, counts: Integers) -> Integers:
-    """Codes [F, depth] from `search`: frame f's best path of `counts[f]` codes, 0 after them."""
+    """Return codes [F, depth] from `search`: frame f's best path of `counts[f]` codes, 0 after
+    them."""
     chosen = paths[np.maximum(counts - 1, 0), np.arange(len(counts))]
     return np.where(np.arange(paths.shape[2]) < counts[:, None], chosen, 0).astype(np.int32)
 
 
 def _smallest(cost: Floats, count: int) -> tuple[Indices, Floats]:
-    """Indices [F, count] of the smallest values of each row and these values, ascending; ties go to
-    the first. `cost` is overwritten."""
+    """Return the indices [F, count] of the smallest values of each row, and these values,
+    ascending; of equal values the first comes first. `cost` is overwritten."""
     row, found, values = np.arange(len(cost)), [], []
     for _ in range(min(count, cost.shape[1])):
         best = cost.argmin(1)

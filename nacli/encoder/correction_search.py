@@ -68,7 +68,7 @@ def _search_span(
     codebooks: Codebooks,
     tables: CorrectionTables,
 ) -> _Span:
-    """The cheapest number of codes for residuals [K, BANDS] with weights [K].
+    """Choose the number of codes with the least cost for residuals [K, BANDS] with weights [K].
 
     Each code is the nearest to what the codes before it leave; a beam, as for latents, gains
     nothing here. `count_bits` [K, N + 1] is the cost of each number of codes.

@@ -29,7 +29,7 @@ class CodedEnvelope:
     decoder: LocalDecoder
 
     def with_choice(self, channels: list[ChannelCodes], index: int) -> list[ChannelCodes]:
-        """The channels with the corrections of one scale."""
+        """Return the channels with the corrections of one scale."""
         if not self.choices:
             return channels
         rows = zip(channels, self.choices, strict=True)

@@ -48,7 +48,8 @@ class LocalDecoder:
         self._pending: Floats = np.zeros((channels, delay, BANDS), dtype=np.float32)
 
     def copy(self) -> LocalDecoder:
-        """Another decoder that goes on from the same place, for a candidate that may be dropped."""
+        """Return another decoder that goes on from the same place, for a candidate that may be
+        dropped."""
         copied = copy(self)
         copied._history = self._history.copy()
         for name in ("_dc_blocker", "_pitch_filter", "_meter", "_recent"):

@@ -1,4 +1,4 @@
-"""Data of a packet before its codes are chosen: its features, and the codes that were searched."""
+"""Data of a packet before its codes are chosen: its features, and the codes that were found."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class PacketAnalysis:
 @dataclass(frozen=True)
 class SizePrediction:
     """Predicts the bits of a packet's gains, codes and high band from its stage counts [C, F], for
-    allocation levels up to `deepest`."""
+    allocation levels up to `max_level`."""
 
-    deepest: int
+    max_level: int
     bits: Callable[[Integers], float]
 
 
 @dataclass(frozen=True)
 class SearchedPacket:
-    """A packet and its best codes by channel, for allocation levels up to `depth`; with a
+    """A packet and its best codes by channel, for allocation levels up to `max_level`; with a
     prediction of its size where there is a bitrate."""
 
     analysis: PacketAnalysis
-    depth: int
+    max_level: int
     results: list[SearchResult]
     sizes: SizePrediction | None = None

@@ -55,11 +55,11 @@ class PacketEncoder:
     def at_level(self, packet: SearchedPacket, snr_db: float) -> EncodedPacket:
         """Encode the next packet at the level it was searched to, or at a lower one at which
         `snr_db` is reached."""
-        level = self._maker.sufficient_level(packet, snr_db, packet.depth)
+        level = self._maker.sufficient_level(packet, snr_db, packet.max_level)
         return self._keep(self._loop.at_level(packet, level, self._estimates))
 
     def _keep(self, fitted: FittedPacket) -> EncodedPacket:
-        """The next packet follows this one."""
+        """Keep this packet's estimates for the next packet; return its codes and payload."""
         self._estimates = fitted.after
         levels = packet_levels(fitted.level, len(fitted.channels))
         return EncodedPacket(levels, fitted.channels, fitted.payload)

@@ -9,13 +9,13 @@ from nacli.encoder.packet_encoder import EncodedPacket, PacketEncoder
 from nacli.encoder.rate_control import QualityControl, RateControl, fullness
 from nacli.entropy import update_codes_digest
 from nacli.format import (
-    DIGEST_BYTES,
     EndRecord,
     Packet,
     SeekTable,
     StreamInfo,
     pack_end,
     pack_packet,
+    short_digest,
 )
 
 
@@ -40,7 +40,7 @@ class PacketWriter:
     @property
     def check(self) -> bytes:
         """Digest of the codes of all packets so far; at the end, that of the end record."""
-        return self._digest.digest()[:DIGEST_BYTES]
+        return short_digest(self._digest.digest())
 
     def write(self, searched: SearchedPacket) -> bytes:
         """Return the bytes of the next packet."""

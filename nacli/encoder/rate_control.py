@@ -26,7 +26,9 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
     """Raise `UnsupportedAudio` for kbps out of range, or too few for framing and gains."""
     most = MAX_BITRATE * max(1, channels / 2)
     if not MIN_BITRATE <= bitrate <= most:
-        raise UnsupportedAudio(f"bitrate {bitrate:g} kbps is not within 1.5 to {most:g} kbps")
+        raise UnsupportedAudio(
+            f"bitrate {bitrate:g} kbps is not within {MIN_BITRATE:g} to {most:g} kbps"
+        )
     least = _least_bitrate(channels, packet_frames, frame_rate)
     if bitrate < least:
         layout, frame = counted(channels, "channel"), 1000 / frame_rate
@@ -38,7 +40,7 @@ def check_bitrate(bitrate: float, channels: int, packet_frames: int, frame_rate:
 
 
 def _longer_packets(bitrate: float, channels: int, packet_frames: int, frame_rate: float) -> str:
-    """Which longer packets a bitrate allows, in words."""
+    """Say in words which longer packets a bitrate allows."""
     frame = 1000 / frame_rate
     for frames in range(packet_frames, MAX_PACKET_FRAMES + 1):
         if _least_bitrate(channels, frames, frame_rate) <= bitrate:
@@ -47,7 +49,7 @@ def _longer_packets(bitrate: float, channels: int, packet_frames: int, frame_rat
 
 
 def _least_bitrate(channels: int, packet_frames: int, frame_rate: float) -> float:
-    """kbps of framing and gains."""
+    """Return the kbps of framing and gains."""
     framing = packet_cost(channels, CODER_BYTES, packet_frames, packet_frames)
     return framing * 8 / 1000 * frame_rate / packet_frames + GAIN_KBPS * channels
 
@@ -80,7 +82,7 @@ class QualityControl:
         self._loudest = 0.0
 
     def level(self, gains: Integers, seconds: float) -> int:
-        """The level of the next packet, from its gains [C, F] and playing time."""
+        """Return the level of the next packet, from its gains [C, F] and playing time."""
         peak = int(gains.max(initial=0))
         self._loudest = max(peak, self._loudest - self.DECAY * seconds)
         below = int(LEVELS_PER_GAIN_STEP * (self._loudest - peak))
@@ -122,11 +124,11 @@ class RateControl:
         return unused > self.TOLERANCE * self._allowed and self._spare > unused / 2
 
     def share(self, seconds: float) -> float:
-        """Bytes of a packet of `seconds` at the constant rate."""
+        """Return the bytes of a packet of `seconds` at the constant rate."""
         return self._bytes_per_second * seconds
 
     def budget(self, seconds: float, last: bool = False) -> int:
-        """Bytes that the next packet, `seconds` long, may take."""
+        """Return the bytes that the next packet, `seconds` long, may take."""
         share = self.share(seconds)
         more = min(share, self._saved / self.SPREAD) if self._saved > 0 else self._saved / 2
         self._budget = int(share + self._saved + self._reserve if last else share + more)

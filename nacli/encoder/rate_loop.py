@@ -35,6 +35,9 @@ CODER_SLACK = 16.0
 LEAST_SHARE = 0.9
 """Share of the usual bits of corrections for which there must be room beside the codes."""
 
+ADAPTATION = 0.7
+"""Share by which the bits of a span move from their last estimate to those of a new packet."""
+
 
 @dataclass(frozen=True)
 class Estimates:
@@ -73,11 +76,11 @@ class RateLoop:
         packet may get more than its share, so codes are searched deeper."""
         usual = self._typical_level(analysis.gains, budget)
         packet = self._maker.search(analysis, usual + 2 * EXTRA_LEVELS)
-        deepest = min(self._maker.highest_level, usual + EXTRA_LEVELS)
-        return replace(packet, sizes=self._maker.predict_sizes(packet, deepest))
+        max_level = min(self._maker.highest_level, usual + EXTRA_LEVELS)
+        return replace(packet, sizes=self._maker.predict_sizes(packet, max_level))
 
     def at_level(self, packet: SearchedPacket, level: int, before: Estimates) -> FittedPacket:
-        """The packet at a level, with the usual corrections."""
+        """Encode a packet at a level, with the usual corrections."""
         candidate = self._maker.make(packet, level)
         envelope = self._envelope.code(candidate.channels, packet.analysis.energies, before.decoder)
         return self._packed(candidate, envelope, USUAL, before)
@@ -85,15 +88,15 @@ class RateLoop:
     def fit(
         self, packet: SearchedPacket, budget: int, snr_db: float, before: Estimates
     ) -> FittedPacket:
-        """The packet at the highest level that fits a budget in bytes, or at a lower one that
+        """Encode a packet at the highest level that fits a budget in bytes, or at a lower one that
         reaches this signal-to-noise ratio. Corrections take the room that the codes leave."""
         packet, sizes = self._with_sizes(packet, budget)
-        highest = self._maker.sufficient_level(packet, snr_db, sizes.deepest)
+        highest = self._maker.sufficient_level(packet, snr_db, sizes.max_level)
         target, estimates = float(budget), before
         while True:
             level = self._level(packet.analysis.gains, sizes, target, highest, estimates)
             candidate = self._maker.make(packet, level)
-            estimates = self._learned(candidate, sizes, packet.analysis.gains, estimates)
+            estimates = self._with_code_share(candidate, sizes, packet.analysis.gains, estimates)
             missing = self._missing_bytes(candidate, budget, estimates)
             if missing <= 0 or level == 0:
                 fitted = self._with_corrections(
@@ -114,8 +117,8 @@ class RateLoop:
         estimates: Estimates,
         grows: bool,
     ) -> FittedPacket:
-        """The candidate with the largest corrections that fit the budget, with the smallest where
-        none do, and with no more than the usual ones where the packet is not to grow."""
+        """Return the candidate with the largest corrections that fit the budget, or the smallest
+        where none do. Without `grows`, the usual corrections are the largest."""
         envelope = self._envelope.code(
             candidate.channels, packet.analysis.energies, estimates.decoder
         )
@@ -131,6 +134,7 @@ class RateLoop:
     def _packed(
         self, candidate: Candidate, envelope: CodedEnvelope, index: int, before: Estimates
     ) -> FittedPacket:
+        """Return the packet with the corrections of one scale, and the estimates after it."""
         channels = envelope.with_choice(candidate.channels, index)
         payload = self._model.entropy.compress(channels, candidate.placed)
         span_bits = dict(before.span_bits)
@@ -138,21 +142,22 @@ class RateLoop:
             span, sounding = self._sounding_spans(channel.counts)
             if sounding:
                 usual = float(choice.bits[USUAL]) / sounding
-                span_bits[span] += 0.7 * (usual - span_bits[span])
+                span_bits[span] += ADAPTATION * (usual - span_bits[span])
         after = Estimates(before.code_share, span_bits, envelope.decoder)
         return FittedPacket(candidate.level, channels, payload, after)
 
     def _with_sizes(
         self, packet: SearchedPacket, budget: int
     ) -> tuple[SearchedPacket, SizePrediction]:
-        """The packet searched and scored as deep as the budget may need."""
+        """Return the packet and the prediction of its sizes, searched to the highest level that the
+        budget may need."""
         usual, sizes = self._typical_level(packet.analysis.gains, budget), packet.sizes
-        if sizes is not None and usual + ENOUGH_EXTRA_LEVELS <= sizes.deepest:
+        if sizes is not None and usual + ENOUGH_EXTRA_LEVELS <= sizes.max_level:
             return packet, sizes
-        deepest = min(self._maker.highest_level, usual + EXTRA_LEVELS)
-        if deepest > packet.depth:
-            packet = self._maker.search(packet.analysis, deepest)
-        return packet, self._maker.predict_sizes(packet, deepest)
+        max_level = min(self._maker.highest_level, usual + EXTRA_LEVELS)
+        if max_level > packet.max_level:
+            packet = self._maker.search(packet.analysis, max_level)
+        return packet, self._maker.predict_sizes(packet, max_level)
 
     def _level(
         self,
@@ -162,7 +167,7 @@ class RateLoop:
         highest: int,
         estimates: Estimates,
     ) -> int:
-        """The highest level that is predicted to fit `target` bytes."""
+        """Return the highest level that is predicted to fit `target` bytes."""
 
         def predicted(counts: Integers) -> float:
             bits = SAFETY * estimates.code_share * sizes.bits(counts) + CODER_SLACK
@@ -178,29 +183,29 @@ class RateLoop:
         return sum(sounding * estimates.span_bits[span] for span, sounding in spans)
 
     def _sounding_spans(self, counts: Integers) -> tuple[int, int]:
-        """The frames of a span of a channel with stage counts [F], and the number of its spans
-        that correct sound: silent ones take next to nothing."""
+        """Return the frames of a span of a channel with stage counts [F], and the number of its
+        spans that correct sound: silent ones take next to nothing."""
         config = self._model.config
         span = span_frames(counts, config)
         stages = span_stages(counts, span, corrections_delay(config))
         return span, int(np.count_nonzero(stages))
 
     def _missing_bytes(self, candidate: Candidate, budget: int, estimates: Estimates) -> float:
-        """Bytes that a packet lacks for its codes and the least corrections; negative where there
-        is more room."""
+        """Return the bytes that a packet lacks for its codes and the least corrections; negative
+        where there is more room."""
         counts = np.stack([channel.counts for channel in candidate.channels])
         least = LEAST_SHARE * self._usual_correction_bits(counts, estimates)
         return (least - self._room(candidate, budget)) / 8
 
     def _room(self, candidate: Candidate, budget: int) -> float:
-        """Bits for corrections beside the codes of a candidate."""
+        """Return the bits for corrections beside the codes of a candidate."""
         gains = np.stack([channel.gains for channel in candidate.channels])
         return 8 * (budget - self._packet_bytes(candidate.bits + CODER_SLACK, gains))
 
-    def _learned(
+    def _with_code_share(
         self, candidate: Candidate, sizes: SizePrediction, gains: Integers, estimates: Estimates
     ) -> Estimates:
-        """The estimates after the exact size of the codes of a candidate is known."""
+        """Return the estimates after the exact size of the codes of a candidate is known."""
         predicted = sizes.bits(self._maker.counts(gains, candidate.level))
         if predicted <= 0 or candidate.bits <= CODER_SLACK:
             return estimates
@@ -209,7 +214,7 @@ class RateLoop:
         return replace(estimates, code_share=share)
 
     def _typical_level(self, gains: Integers, budget: float) -> int:
-        """The level at which a packet of average codes takes a budget in bytes."""
+        """Return the level at which a packet of average codes takes a budget in bytes."""
         limit, highest = 8 * 1.1 * budget, self._maker.highest_level
         return self._maker.highest_fitting(gains, self._maker.average_bits, limit, highest)
 
@@ -217,6 +222,6 @@ class RateLoop:
         return self._packet_bytes(8 * len(payload), np.stack([c.gains for c in channels]))
 
     def _packet_bytes(self, payload_bits: float, rows: Integers) -> int:
-        """Bytes of a packet of `rows` [C, F] with such a payload."""
+        """Return the bytes of a packet of `rows` [C, F] with a payload of this size."""
         payload = math.ceil(payload_bits / 8)
         return packet_cost(len(rows), payload, rows.shape[1], self._packet_frames)

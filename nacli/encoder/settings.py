@@ -20,9 +20,9 @@ class EncoderSettings:
     """Settings of a stream, besides its sample rate and channel count.
 
     Args:
-        bitrate: kbps of the whole file, all channels and the container included; by default 6 for
-            mono, 10 for stereo, 5 for each of more channels.
-        quality: 0 to 10 instead of a bitrate: bytes go where they are needed.
+        bitrate: kbps of the packets, all channels together; header, tags and picture are not
+            counted. The default is 6 for mono, 10 for stereo, and 5 for each of more channels.
+        quality: 0 to 10 instead of a bitrate: one allocation level for the whole stream.
         effort: 0 (fast) to 2 (slow, better at the same size).
         packet_frames: frames of 1/75 s in a packet, 1 to 4096. Short packets cost bits for framing.
         sample_format: what the recording was stored as (libsndfile's name), for the header.
@@ -67,7 +67,7 @@ class EncoderSettings:
             object.__setattr__(self, name, value)  # the class is frozen
 
     def target_bitrate(self, channels: int) -> float | None:
-        """kbps of the whole file; None where a quality takes its place."""
+        """Return the bitrate of a stream in kbps; None where a quality takes its place."""
         if self.quality is not None:
             return None
         if self.bitrate is not None:

@@ -63,7 +63,7 @@ class Encoder:
         samples = None if samples is None else integer("samples", samples)
         check_supported(sample_rate, channels)
         control = _control(model, channels, settings)
-        self._config, self._control = model.config, control
+        self._hop, self._control = model.config.hop, control
         self._header = make_header(model, sample_rate, channels, settings, samples)
         stream, frame_rate = self._header.stream, model.config.frame_rate
         stereo = stream.channel_mode == ChannelMode.MID_SIDE
@@ -139,21 +139,21 @@ class Encoder:
         self._analyzer.flush()
         made = [self._begin(), *self._packets()]
         sample_rate = self._header.stream.sample_rate
-        self._analyzer.pad(frame_count(self._samples, sample_rate, self._config))
+        self._analyzer.pad(frame_count(self._samples, sample_rate, self._hop))
         made += self._packets()
         if packet := self._source.last():
             made.append(self._writer.write_last(packet, self._samples))
         return b"".join([*made, self._writer.end(self._samples)])
 
     def _begin(self) -> bytes:
-        """The header, before the first packet."""
+        """Return the header, before the first packet."""
         if self._started:
             return b""
         self._started = True
         return pack_header(self._header)
 
     def _packets(self) -> list[bytes]:
-        """The packets of full length that are complete."""
+        """Return the packets of full length that are complete."""
         return [self._writer.write(packet) for packet in self._source.packets()]
 
 
@@ -175,7 +175,7 @@ def _control(
 def make_header(
     model: Model, sample_rate: int, channels: int, settings: EncoderSettings, samples: int | None
 ) -> Header:
-    """The header of a file made with `model`, which names the tables by their digests."""
+    """Return the header of a file made with `model`, which names the tables by their digests."""
     stream = StreamInfo(
         sample_rate,
         channels,

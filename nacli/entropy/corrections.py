@@ -52,11 +52,6 @@ class CorrectionTables:
         tables = (self.counts, self.codes) if self.stages else ()
         return shape.tobytes() + b"".join(table.astype("<u4").tobytes() for table in tables)
 
-    @property
-    def size(self) -> int:
-        """Codebook size."""
-        return self.codes.shape[1]
-
     def typical_bits(self) -> float:
         """Return the mean bits of a span in the middle of a packet."""
         if not self.stages:

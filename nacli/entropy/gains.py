@@ -21,7 +21,7 @@ class GainTable:
         """Raises `ValueError` for another shape, or a row that does not sum to 2**24."""
         if table.shape != self.SHAPE:
             raise ValueError("the gain table has the wrong shape")
-        self.table, self._coding = table, FrequencyTable(table)
+        self._coding = FrequencyTable(table)
 
     def bits(self, gains: Integers) -> float:
         """Return the bits that the gains [F] of a packet take."""

@@ -26,7 +26,7 @@ CODER_BYTES = 3
 
 
 class EntropyModel(ABC):
-    """Predicts all codes of a packet, converts them to a payload and back, and tells their bits."""
+    """Predicts the codes of a packet, counts their bits, and converts them to payloads and back."""
 
     KIND: int
     """Kind of the model in the ENTROPY section of a file."""
@@ -93,8 +93,8 @@ class EntropyModel(ABC):
         return hashlib.sha256(self.to_bytes()).digest()[:8]
 
     def compress(self, channels: list[ChannelCodes], placed: list[Doubles] | None = None) -> bytes:
-        """Return the payload of a packet. `placed` is what `place_codes` gives for each channel, where
-        it is known already."""
+        """Return the payload of a packet. `placed` are the results of `place_codes` for the
+        channels, if they are known already."""
         if placed is None:
             placed = [self.place_codes(channel) for channel in channels]
         coder = constriction.stream.stack.AnsCoder()
@@ -109,24 +109,18 @@ class EntropyModel(ABC):
             self.gains.push(coder, channel.gains)
         return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
 
-    def cost_bits(self, channels: list[ChannelCodes]) -> float:
-        """Return the bits that `compress` needs, to within the coder's last word."""
-        return sum(
-            self.gains.bits(c.gains)
-            + float(self.code_bits(c).sum())
-            + self.corrections.bits(c.corrections, c.correction_counts)
-            + (0.0 if c.high is None else self.high.bits(c.high))
-            for c in channels
-        )
-
     def open(self, payload: bytes) -> PayloadReader:
         """Start to decode a payload. Raises `ValueError` for bytes that no encoder writes."""
         return PayloadReader(self, payload)
 
 
 class PayloadReader:
-    """Decodes a payload part by part: the gains of all channels; then, when the stage counts are
-    known, their codes; then their corrections; then the levels of their high band."""
+    """Decodes a payload part by part: the gains of all channels; then their corrections; then the
+    levels of their high band.
+
+    Between gains and corrections, when the stage counts are known, `EntropyModel.pop_codes` decodes
+    the codes from `coder`.
+    """
 
     def __init__(self, model: EntropyModel, payload: bytes) -> None:
         self._model = model
@@ -136,11 +130,6 @@ class PayloadReader:
     def gains(self, frames: int) -> Integers:
         """Decode the gains [F] of the next channel."""
         return self._model.gains.pop(self.coder, frames)
-
-    def codes(self, gains: Integers, counts: Integers) -> Integers:
-        """Decode the codes [F, N] of the next channel, which has these gains and stage counts [F];
-        codes after a frame's stage count are 0."""
-        return self._model.pop_codes([self.coder], [gains], [counts])[0]
 
     def corrections(self, spans: int) -> tuple[Integers, Integers]:
         """Decode the correction codes [S, T] of the next channel, and their number by span [S]."""

@@ -36,35 +36,36 @@ class CorrectionTargets(NamedTuple):
 
 
 def span_frames(counts: Integers, config: ModelConfig) -> int:
-    """Frames of the spans of a packet whose frames have stage counts [F]: with many bits, levels
-    are corrected more often."""
+    """Return the frames of a span in a packet whose frames have stage counts [F]: with many bits,
+    spans are shorter."""
     fine = counts.max(initial=0) >= config.correction_fine
     return 1 if fine else config.correction_frames
 
 
 def span_count(counts: Integers, config: ModelConfig) -> int:
-    """Spans of a packet whose frames have stage counts [F]."""
+    """Return the number of spans of a packet whose frames have stage counts [F]."""
     return -(-len(counts) // span_frames(counts, config))
 
 
 def span_stages(counts: Integers, span: int, delay: int) -> Integers:
-    """The largest stage count of the frames that each span corrects [S], in a packet whose frames
-    have stage counts [F].
+    """Return the largest stage count of the frames that each span corrects [S], in a packet whose
+    frames have stage counts [F].
 
     A span corrects samples that are `delay` frames older than itself. The frames before a packet
-    may be lost, so its first spans use their own frames."""
+    may be lost, so its first spans use their own frames.
+    """
     shifted = np.concatenate([counts[:delay], counts])[: len(counts)]
     return np.maximum.reduceat(shifted, np.arange(0, len(counts), span))
 
 
 def span_ends(frames: int, span: int) -> Integers:
-    """The last frame of each span [S]; the last span may be shorter."""
+    """Return the last frame of each span [S]; the last span may be shorter."""
     return np.minimum(np.arange(span, frames + span, span), frames) - 1
 
 
 def correction_lambdas(stages: Integers) -> Floats:
-    """Rate-distortion weights of spans with these stage counts [S]: frames that get more bits for
-    their codes get more for their corrections."""
+    """Return the rate-distortion weights of spans with these stage counts [S]: frames that get more
+    bits for their codes get more for their corrections."""
     lambdas: Floats = (BASE_LAMBDA * 0.5 ** (stages / HALVING_STAGES)).astype(np.float32)
     return lambdas
 
@@ -78,7 +79,7 @@ def correction_targets(
     predictor: CorrectionPredictor,
     config: ModelConfig,
 ) -> CorrectionTargets:
-    """The targets of one channel of a packet.
+    """Return the targets of one channel of a packet.
 
     Args:
         original, decoded: band energies [F, BANDS] of the hops that the packet's frames correct.
@@ -100,8 +101,8 @@ def dequantize_corrections(
     predict: Predict,
     before: Floats | None = None,
 ) -> Floats:
-    """Corrections [S, BANDS] of the codes [S, N] of spans, `counts` [S] of them each; `before` is
-    the correction of the span before in the packet."""
+    """Return the corrections [S, BANDS] of spans from their codes [S, N], of which each span uses
+    the first `counts` [S]; `before` is the correction of the span before in the packet."""
     corrections = dequantize(codes, counts, codebooks)
     previous = np.zeros(corrections.shape[1], dtype=np.float32) if before is None else before
     for span, residual in enumerate(corrections):
@@ -129,13 +130,13 @@ class CorrectionDecoder:
         self._before: Floats = np.zeros((channels, BANDS), dtype=np.float32)
 
     def start(self, coded: list[ChannelCodes]) -> None:
-        """A packet with these codes begins."""
+        """Begin a packet with these codes."""
         self._coded, self._frame = (coded, 0) if self._codebooks else ([], 0)
 
     def take(self, energies: Floats) -> Floats:
-        """Corrections [C, F, BANDS] of the packet's next frames, whose decoded hops have these band
-        energies [C, F, BANDS]. Frames are taken in whole spans. After the packet the corrections
-        stay as they are."""
+        """Return the corrections [C, F, BANDS] of the packet's next frames, whose decoded hops have
+        these band energies [C, F, BANDS]. Frames are taken in whole spans. After the packet the
+        corrections stay as they are."""
         levels, frames = self._recent.of(energies), energies.shape[1]
         corrections = self._before[:, None].repeat(frames, axis=1)
         for row, channel in enumerate(self._coded):
@@ -146,7 +147,8 @@ class CorrectionDecoder:
         return corrections
 
     def _decoded(self, channel: ChannelCodes, levels: Floats, before: Floats) -> Floats:
-        """The corrections of a channel's next frames [F, BANDS], whose hops have these levels."""
+        """Return the corrections of a channel's next frames [F, BANDS], whose hops have these band
+        levels."""
         assert self._codebooks is not None, "without codebooks there are no codes"
         frames, counts = len(levels), channel.counts
         span = span_frames(counts, self._config)

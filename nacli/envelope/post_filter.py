@@ -70,7 +70,7 @@ def with_counts(levels: Floats, counts: Integers) -> Floats:
 
 
 SMOOTHING = 8
-"""Weight of a spectrum's own corrections; those of the spectra before and after it have weight 1."""
+"""Weight of a spectrum's own corrections; those of its two neighbours have weight 1."""
 
 
 def smooth(corrections: Floats) -> Floats:

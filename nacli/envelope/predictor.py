@@ -33,7 +33,7 @@ before."""
 
 
 class CorrectionPredictor(Protocol):
-    """A way to predict corrections."""
+    """A method of predicting corrections."""
 
     def of(self, levels: Floats, stages: Integers, span: int) -> Predict:
         """Return the prediction for spans of `span` frames.
@@ -45,7 +45,7 @@ class CorrectionPredictor(Protocol):
 
 
 class DecayPredictor:
-    """Predicts a constant share of the correction before."""
+    """Predicts a correction as a constant share of the one before."""
 
     def __init__(self, memory: float) -> None:
         """`memory` is that share, 0 to 1."""
@@ -56,8 +56,8 @@ class DecayPredictor:
 
 
 class LearnedPredictor:
-    """Predicts by a perceptron of three layers, whose output is added to a share of the correction
-    before."""
+    """Predicts a correction by a perceptron of three layers, whose output is added to a share of
+    the correction before."""
 
     def __init__(self, tensors: dict[str, NDArray[np.float16]]) -> None:
         """Take `levels` [LEVELS + 2, H] and `before` [BANDS, H], which together are the weights of
@@ -73,7 +73,8 @@ class LearnedPredictor:
         self._deeper = Mlp(tensors, ("second", "last"), width, BANDS)
 
     def of(self, levels: Floats, stages: Integers, span: int) -> Predict:
-        # The first layer's sums over what is known of all spans; one span waits for the other.
+        # These inputs of the first layer are known for all spans at once. The correction before is
+        # not: each span needs the result of the span before it.
         known = with_stages(levels, stages, span) @ self._levels + self._bias
 
         def predict(number: int, before: Floats) -> Floats:
@@ -84,7 +85,7 @@ class LearnedPredictor:
 
 
 def limited(correction: Floats) -> Floats:
-    """Limit a correction to +-LIMIT, in place. On a few values np.clip takes several times longer."""
+    """Limit a correction to +-LIMIT, in place. np.clip takes several times longer on few values."""
     return np.minimum(np.maximum(correction, -LIMIT, out=correction), LIMIT, out=correction)
 
 

@@ -21,7 +21,6 @@ from nacli.format.picture import (
     unpack_picture,
 )
 from nacli.format.records import (
-    DIGEST_BYTES,
     MAX_CHANNELS,
     ChannelMode,
     Damage,
@@ -39,7 +38,6 @@ from nacli.format.seek import find_packet
 from nacli.format.tags import MAX_TAGS_BYTES, check_tag, edit_tags, fit_tags
 
 __all__ = [
-    "DIGEST_BYTES",
     "FRONT_COVER",
     "JOINED",
     "MAX_CHANNELS",

@@ -1,7 +1,7 @@
 """The bits that each part of a .nac file's payloads takes: gains, envelope corrections, the high
 band and the codes of each stage, coded and as plain numbers.
 
-Payloads are entropy-decoded; no audio is synthesized.
+Payloads are entropy-decoded; no audio is synthesised.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from nacli.config import CODED_RATE
 from nacli.errors import DamagedPacket, counted
 from nacli.files.inputs import Source, blocks_from, naming_source
 from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser
+from nacli.timing import frame_count
 
 
 @dataclass
@@ -87,8 +88,8 @@ class FileInfo:
         stream = self.header.stream
         if stream.samples is None:
             return max(0, self.packets_reached - self.packets) or None
-        frames = -(-stream.samples * CODED_RATE // (stream.sample_rate * stream.hop)) + 1
-        packets = -(-frames // stream.frames_per_packet) if stream.samples else 0
+        frames = frame_count(stream.samples, stream.sample_rate, stream.hop)
+        packets = -(-frames // stream.frames_per_packet)
         return max(0, packets - self.packets)
 
     @property

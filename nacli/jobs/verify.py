@@ -1,6 +1,6 @@
 """Verification of outputs: they are read back and compared with what was encoded or decoded.
 
-Of .nac streams every CRC is checked and every payload entropy-decoded; nothing is synthesized.
+In .nac streams every CRC is checked and every payload is entropy-decoded; nothing is synthesised.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nacli.entropy import update_codes_digest
 from nacli.errors import Mismatch, NacliError, WriteFailed
 from nacli.files.inputs import read_bytes_blocks
 from nacli.files.names import naming
-from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser
+from nacli.format import Damage, EndRecord, Event, Header, Packet, Parser, short_digest
 
 
 class Verifier:
@@ -38,7 +38,7 @@ class Verifier:
 
     def compare(self) -> None:
         """Compare the codes that were read so far with those that were encoded so far."""
-        if self._check.digest()[:8] != self._encoder.check:
+        if short_digest(self._check.digest()) != self._encoder.check:
             raise Mismatch(
                 f"the codes read back differ from those encoded, up to packet {self._packets}"
             )
@@ -72,7 +72,8 @@ class Verifier:
             case EndRecord():
                 self._ended = True
                 actual = (event.packets, event.samples, event.check)
-                if actual != (self._packets, self._encoder.samples, self._check.digest()[:8]):
+                check = short_digest(self._check.digest())
+                if actual != (self._packets, self._encoder.samples, check):
                     raise Mismatch("the end record read back does not match the packets")
 
     def _check_packet(self, packet: Packet) -> None:

@@ -168,7 +168,7 @@ def _work(pipe: Connection, options: Options, threads: int, reports: bool) -> No
     threading.Thread(target=_end_with_parent, daemon=True).start()
     limit = os.environ.get("OMP_NUM_THREADS", "")
     threads = min(threads, int(limit)) if limit.isdecimal() and int(limit) else threads
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is imported, with the first task
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # read when NumPy is imported, with the first task
     on_progress = _reporter(pipe) if reports else lambda progress: None
     try:
         with suppress(EOFError, OSError), captured_libraries() as lines:

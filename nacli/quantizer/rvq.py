@@ -32,7 +32,7 @@ class Codebooks:
 
     @cached_property
     def energies(self) -> Floats:
-        """Of the vectors [N, size]."""
+        """The squared lengths of the vectors [N, size]."""
         energies: Floats = np.empty(self.vectors.shape[:2], dtype=np.float32)
         for own, vectors in zip(energies, self.vectors, strict=True):
             own[:] = np.square(vectors).sum(-1)
@@ -40,8 +40,8 @@ class Codebooks:
 
     @cached_property
     def half_energies(self) -> Floats:
-        """Half of `energies`, for the search of one vector: nearest is the least of these less the
-        product with each."""
+        """Half of `energies`, for the search of one vector: the nearest vector has the largest
+        product with the target less this half."""
         half: Floats = self.energies / np.float32(2)
         return half
 

@@ -20,7 +20,7 @@ from nacli.bench.gate import (
     save_baseline,
     summary,
 )
-from nacli.bench.measure import Plan, run_clip
+from nacli.bench.measure import BenchPlan, run_clip
 from nacli.bench.quality import BY_NAME
 from nacli.bench.subject import Local
 from nacli.checkpoint import Model, load_checkpoint
@@ -35,7 +35,7 @@ ANY_SPEED = read_tolerances("encoding=10000%,decoding=10000%")
 def measure(model: Model) -> dict[str, Any]:
     """As `make baseline` measures."""
     clip = read_clip(DATA / "talk.flac", 3)
-    versions = run_clip(clip, Local(model), Plan([3.0], METRICS))
+    versions = run_clip(clip, Local(model), BenchPlan([3.0], METRICS))
     return make_baseline([version.row for version in versions], {})
 
 

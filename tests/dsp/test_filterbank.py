@@ -1,4 +1,4 @@
-"""Levels of bands: found hop by hop, given to decoded sound by corrections, the same in the training."""
+"""Band energies: measured hop by hop, restored by corrections, and the same in the training."""
 
 from __future__ import annotations
 

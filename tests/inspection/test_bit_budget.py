@@ -55,7 +55,8 @@ def decoded(data: bytes, model: Any) -> tuple[list[int], list[float], float, flo
             counts = packet_counts(gains, event.levels, CONFIG.stages)
             for row, count in zip(gains, counts, strict=True):
                 total += [(count > stage).sum() for stage in range(CONFIG.stages)]
-                channel = ChannelCodes(row, reader.codes(row, count), count)
+                [codes] = model.entropy.pop_codes([reader.coder], [row], [count])
+                channel = ChannelCodes(row, codes, count)
                 stage_bits += model.entropy.code_bits(channel).sum(0)
             for count in counts:
                 spans = -(-len(count) // span_frames(count, CONFIG))

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from nacli.audio import AudioWriter
 from nacli.cli import main
-from nacli.encoder import packet_writer
+from nacli.encoder import packet_writer, stream
 from nacli.entropy import ChannelCodes
 from nacli.files.inputs import read_bytes_blocks
 from nacli.format import Header, Packet, pack_header, pack_packet
@@ -191,7 +191,7 @@ def wrong_codes(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
     """A payload that is sound, and of other codes."""
     compress = model.entropy.compress
 
-    def other(coded: list[ChannelCodes]) -> bytes:
+    def other(coded: list[ChannelCodes], placed: object = None) -> bytes:
         return compress([ChannelCodes(c.gains, c.codes ^ 1, c.counts) for c in coded])
 
     monkeypatch.setattr(model.entropy, "compress", other)
@@ -217,7 +217,7 @@ def other_header(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
     def pack(header: Header) -> bytes:
         return pack_header(replace(header, tags=("TITLE=another",)))
 
-    monkeypatch.setattr(encoder, "pack_header", pack)
+    monkeypatch.setattr(stream, "pack_header", pack)
 
 
 def no_end(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:

@@ -56,7 +56,7 @@ HEAVY = (*DOORS, "numpy", "scipy")
 LIGHT = (
     *("__init__", "__main__", "arguments", "errors", "config", "files", "format", "cli"),
     *("decoder/__init__", "decoder/position", "inspection/__init__", "inspection/info"),
-    *("encoder/__init__", "encoder/settings", "inspection/info_json"),
+    *("encoder/__init__", "encoder/settings", "inspection/info_json", "timing"),
     *("jobs/__init__", "jobs/options", "jobs/progress", "jobs/record", "jobs/resources"),
     *("jobs/source_file", "jobs/task", "jobs/worker_pool"),
 )

@@ -101,10 +101,10 @@ def test_the_delays_of_a_decoder_are_the_sum_of_its_steps(lookahead: int) -> Non
 def test_the_frames_of_a_recording_complete_all_of_its_samples() -> None:
     for rate in (8_000, 24_000, 44_100):
         for samples in (1, 2, 319, 320, 321, rate, 10 * rate + 7):
-            frames = frame_count(samples, rate, CONFIG)
+            frames = frame_count(samples, rate, CONFIG.hop)
             assert completed_samples(frames, rate, CONFIG) >= samples
             assert completed_samples(frames - 1, rate, CONFIG) < samples
-    assert frame_count(0, RATE, CONFIG) == completed_samples(0, RATE, CONFIG) == 0
+    assert frame_count(0, RATE, CONFIG.hop) == completed_samples(0, RATE, CONFIG) == 0
 
 
 @pytest.mark.parametrize("config", [CONFIG, ModelConfig()], ids=["fake", "default"])

@@ -18,7 +18,7 @@ BATCH, ROWS = 256, 1024
 ROUNDS = 8
 """Turns between quantising all spans and training the predictor on the result."""
 WEIGHT_EXPONENT = 0.3
-"""Errors weigh by lambda to the power of minus this: less where bits are scarce."""
+"""Exponent: errors have the weight lambda^-0.3, which is smaller where bits are scarce."""
 
 
 class PredictorNet(nn.Module):
@@ -61,7 +61,7 @@ class CorrectionTrainer:
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
 
     def train(self, groups: list[CorrectionClips]) -> None:
-        """Make all steps in ROUNDS; the rate falls to zero."""
+        """Make all steps, in ROUNDS rounds; the learning rate falls to zero."""
         for _ in tqdm(range(ROUNDS), desc="training", disable=None):
             rate_share = float(self.schedule.get_last_lr()[0]) / self.rate
             self.quantizer.decay = codebook_decay(rate_share)

@@ -27,7 +27,8 @@ HELD_OUT = 20
 
 
 class GainNet(nn.Module):
-    """The network of `nacli.envelope.post_filter.GainNetwork` while it trains; its first gains are 1."""
+    """The network of `nacli.envelope.post_filter.GainNetwork` while it trains. Its initial gains
+    are 1."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
