@@ -10,7 +10,16 @@ The networks start as an exact sine-window MDCT and its transpose (Princen, John
 
 from nacli.networks.torch_engine.layers import History
 from nacli.networks.torch_engine.networks import Decoder, Encoder
-from nacli.networks.torch_engine.runtime import Networks
+from nacli.networks.torch_engine.runtime import Networks, missing_cuda
 from nacli.networks.torch_engine.transform import compress, emphasis, expand
 
-__all__ = ["Decoder", "Encoder", "History", "Networks", "compress", "emphasis", "expand"]
+__all__ = [
+    "Decoder",
+    "Encoder",
+    "History",
+    "Networks",
+    "compress",
+    "emphasis",
+    "expand",
+    "missing_cuda",
+]
