@@ -82,8 +82,8 @@ CONVERSION = (
         type=click.Choice(["cpu", "cuda", "auto"]),
         default="cpu",
         show_default=True,
-        help="The networks run on this device; cuda is a GPU and needs PyTorch with CUDA, auto is "
-        "cuda where PyTorch finds a GPU and else cpu.",
+        help="The networks run on the CPU, on a GPU (cuda, through PyTorch), or on a GPU where "
+        "PyTorch finds one (auto).",
     ),
 )
 
