@@ -165,9 +165,7 @@ def content_digest(config: ModelConfig, tensors: Tensors) -> bytes:
     return state.digest()
 
 
-def load_checkpoint(
-    path: Path | None = None, engine: str = "auto", device: str = "cpu"
-) -> Model:
+def load_checkpoint(path: Path | None = None, engine: str = "auto", device: str = "cpu") -> Model:
     """Read a checkpoint.
 
     Args:

@@ -5,7 +5,14 @@ configurations, on the CPU or a GPU, trains them, and is the reference in the te
 chooses between them.
 """
 
-from nacli.networks.engines import DEVICES, ENGINES, Networks, choose_device, load_networks, runs_in_numpy
+from nacli.networks.engines import (
+    DEVICES,
+    ENGINES,
+    Networks,
+    choose_device,
+    load_networks,
+    runs_in_numpy,
+)
 
 __all__ = [
     "DEVICES",
