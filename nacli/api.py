@@ -41,8 +41,8 @@ def load_model(
 
     Args:
         path: the path of the `.safetensors` file.
-        engine: "numpy" or "torch" runs the networks; "auto" is NumPy on the CPU, except for networks
-            that have layers that only torch has.
+        engine: "numpy" or "torch" runs the networks; "auto" is NumPy on the CPU, except for
+            networks with layers that only torch has.
         device: "cpu", "cuda" (a GPU, through torch), or "auto": a GPU where torch finds one.
 
     Raises:

@@ -15,20 +15,17 @@ import torch
 from click.testing import CliRunner
 
 import nacli
+from frame_codes import frame_codes
 from nacli.cli import main
 from nacli.config import ModelConfig
-from nacli.decoder.payload_reader import read_codes
 from nacli.errors import NacliError
-from nacli.format import Header, Packet, Parser
 from nacli.jobs import resources
 from nacli.networks import choose_device, engines, load_networks
 from nacli.networks.torch_engine import Decoder, Encoder, History
 from nacli.networks.torch_engine import Networks as TorchNetworks
+from small_networks import SMALL
 
 CLIP = Path(__file__).parents[1] / "data" / "talk.flac"
-SMALL = ModelConfig(
-    width=48, hidden=64, encoder_blocks=2, decoder_blocks=2, latent_dim=40, lookahead=2
-)
 NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 
 
@@ -49,19 +46,8 @@ def cuda_on_cpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-def frames_of(path: Path) -> list[Any]:
-    """Return the gain and the codes of every frame of a file."""
-    parser = Parser()
-    header, *events = [*parser.feed(path.read_bytes()), *parser.finish()]
-    assert isinstance(header, Header)
-    rows: list[Any] = []
-    for packet in (event for event in events if isinstance(event, Packet)):
-        for channel in read_codes(packet, header.stream, nacli.load_model()):
-            rows += list(np.concatenate([channel.gains[:, None], channel.codes], axis=1))
-    return rows
-
-
 def convert(command: str, source: Path, target: Path, device: str) -> Path:
+    """Run a command with this device, and return `target`."""
     arguments = [command, str(source), "-qo", str(target), "--device", device]
     done = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert (done.exit_code, done.output) == (0, "")
@@ -76,14 +62,15 @@ def test_commands_on_a_gpu_make_the_codes_and_samples_of_the_cpu(
         coded.append(convert("encode", CLIP, tmp_path / f"{device}.nac", device))
         decoded.append(convert("decode", coded[0], tmp_path / f"{device}.wav", device))
     assert cuda_on_cpu == ["cuda", "cuda"], "one model for each device, not for each file"
-    reference = frames_of(coded[0])
+    reference = frame_codes(coded[0].read_bytes(), nacli.load_model())
     assert len(reference) > 400
     for path in coded[1:]:
-        same = [np.array_equal(*pair) for pair in zip(frames_of(path), reference, strict=True)]
+        codes = frame_codes(path.read_bytes(), nacli.load_model())
+        same = [np.array_equal(*pair) for pair in zip(codes, reference, strict=True)]
         assert np.mean(same) >= 0.99
     samples = [soundfile.read(path)[0] for path in decoded]
-    for found in samples[1:]:
-        np.testing.assert_allclose(found, samples[0], rtol=0, atol=2e-4)
+    for other in samples[1:]:
+        np.testing.assert_allclose(other, samples[0], rtol=0, atol=2e-4)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +86,7 @@ def test_every_tensor_of_the_networks_is_on_their_device(
     """The device `meta` has no values, so it works on every machine, and operations on tensors of
     two devices fail as on a GPU."""
     monkeypatch.setattr("nacli.networks.torch_engine.networks._smoothed", lambda gains: gains)
-    config = replace(SMALL, **options)
+    config = replace(SMALL, lookahead=2, **options)
     encoder, decoder = Encoder(config).to("meta"), Decoder(config).to("meta")
     encoded, decoded = History(), History()
     with torch.no_grad():
@@ -165,7 +152,7 @@ def test_cpu_is_the_default_device() -> None:
 
 @pytest.mark.parametrize(("engine", "device"), [("auto", "gpu"), ("fast", "cpu")])
 def test_unknown_names_are_refused(engine: str, device: str) -> None:
-    with pytest.raises(ValueError, match="unknown (device 'gpu'|engine 'fast'): it is one of"):
+    with pytest.raises(ValueError, match=r"unknown (device 'gpu'|engine 'fast'): it is one of"):
         nacli.load_model(engine=engine, device=device)
 
 
