@@ -31,24 +31,35 @@ from nacli.files.inputs import Source, blocks_from, naming_source
 from nacli.types import Pcm
 
 
-def load_model(path: str | Path | None = None, *, engine: str = "auto") -> Model:
+def load_model(
+    path: str | Path | None = None, *, engine: str = "auto", device: str = "cpu"
+) -> Model:
     """Load a checkpoint by its `.safetensors` path; by default, the one shipped with nacli.
 
-    `engine` runs its networks: "numpy", "torch", or "auto", which is NumPy wherever NumPy can run
-    them. Files of one engine decode with the other. A model does not change: any number of Encoders
-    and Decoders may share it. The shipped one is read once and kept.
+    A model does not change: any number of Encoders and Decoders may share it. The shipped one is
+    read once and kept. Files that are made with one engine or device decode with the others.
+
+    Args:
+        path: the path of the `.safetensors` file.
+        engine: "numpy" or "torch" runs the networks; "auto" is NumPy on the CPU, except for
+            networks with layers that only torch has.
+        device: "cpu", "cuda" (a GPU, through torch), or "auto": a GPU where torch finds one.
 
     Raises:
         BadCheckpoint: a file is missing, damaged or contradictory.
+        NacliError: the device is "cuda", and torch is not installed or finds no GPU.
         TypeError: `path` is of another type.
+        ValueError: the engine or the device is unknown, or the engine cannot use the device.
     """
     expect("path", path, (str, Path, type(None)), "the path of a .safetensors file")
-    return _shipped_model(engine) if path is None else load_checkpoint(Path(path), engine)
+    if path is None:
+        return _shipped_model(engine, device)
+    return load_checkpoint(Path(path), engine, device)
 
 
 @cache
-def _shipped_model(engine: str) -> Model:
-    return load_checkpoint(engine=engine)
+def _shipped_model(engine: str, device: str) -> Model:
+    return load_checkpoint(engine=engine, device=device)
 
 
 def encode(

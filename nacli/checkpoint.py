@@ -53,9 +53,13 @@ def default_path() -> Path:
 class Model:
     """A frozen checkpoint: configuration, codebooks, entropy tables, networks and digest."""
 
-    def __init__(self, config: ModelConfig, tensors: Tensors, engine: str = "auto") -> None:
-        """`engine` is one of `nacli.networks.ENGINES`."""
-        self.config, self.tensors, self._engine = config, tensors, engine
+    def __init__(
+        self, config: ModelConfig, tensors: Tensors, engine: str = "auto", device: str = "cpu"
+    ) -> None:
+        """`engine` and `device` run the networks: one of `nacli.networks.ENGINES` and one of
+        `nacli.networks.DEVICES`."""
+        self.config, self.tensors = config, tensors
+        self._engine, self._device = engine, device
         try:
             self.codebooks = _codebooks(config, tensors)
             self.tables = _static_tables(tensors)
@@ -116,7 +120,7 @@ class Model:
             if name.startswith(("encoder.", "decoder."))
         }
         try:
-            return load_networks(self.config, weights, self._engine)
+            return load_networks(self.config, weights, self._engine, self._device)
         except ValueError as error:
             raise BadCheckpoint(f"the weights do not fit the configuration: {error}") from error
 
@@ -163,12 +167,22 @@ def content_digest(config: ModelConfig, tensors: Tensors) -> bytes:
     return state.digest()
 
 
-def load_checkpoint(path: Path | None = None, engine: str = "auto") -> Model:
-    """Read a checkpoint by its `.safetensors` path; the shipped one by default. `engine` says what
-    runs its networks, one of `nacli.networks.ENGINES`.
+def load_checkpoint(path: Path | None = None, engine: str = "auto", device: str = "cpu") -> Model:
+    """Read a checkpoint.
 
-    Raises `BadCheckpoint` where a file is missing or damaged, or does not fit its configuration.
+    Args:
+        path: the path of the `.safetensors` file; None is the shipped one.
+        engine, device: what runs the networks: one of `nacli.networks.ENGINES` and one of
+            `nacli.networks.DEVICES`.
+
+    Raises:
+        BadCheckpoint: a file is missing or damaged, or does not fit its configuration.
+        NacliError: the device is not available.
+        ValueError: the engine or the device is unknown, or the engine cannot use the device.
     """
+    from nacli.networks import choose_device
+
+    device = choose_device(device, engine)
     path = path or default_path()
     settings = path.with_suffix(".json")
     if path == settings:
@@ -186,7 +200,7 @@ def load_checkpoint(path: Path | None = None, engine: str = "auto") -> Model:
         raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
     try:
         config = ModelConfig.from_json(json.loads(text)["model"])
-        return Model(config, tensors, engine)
+        return Model(config, tensors, engine, device)
     except (ValueError, KeyError, TypeError) as error:
         raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
 

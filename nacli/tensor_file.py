@@ -1,8 +1,9 @@
-"""The tensors of a `.safetensors` file, mapped into memory: nothing is read before it is used, and
-processes share it.
+"""A reader of `.safetensors` files. It maps them into memory, so that values are read when they are
+used, and processes share them.
 
-The format is a length in eight bytes, that much JSON (name to type, shape and place), and the
-values (https://github.com/huggingface/safetensors#format).
+A file has the length of the header in eight bytes, the header, which is JSON (the type, shape and
+position of each tensor by its name), and the values; see
+https://github.com/huggingface/safetensors#format.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Tensors = dict[str, NDArray[Any]]
+"""Tensors by their names."""
 
 DTYPES = {
     "BOOL": "?",
@@ -26,15 +28,20 @@ DTYPES = {
     **{f"U{bits}": f"<u{bits // 8}" for bits in (16, 32, 64)},
     **{f"F{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)},
 }
+"""NumPy's types by their names in the format."""
 
 
 def read_tensors(path: Path) -> Tensors:
-    """All tensors by name, read-only. Raises `OSError`, and `ValueError` for a file that is not
-    sound: cut short, with bytes that no tensor has, of another format."""
+    """Return all tensors of a file by name, read-only.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the file is of another format, cut short, or has bytes outside of its tensors.
+    """
     try:
         return _read(path)
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError) as error:
-        raise ValueError(f"its header is not sound: {error!r}") from error
+        raise ValueError(f"its header is damaged: {error!r}") from error
 
 
 def _read(path: Path) -> Tensors:
@@ -48,11 +55,11 @@ def _read(path: Path) -> Tensors:
     tensors, end = {}, 0
     for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
         if entry["data_offsets"][0] != end:
-            raise ValueError(f"{name} is not where it should be")
+            raise ValueError(f"{name} has the wrong position")
         end = entry["data_offsets"][1]
         tensors[name] = _tensor(data, start, name, entry)
     if start + end != len(data):
-        raise ValueError("its length is not that of its tensors")
+        raise ValueError("its length differs from that of its tensors")
     return tensors
 
 
@@ -61,5 +68,5 @@ def _tensor(data: mmap.mmap, start: int, name: str, entry: dict[str, Any]) -> ND
     begin, end = entry["data_offsets"]
     count = math.prod(shape)
     if min(shape, default=0) < 0 or end - begin != count * dtype.itemsize:
-        raise ValueError(f"{name} does not have the length that its shape says")
+        raise ValueError(f"the length of {name} contradicts its shape")
     return np.frombuffer(data, dtype, count, start + begin).reshape(shape)

@@ -36,7 +36,7 @@ def model() -> Any:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> Iterator[Path]:
     """An empty working folder, and the fake model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(codec, "load_model", lambda path=None: model)
+    monkeypatch.setattr(codec, "load_model", lambda path=None, **options: model)
     resources.load_model.cache_clear()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield tmp_path

@@ -77,6 +77,14 @@ CONVERSION = (
         metavar="PATH",
         help="This checkpoint (.safetensors) replaces the built-in one.",
     ),
+    click.option(
+        "--device",
+        type=click.Choice(["cpu", "cuda", "auto"]),
+        default="cpu",
+        show_default=True,
+        help="The networks run on the CPU, on a GPU (cuda, through PyTorch), or on a GPU where "
+        "PyTorch finds one (auto).",
+    ),
 )
 
 RAW_FORMAT = click.Choice(["s8", "u8", "s16", "s24", "s32", "f32", "f64"])  # little-endian
@@ -97,11 +105,13 @@ class Conversion:
     force: bool
     silent: bool
     model: str | None
+    device: str
 
     def options(self) -> dict[str, Any]:
         """Return the arguments of `nacli.jobs.options.Options`."""
         return {
             "model": self.model,
+            "device": self.device,
             "force": self.force,
             "skip_existing": self.skip_existing,
             "delete_input": self.delete_input,

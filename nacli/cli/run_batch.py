@@ -53,9 +53,7 @@ class BatchSettings:
 
 def run_jobs(jobs: list[Job], options: Options, settings: BatchSettings) -> None:
     """Run every job, also after one has failed; exit with the code of the first failure."""
-    from nacli.jobs.resources import load_model
-
-    load_model(options.model)  # without a model there is one error, not one for each file
+    options.load_model()  # without a model there is one error, not one for each file
     bar = Bar(settings.shows_bars)
 
     def on_result(number: int, record: Record) -> None:

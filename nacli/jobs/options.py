@@ -15,6 +15,7 @@ from nacli.jobs.resources import load_model, load_picture
 
 if TYPE_CHECKING:
     from nacli.audio import AudioInfo
+    from nacli.checkpoint import Model
     from nacli.jobs.progress import OnProgress, Progress
 
 OnGap = Callable[[str], None]
@@ -27,6 +28,7 @@ class Options(ABC):
 
     Args:
         model: path of the checkpoint; None is the built-in one.
+        device: the networks run on it, one of `nacli.networks.DEVICES`.
         force: existing outputs are replaced.
         skip_existing: existing outputs are left as they are, also with `force`.
         delete_input: an input is deleted after its output was read back from the disk.
@@ -36,10 +38,15 @@ class Options(ABC):
     COMMAND: ClassVar[str]
 
     model: str | None = None
+    device: str = "cpu"
     force: bool = False
     skip_existing: bool = False
     delete_input: bool = False
     make_folders: bool = False
+
+    def load_model(self) -> Model:
+        """Return the model, which is loaded once per process. Raises `NacliError`."""
+        return load_model(self.model, self.device)
 
     @abstractmethod
     def convert(self, source: str, target: str, on_progress: OnProgress, on_gap: OnGap) -> Progress:
@@ -83,7 +90,7 @@ class EncodeOptions(Options):
     def convert(self, source: str, target: str, on_progress: OnProgress, on_gap: OnGap) -> Progress:
         from nacli.jobs.encode_file import encode_file
 
-        return encode_file(source, target, load_model(self.model), self, on_progress)
+        return encode_file(source, target, self.load_model(), self, on_progress)
 
     def audio_seconds(self, source: str) -> float | None:
         from nacli.audio import header_seconds
@@ -136,7 +143,7 @@ class DecodeOptions(Options):
         return decode_file(
             source,
             target,
-            load_model(self.model),
+            self.load_model(),
             self,
             on_progress,
             lambda gap: on_gap(f"{name}: {gap}"),

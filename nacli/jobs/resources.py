@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 
 @cache
-def load_model(path: str | None) -> Model:
-    """Load a checkpoint, by default the built-in one. Raises `BadCheckpoint`."""
+def load_model(path: str | None, device: str = "cpu") -> Model:
+    """Load a checkpoint, by default the built-in one, whose networks run on `device`.
+
+    Raises:
+        BadCheckpoint: a file of the checkpoint is missing or damaged.
+        NacliError: the device is not available.
+    """
     from nacli import api
 
-    return api.load_model(path)
+    return api.load_model(path, device=device)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Gain indices that change less often than the level of the frames: they take half the bits."""
+"""Smoothing of gain indices, so that they change less often than the level of the frames."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nacli.types import Integers
 REACH = 2
 """Largest difference, in gain steps, between a smoothed gain and the level of its frame."""
 CHANGE_COST, STEP_COST = 6.0, 1.0
-"""Cost of a change of the gain, and of each step of it, in squared gain steps of error. Gains that
-follow each frame's level to the step take twice the bits, and the codes can carry the difference.
+"""Cost of a change of the gain, and of each step of the change, in squared gain steps of error.
+Gains without smoothing take twice the bits; the codes of the latents can represent the difference.
 """
 
 
 def smooth_gains(gains: NDArray[Any]) -> Integers:
-    """Return smoothed gain indices [F, n] of n channels. Silence (0) stays silence."""
+    """Return smoothed gain indices [F, n] of n channels. Index 0, silence, is not changed."""
     return smooth_trajectory(np.asarray(gains), REACH, CHANGE_COST, STEP_COST, GAIN_LEVELS - 1)

@@ -36,7 +36,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Any:
         yield subject.Local(fake)
 
     monkeypatch.setattr(subject, "Isolated", local)
-    monkeypatch.setattr(codec, "load_model", lambda path=None: fake)
+    monkeypatch.setattr(codec, "load_model", lambda path=None, **options: fake)
     return fake
 
 

@@ -1,4 +1,4 @@
-"""Tensor files: as the safetensors library reads them, and damaged ones refused."""
+"""Tensor files are read as the safetensors library reads them, and damaged files are refused."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from nacli.errors import BadCheckpoint
 from nacli.tensor_file import read_tensors
 
 
-def test_the_shipped_tensors_are_those_that_the_library_reads() -> None:
-    ours, theirs = read_tensors(default_path()), load_file(default_path())
-    assert ours.keys() == theirs.keys()
-    for name, tensor in theirs.items():
-        assert ours[name].dtype == tensor.dtype and not ours[name].flags.writeable
-        np.testing.assert_array_equal(ours[name], tensor)
+def test_shipped_tensors_equal_those_of_the_safetensors_library() -> None:
+    tensors, reference = read_tensors(default_path()), load_file(default_path())
+    assert tensors.keys() == reference.keys()
+    for name, tensor in reference.items():
+        assert tensors[name].dtype == tensor.dtype and not tensors[name].flags.writeable
+        np.testing.assert_array_equal(tensors[name], tensor)
 
 
 @pytest.mark.parametrize("kind", ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4"])
-def test_every_type_is_read(kind: str, tmp_path: Path) -> None:
+def test_every_numeric_type_is_read(kind: str, tmp_path: Path) -> None:
     values = {"one": np.arange(6).reshape(2, 3).astype(kind), "none": np.zeros((0, 4), kind)}
     save_file(values, tmp_path / "x.safetensors", metadata={"made": "here"})
-    found = read_tensors(tmp_path / "x.safetensors")
+    tensors = read_tensors(tmp_path / "x.safetensors")
     for name, tensor in values.items():
-        np.testing.assert_array_equal(found[name], tensor)
+        np.testing.assert_array_equal(tensors[name], tensor)
 
 
 def file_of(entries: Any, data: bytes = bytes(8)) -> bytes:
+    """Return a file with this header and these values."""
     text = json.dumps(entries).encode()
     return len(text).to_bytes(8, "little") + text + data
 

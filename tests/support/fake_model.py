@@ -133,7 +133,7 @@ if __name__ in ("__main__", "__mp_main__"):  # the second in worker processes
     from nacli.cli.bar import Bar
     from nacli.jobs import worker_pool
 
-    def load_fake(path: str | Path | None = None, *, engine: str = "auto") -> Any:
+    def load_fake(path: str | Path | None = None, **options: str) -> Any:
         return make_model()
 
     codec.load_model = load_fake

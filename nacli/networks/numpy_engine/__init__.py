@@ -1,6 +1,7 @@
-"""Encoder and Decoder in NumPy, for the configurations that ship: no torch, and a quick start.
+"""The Encoder and Decoder networks in NumPy, for the shipped configurations. They start
+quickly, because torch is not imported.
 
-`weights` prepares a checkpoint's tensors for products of matrices, `layers`, `activations`,
-`samples` and `gains` are the layers, `encoder` and `decoder` the two networks, and `engine` gives
-them explicit state and blocks of fixed size.
+`weights` checks and reads a checkpoint's tensors; `layers`, `activations`, `samples` and `gains`
+are the layers; `encoder` and `decoder` are the two networks; `engine` runs them on channels of
+streams, in blocks of a fixed size.
 """

@@ -1,5 +1,5 @@
-"""What happens to values one by one, in place: NumPy makes a pass over an array for each step, so
-there are as few steps as possible."""
+"""Activation functions, normalisation and companding. They work in place and in few steps, because
+NumPy makes a pass over the whole array for each step."""
 
 from __future__ import annotations
 
@@ -11,27 +11,31 @@ import numpy as np
 from nacli.types import Floats
 
 SLOPE = np.float32(0.2)
-"""Of the leaky ReLU."""
+"""Factor of negative values in the leaky ReLU."""
 NORM_EPSILON = np.float32(1e-5)
+"""Added to the variance in the normalisation, as in torch's LayerNorm."""
 COMPAND_OFFSET = 0.02
-"""Gives the power law of companding a finite slope at zero."""
+"""Added to magnitudes before companding, so that the power law has a finite slope at zero."""
 
 GELU_RANGE = 6.0
-"""Beyond it GELU is zero, or the value itself, within 1e-8."""
+"""Largest magnitude of an input in the table of GELU. Beyond it, GELU is zero or its input, within
+1e-8."""
 GELU_PIECES = 8192
+"""Number of straight pieces in the table of GELU."""
 GELU_SCALE = GELU_PIECES / (2 * GELU_RANGE)
+"""Pieces per unit of the input of GELU."""
 GELU_ROWS = 64
-"""Rows at a time, so that what is between the steps stays in the cache."""
+"""Rows that GELU processes at a time, so that intermediate values stay in the cache."""
 
 
 def leaky_relu(x: Floats, scratch: Floats) -> Floats:
-    """`x` with its negative values times SLOPE, in place; `scratch` is as large."""
+    """Multiply the negative values of `x` by SLOPE, in place. `scratch` has the shape of `x`."""
     np.multiply(x, SLOPE, out=scratch)
     return np.maximum(x, scratch, out=x)
 
 
 def normalize(x: Floats) -> Floats:
-    """Rows [T, C] with mean 0 and variance 1, in place: LayerNorm without weights."""
+    """Normalize each row of `x` [T, C] to mean 0 and variance 1, in place, as LayerNorm does."""
     ones = np.full(x.shape[1], 1 / x.shape[1], dtype=np.float32)
     x -= (x @ ones)[:, None]
     variance = np.einsum("tc,tc->t", x, x) / np.float32(x.shape[1])
@@ -40,11 +44,16 @@ def normalize(x: Floats) -> Floats:
 
 
 def gelu(scaled: Floats) -> Floats:
-    """x Φ(x) (Hendrycks and Gimpel, 2016) of values times GELU_SCALE [T, C], in place. A layer
-    before it has the scale in its weights.
+    """Compute GELU, x Φ(x) (Hendrycks and Gimpel, 2016), in place.
 
-    A table of straight pieces, within 3e-7 and what float32 rounds off: NumPy has no erf, and its
-    exp alone takes as long.
+    It is interpolated linearly in a table, with an error of at most 3e-7 plus the rounding to
+    float32: NumPy has no erf, and its exp alone takes as long.
+
+    Args:
+        scaled: x * GELU_SCALE [T, C]; the weights of the layer before include the factor.
+
+    Returns:
+        `scaled`, which now holds GELU of x.
     """
     intercepts, slopes = _gelu_pieces()
     shape = (min(GELU_ROWS, len(scaled)), scaled.shape[1])
@@ -60,14 +69,15 @@ def gelu(scaled: Floats) -> Floats:
 
 @cache
 def _gelu_pieces() -> tuple[Floats, Floats]:
-    """Intercepts and slopes of the pieces between whole numbers, from -GELU_PIECES / 2 on. The
-    first is zero, the last is the value itself, also for all values beyond."""
-    places = np.arange(GELU_PIECES + 1) - GELU_PIECES / 2
-    ends = places / GELU_SCALE
+    """Return the intercepts and slopes [GELU_PIECES] of the table's pieces, which lie between
+    integers from -GELU_PIECES / 2. The first piece, which also serves all smaller values, is zero;
+    the last, which also serves all larger values, is the identity."""
+    positions = np.arange(GELU_PIECES + 1) - GELU_PIECES / 2
+    ends = positions / GELU_SCALE
     values = np.array([_gelu(x) for x in ends.tolist()])
     values[:2], values[-2:] = 0, ends[-2:]
     slopes = np.diff(values)
-    intercepts = values[:-1] - slopes * places[:-1]
+    intercepts = values[:-1] - slopes * positions[:-1]
     return intercepts.astype(np.float32), slopes.astype(np.float32)
 
 
@@ -76,12 +86,12 @@ def _gelu(x: float) -> float:
 
 
 def compress(x: Floats, exponent: float) -> Floats:
-    """Signed power law with a finite slope at zero."""
+    """Return `x` companded by a signed power law with a finite slope at zero."""
     powers = np.exp(exponent * np.log(np.abs(x) + np.float32(COMPAND_OFFSET)))
     return np.copysign(powers - np.float32(COMPAND_OFFSET**exponent), x)
 
 
 def expand(y: Floats, exponent: float) -> Floats:
-    """The inverse of `compress`."""
+    """Return the inverse of `compress`."""
     powers = np.exp(np.log(np.abs(y) + np.float32(COMPAND_OFFSET**exponent)) / exponent)
     return np.copysign(powers - np.float32(COMPAND_OFFSET), y)

@@ -1,4 +1,4 @@
-"""The Decoder network of one channel: latents, gains and stage counts to samples."""
+"""The Decoder network of one channel: it turns latents, gains and stage counts into samples."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from nacli.types import Floats, Integers
 
 
 class Decoder:
-    """The network of `nacli.networks.torch_engine.Decoder`, with the scales of bands as part of the weights beside
-    them, and all that it knows of a frame in one product."""
+    """The network of `nacli.networks.torch_engine.Decoder`.
+
+    The band scales are part of the weights of the adjacent layers, and the input layers (latents,
+    look-ahead, gain features) are one matrix product.
+    """
 
     def __init__(self, config: ModelConfig, weights: Weights) -> None:
         self._config, self._gain = config, GainScale(config)
         scale = weights["band_scale"]
-        own = weights.linear("project_in") / scale[: config.latent_dim, None]
-        known = [own, *_lookahead(config, weights, scale), weights.linear("gain.feature")]
-        self._project_in = np.concatenate(known)
+        latents = weights.linear("project_in") / scale[: config.latent_dim, None]
+        later = _lookahead_weights(config, weights, scale)
+        self._project_in = np.concatenate([latents, *later, weights.linear("gain.feature")])
         bias = weights["project_in.bias"] + weights["gain.feature.bias"]
         self._stages = weights["stage_feature.weight"] + bias
         self._layers = frame_blocks(weights, config.decoder_blocks)
@@ -33,36 +36,40 @@ class Decoder:
         self._up_samples = Upsampling(weights, config.strides[0])
 
     def __call__(self, latents: Floats, gains: Integers, counts: Integers, state: State) -> Floats:
-        """Latents [F, D], gains and stage counts [F] to samples [F * hop]."""
-        known, gains, counts = self._known(latents, gains, counts, state)
-        x = np.concatenate([known, self._gain.features(gains, state)], axis=1) @ self._project_in
+        """Return samples [F * hop], decoded from latents [F, D], gains and stage counts [F]."""
+        inputs, gains, counts = self._with_lookahead(latents, gains, counts, state)
+        x = np.concatenate([inputs, self._gain.features(gains, state)], axis=1) @ self._project_in
         x += self._stages[counts]
         for block in self._layers:
             x = block(x, state)
         shape = expand(x @ self._project_out + self._bias_out, self._config.compand)
-        return self._sound(shape * self._gain.amplitude(gains), state)
+        return self._inverse_transform(shape * self._gain.amplitude(gains), state)
 
-    def _known(
+    def _with_lookahead(
         self, latents: Floats, gains: Integers, counts: Integers, state: State
     ) -> tuple[Floats, Integers, Integers]:
-        """Latents [F, ...] with those of the frames after them, their levels against a frame's own,
-        and their stages; and the gains and stage counts [F]: all as late as the Decoder looks
-        ahead."""
-        late, frames, dim = self._config.lookahead, len(latents), self._config.latent_dim
-        if not late:
+        """Delay the inputs by the Decoder's look-ahead and describe the frames that follow.
+
+        Returns:
+            latents [F, D * (1 + L) + 2 * L]: of each frame, then for each of the L frames after it
+            their latents, gain difference and stage count; and gains and stage counts [F].
+        """
+        lookahead, frames, dim = self._config.lookahead, len(latents), self._config.latent_dim
+        if not lookahead:
             return latents, gains, counts
-        beside = np.stack([gains, counts], axis=1)
-        joined = state.extend(self, np.concatenate([latents, beside], 1, dtype=np.float32), late)
-        own = joined[:frames]
-        parts = [own[:, :dim]]
-        for later in (joined[n : n + frames] for n in range(1, late + 1)):
-            levels, stages = later[:, [dim]] - own[:, [dim]], later[:, [dim + 1]]
-            parts += [later[:, :dim], levels * np.float32(1 / 8), stages * np.float32(1 / 8)]
-        gains, counts = own[:, dim:].astype(np.int32).T
+        side = np.stack([gains, counts], axis=1)
+        inputs = np.concatenate([latents, side], 1, dtype=np.float32)
+        joined = state.extend(self, inputs, lookahead)
+        delayed = joined[:frames]
+        parts = [delayed[:, :dim]]
+        for later in (joined[n : n + frames] for n in range(1, lookahead + 1)):
+            difference, stages = later[:, [dim]] - delayed[:, [dim]], later[:, [dim + 1]]
+            parts += [later[:, :dim], difference * np.float32(1 / 8), stages * np.float32(1 / 8)]
+        gains, counts = delayed[:, dim:].astype(np.int32).T
         return np.concatenate(parts, axis=1), gains, counts
 
-    def _sound(self, coefficients: Floats, state: State) -> Floats:
-        """The learned synthesis transform: coefficients [F, hop] to samples [F * hop]."""
+    def _inverse_transform(self, coefficients: Floats, state: State) -> Floats:
+        """Apply the learned synthesis transform: coefficients [F, hop] to samples [F * hop]."""
         first, second = np.split(coefficients @ self._up_subframes, 2, axis=1)
         x = first + state.extend((self, "overlap"), second, 1)[:-1]
         x = x.reshape(-1, self._config.subframe_channels)
@@ -71,9 +78,9 @@ class Decoder:
         return self._up_samples(x, state)
 
 
-def _lookahead(config: ModelConfig, weights: Weights, scale: Floats) -> list[Floats]:
-    """The weights of the frames after one, where the Decoder looks ahead. Latents come with their
-    scale."""
+def _lookahead_weights(config: ModelConfig, weights: Weights, scale: Floats) -> list[Floats]:
+    """Return the weights of the look-ahead layer [inputs, width], divided by the band scales; an
+    empty list where the Decoder has no look-ahead."""
     if not config.lookahead:
         return []
     rows = weights.linear("lookahead.layers.0").reshape(config.lookahead, -1, config.width)

@@ -1,4 +1,4 @@
-"""The networks in NumPy: same weights and same blocks as in torch."""
+"""The NumPy engine: it runs the two networks on the channels of streams, block by block."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from nacli.networks.numpy_engine.weights import Weights, check_weights
 from nacli.types import Floats, Integers
 
 BLOCK = 150
-"""Frames that pass through the layers at a time, however many come: long packets need no more
-memory, and the products stay in the cache."""
+"""Frames that pass through the layers at a time. Longer inputs are split, so that they need no more
+memory and matrix products stay in the cache."""
 
 
 class History:
-    """The state of a stream: that of each of its channels."""
+    """The state of a stream: one `State` per channel."""
 
     def __init__(self) -> None:
         self._channels: list[State] = []
 
     def copy(self) -> History:
-        """Another stream that goes on from the same place."""
+        """Return an independent state that continues from the same point."""
         copied = History()
         copied._channels = [state.copy() for state in self._channels]
         return copied
 
     def channels(self, count: int) -> list[State]:
-        """Those of so many channels, always the same number."""
+        """Return the states of all channels; `count` is the same in each call."""
         self._channels = self._channels or [State() for _ in range(count)]
         return self._channels
 
 
 class NumpyNetworks:
-    """Encoder and Decoder, each prepared when it first runs. Channels do not depend on each
-    other."""
+    """The Encoder and Decoder networks, each of which is prepared when it first runs. Channels
+    do not depend on each other."""
 
     def __init__(self, config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Raises `ValueError` where the tensors do not fit the configuration, or it has layers that
-        only torch has."""
+        """Raises `ValueError` where the tensors do not fit the configuration, or where it has
+        layers that only the torch engine has."""
         if not runs_in_numpy(config):
             raise ValueError("the NumPy engine does not have all layers of the configuration")
         check_weights(config, tensors)
@@ -54,47 +54,52 @@ class NumpyNetworks:
 
     @cached_property
     def encoder(self) -> Encoder:
+        """The Encoder network."""
         return Encoder(self._config, self._weights.under("encoder."))
 
     @cached_property
     def decoder(self) -> Decoder:
+        """The Decoder network."""
         return Decoder(self._config, self._weights.under("decoder."))
 
     def new_history(self) -> History:
-        """The state of a stream that is about to start."""
+        """Return the state of a new stream."""
         return History()
 
     def analyze(self, pcm: Floats, history: History) -> tuple[Floats, Integers]:
-        """Samples [C, F * hop] at 24 kHz to latents [C, F, D] and gains [C, F]."""
-        rows = zip(pcm, history.channels(len(pcm)), strict=True)
-        latents, gains = zip(*(self._analyze(*row) for row in rows), strict=True)
+        """Return latents [C, F, D] and gain indices [C, F] of samples [C, F * hop] at 24 kHz."""
+        channels = zip(pcm, history.channels(len(pcm)), strict=True)
+        latents, gains = zip(*(self._analyze(*channel) for channel in channels), strict=True)
         return np.stack(latents), np.stack(gains)
 
     def _analyze(self, pcm: Floats, state: State) -> tuple[Floats, Integers]:
+        """Return latents [F, D] and gains [F] of one channel's samples [F * hop]."""
         hop, encoder = self._config.hop, self.encoder
-        parts = list(_blocks(len(pcm) // hop))
-        samples = (pcm[part.start * hop : part.stop * hop] for part in parts)
+        blocks = list(_blocks(len(pcm) // hop))
+        samples = (pcm[block.start * hop : block.stop * hop] for block in blocks)
         coefficients = np.concatenate([encoder.coefficients(part, state) for part in samples])
         gains = encoder.gains(coefficients)
-        latents = [encoder.latents(coefficients[part], gains[part], state) for part in parts]
+        latents = [encoder.latents(coefficients[b], gains[b], state) for b in blocks]
         return np.concatenate(latents), gains
 
     def synthesize(
         self, latents: Floats, gains: Integers, counts: Integers, history: History
     ) -> Floats:
-        """Latents [C, F, D], gains and stage counts [C, F] to samples [C, F * hop], one hop late
-        and as many more as the Decoder looks ahead."""
-        rows = zip(latents, gains, counts, history.channels(len(latents)), strict=True)
-        return np.stack([self._synthesize(*row) for row in rows])
+        """Return samples [C, F * hop] at 24 kHz, decoded from latents [C, F, D], gain indices and
+        stage counts [C, F]. Their delay is one hop plus the Decoder's look-ahead."""
+        channels = zip(latents, gains, counts, history.channels(len(latents)), strict=True)
+        return np.stack([self._synthesize(*channel) for channel in channels])
 
     def _synthesize(
         self, latents: Floats, gains: Integers, counts: Integers, state: State
     ) -> Floats:
-        parts = _blocks(len(latents))
-        blocks = (self.decoder(latents[part], gains[part], counts[part], state) for part in parts)
-        return np.concatenate(list(blocks))
+        """Return one channel's samples [F * hop]."""
+        blocks = _blocks(len(latents))
+        parts = [self.decoder(latents[b], gains[b], counts[b], state) for b in blocks]
+        return np.concatenate(parts)
 
 
 def _blocks(frames: int) -> Iterator[slice]:
+    """Yield slices of at most BLOCK frames that cover all `frames`."""
     for start in range(0, frames, BLOCK):
         yield slice(start, min(start + BLOCK, frames))

@@ -1,4 +1,4 @@
-"""Gains: the level of each frame, by which it is divided, and what the network knows of it."""
+"""The gains of frames: each frame is divided by its gain, which the network gets as features."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from nacli.types import Floats, Integers
 
 
 class GainScale:
-    """Gain indices of one channel to amplitudes and to the features that tell the network the
-    level's course."""
+    """The scale of gain indices of one channel: their amplitudes, and the features (the level
+    and its change) that the network gets."""
 
     def __init__(self, config: ModelConfig) -> None:
         self._floor, self._step = config.gain_floor_db, config.gain_step_db
@@ -20,19 +20,19 @@ class GainScale:
         self._table = np.where(np.arange(GAIN_LEVELS) > 0, table, 0.0).astype(np.float32)
 
     def index(self, coefficients: Floats) -> Integers:
-        """Gain index [F] of each frame of transform coefficients [F, hop]."""
+        """Return the gain index [F] of each frame of transform coefficients [F, hop]."""
         rms = np.sqrt(np.square(coefficients).mean(-1))
         level = (20 * np.log10(np.maximum(rms, np.float32(1e-9))) - self._floor) / self._step
         return (np.rint(level) + 1).clip(0, GAIN_LEVELS - 1).astype(np.int32)
 
     def amplitude(self, gains: Integers) -> Floats:
-        """Linear amplitude [F, 1]; index 0 is exactly zero, and all others are one where the
-        configuration wants no normalisation."""
+        """Return linear amplitudes [F, 1]. That of index 0 is exactly zero; all others are one
+        where the configuration has no normalisation."""
         return self._table[gains][:, None]
 
     def features(self, gains: Integers, state: State) -> Floats:
-        """Level, in units of 20 dB, and its change since the frame before [F, 2]."""
+        """Return the level in units of 20 dB and its change since the previous frame [F, 2]."""
         decibels = gains[:, None].astype(np.float32) * self._step + self._floor
         level: Floats = ((decibels + 40) / 20).astype(np.float32)
-        before = state.extend(self, level, 1)[:-1]
-        return np.concatenate([level, level - before], axis=1)
+        previous = state.extend(self, level, 1)[:-1]
+        return np.concatenate([level, level - previous], axis=1)

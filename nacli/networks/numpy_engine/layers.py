@@ -1,4 +1,4 @@
-"""Causal layers on [time, channels] of one channel, and the left context that they need."""
+"""Causal layers on arrays [time, features] of one audio channel, and their left context."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from nacli.types import Floats
 
 
 class State:
-    """What each layer of one channel remembers: the inputs that came before, and zeros before the
-    stream starts."""
+    """The left context of each layer for one audio channel: its latest inputs, which are zero
+    before the stream starts."""
 
     def __init__(self) -> None:
         self._past: dict[object, Floats] = {}
 
     def copy(self) -> State:
-        """Another channel that goes on from the same place."""
+        """Return an independent state that continues from the same point."""
         copied = State()
-        copied._past = dict(self._past)  # arrays that are kept are never changed
+        copied._past = dict(self._past)  # these arrays are never changed, so they can be shared
         return copied
 
     def extend(self, layer: object, x: Floats, length: int) -> Floats:
-        """Put the `length` rows that came before `x` [T, C] in front of it."""
+        """Return `x` [T, C] preceded by the `length` rows before it: [length + T, C]. The last
+        `length` rows are stored for the next call."""
         past = self._past.get(layer)
         if past is None:
             past = np.zeros((length, *x.shape[1:]), dtype=np.float32)
@@ -38,10 +39,10 @@ class State:
 
 
 class Depthwise:
-    """Causal depthwise convolution over time, [T, C] to [T, C]."""
+    """A causal depthwise convolution over time, [T, C] to [T, C]."""
 
     def __init__(self, weight: Floats) -> None:
-        """`weight` is [K, C]."""
+        """`weight` is [K, C]: one kernel of K taps per feature."""
         self._weight = weight
 
     def __call__(self, x: Floats, state: State) -> Floats:
@@ -54,8 +55,8 @@ class Depthwise:
 
 
 class FrameBlock:
-    """ConvNeXt block (Liu et al., 2022). The weights of its LayerNorm, and the scale of the GELU's
-    table, are part of the layer between them."""
+    """A ConvNeXt block (Liu et al., 2022) at the frame rate. The weights of its LayerNorm and the
+    scale of the table of GELU are part of the linear layer between the two."""
 
     def __init__(self, weights: Weights) -> None:
         self._mix = Depthwise(weights["mix.weight"])
@@ -66,7 +67,7 @@ class FrameBlock:
         self._reduce, self._reduce_bias = weights.linear("reduce"), weights["reduce.bias"]
 
     def __call__(self, x: Floats, state: State) -> Floats:
-        """Adds to `x` in place."""
+        """Add the block's branch to `x` [T, C] in place, and return `x`."""
         y = normalize(self._mix(x, state))
         hidden = y @ self._expand
         hidden += self._bias
@@ -77,24 +78,25 @@ class FrameBlock:
 
 
 class SubframeBlock:
-    """Residual block without biases: it scales with its input."""
+    """A residual block at the sub-frame rate. Its output scales with its input, since it has no
+    biases."""
 
     def __init__(self, weights: Weights) -> None:
         self._mix = Depthwise(weights["mix.weight"])
         self._expand, self._reduce = weights.linear("expand"), weights.linear("reduce")
 
     def __call__(self, x: Floats, state: State) -> Floats:
-        """Adds to `x` in place."""
+        """Add the block's branch to `x` [T, C] in place, and return `x`."""
         hidden = self._mix(x, state) @ self._expand
         x += leaky_relu(hidden, np.empty_like(hidden)) @ self._reduce
         return x
 
 
 def frame_blocks(weights: Weights, count: int) -> list[FrameBlock]:
-    """All blocks at the frame rate."""
+    """Return the `count` blocks at the frame rate."""
     return [FrameBlock(weights.under(f"layers.{index}.")) for index in range(count)]
 
 
 def subframe_blocks(weights: Weights, count: int) -> list[SubframeBlock]:
-    """All blocks at the sub-frame rate."""
+    """Return the `count` blocks at the sub-frame rate."""
     return [SubframeBlock(weights.under(f"subframe.{index}.")) for index in range(count)]

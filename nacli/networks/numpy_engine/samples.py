@@ -1,6 +1,5 @@
-"""Layers at the sample rate. They have few channels, so several samples go through each product
-together: convolutions become the banded matrices that they are, and linear layers that follow each
-other become one."""
+"""Layers at the sample rate. They have few features, so each matrix product computes several
+samples: convolutions are written as banded matrices, and consecutive linear layers are merged."""
 
 from __future__ import annotations
 
@@ -14,16 +13,16 @@ from nacli.networks.numpy_engine.weights import FEATURE_KERNEL, HIDDEN_FEATURES,
 from nacli.types import Floats
 
 CONTEXT = FEATURE_KERNEL - 1
-"""Samples before one that a convolution sees."""
+"""Previous samples on which each output of a convolution depends."""
 WINDOW = 16
-"""Samples that the Encoder's first convolution makes at a time."""
+"""Samples that the Encoder's first convolution computes in one product."""
 
 
 class Downsampling:
-    """The Encoder's features and the linear layer over them: samples to sub-frames [S, channels].
+    """The Encoder's layers from samples to sub-frames [S, channels].
 
-    Two convolutions with a leaky ReLU between them, and a skip connection around them. What follows
-    the leaky ReLU is linear.
+    Two convolutions with a leaky ReLU between them and a skip connection around them, then a linear
+    layer. The second convolution and the linear layer are merged.
     """
 
     def __init__(self, weights: Weights, stride: int) -> None:
@@ -37,20 +36,20 @@ class Downsampling:
         rows = np.zeros((stride + CONTEXT, HIDDEN_FEATURES, down.shape[2]), dtype=np.float32)
         for tap, matrix in enumerate(second):
             rows[tap : tap + stride] += matrix @ down
-        self._before, self._own = _split(rows, CONTEXT)
+        self._previous, self._current = _split(rows, CONTEXT)
         self._skip = np.einsum("fi,sfc->sc", weights["features.skip.weight"], down)
 
     def __call__(self, pcm: Floats, state: State) -> Floats:
-        """`pcm` [S * stride]."""
+        """Return sub-frames [S, channels] of samples [S * stride]."""
         hidden = self._hidden(pcm, state)
-        y = hidden @ self._own
-        last = hidden[:, -len(self._before) :]
-        y += state.extend(self, last, 1)[:-1] @ self._before
+        y = hidden @ self._current
+        last = hidden[:, -len(self._previous) :]
+        y += state.extend(self, last, 1)[:-1] @ self._previous
         y += pcm.reshape(-1, self._stride) @ self._skip
         return y
 
     def _hidden(self, pcm: Floats, state: State) -> Floats:
-        """Between the convolutions [S, stride * hidden]."""
+        """Return the output of the leaky ReLU [S, stride * HIDDEN_FEATURES]."""
         joined = state.extend("samples", pcm, CONTEXT)
         windows = np.lib.stride_tricks.sliding_window_view(joined, self._window + CONTEXT)
         hidden = np.ascontiguousarray(windows[:: self._window]) @ self._first
@@ -58,8 +57,11 @@ class Downsampling:
 
 
 class Upsampling:
-    """The Decoder's way back: sub-frames [S, channels] to samples [S * stride]. What comes before
-    the leaky ReLU is linear."""
+    """The Decoder's layers from sub-frames [S, channels] to samples [S * stride].
+
+    They are those of `Downsampling` in reverse order. The linear layer and the first convolution
+    are merged.
+    """
 
     def __init__(self, weights: Weights, stride: int) -> None:
         up = weights["up_samples.weight"].reshape(stride, -1, weights["up_samples.weight"].shape[1])
@@ -67,28 +69,38 @@ class Upsampling:
         rows = np.zeros((stride + CONTEXT, HIDDEN_FEATURES, up.shape[2]), dtype=np.float32)
         for tap, matrix in enumerate(first):
             rows[CONTEXT - tap : CONTEXT - tap + stride] += matrix @ up
-        self._own, self._next = (np.ascontiguousarray(part.T) for part in _split(rows, stride))
+        self._current, self._next = (np.ascontiguousarray(part.T) for part in _split(rows, stride))
         second = banded(weights["features.second.weight"].transpose(2, 1, 0), stride)
-        before = CONTEXT * HIDDEN_FEATURES
-        self._last_before: Floats = second[:before]
-        self._last: Floats = second[before:]
+        context = CONTEXT * HIDDEN_FEATURES
+        self._second_previous: Floats = second[:context]
+        self._second_current: Floats = second[context:]
         skip = np.einsum("of,sfc->cs", weights["features.skip.weight"], up)
         self._skip = np.ascontiguousarray(skip)
 
     def __call__(self, x: Floats, state: State) -> Floats:
-        hidden = x @ self._own
-        before = self._next.shape[1]
-        hidden[:, :before] += state.extend((self, "x"), x, 1)[:-1] @ self._next
+        """Return samples [S * stride] of sub-frames [S, channels]."""
+        hidden = x @ self._current
+        context = self._next.shape[1]
+        hidden[:, :context] += state.extend((self, "x"), x, 1)[:-1] @ self._next
         leaky_relu(hidden, np.empty_like(hidden))
-        y: Floats = np.matmul(hidden, self._last)
-        y += state.extend((self, "hidden"), hidden[:, -before:], 1)[:-1] @ self._last_before
+        y: Floats = np.matmul(hidden, self._second_current)
+        last = hidden[:, -context:]
+        y += state.extend((self, "hidden"), last, 1)[:-1] @ self._second_previous
         y += x @ self._skip
         return y.reshape(-1)
 
 
 def banded(kernel: Floats, steps: int) -> Floats:
-    """A causal convolution [K, inputs, outputs] as the matrix that makes so many steps at once of
-    these and the K - 1 before [(steps + K - 1) * inputs, steps * outputs]."""
+    """Return a causal convolution as a banded matrix that computes several steps in one product.
+
+    Args:
+        kernel: the weights [K, inputs, outputs].
+        steps: the number of steps that the matrix computes.
+
+    Returns:
+        The matrix [(K - 1 + steps) * inputs, steps * outputs]. Its rows are the K - 1 previous
+        inputs, then those of the steps.
+    """
     taps, inputs, outputs = kernel.shape
     matrix = np.zeros((steps + taps - 1, inputs, steps, outputs), dtype=np.float32)
     for step in range(steps):
@@ -97,5 +109,6 @@ def banded(kernel: Floats, steps: int) -> Floats:
 
 
 def _split(rows: Floats, at: int) -> list[Floats]:
-    """Parts of [samples, hidden, channels], each as [samples * hidden, channels]."""
+    """Split `rows` [samples, hidden, channels] at a sample into two parts, and return each as
+    [samples * hidden, channels]."""
     return [part.reshape(-1, rows.shape[2]) for part in np.split(rows, [at])]

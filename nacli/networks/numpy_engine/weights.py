@@ -1,4 +1,4 @@
-"""The tensors of the networks that the NumPy engine runs: names and shapes, as torch saves them."""
+"""The names and shapes of the networks' tensors, as torch saves them, and access to them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from nacli.types import Floats
 Shapes = dict[str, tuple[int, ...]]
 
 HIDDEN_FEATURES = 8
+"""Features between the two convolutions at the sample rate."""
 FEATURE_KERNEL = 7
-"""Of the layers on samples."""
+"""Taps of the convolutions at the sample rate."""
 
 
 class Weights:
-    """Some of a checkpoint's tensors, read as float32 by the rest of their names."""
+    """The tensors of a checkpoint whose names have one prefix, as float32. Keys are the names
+    without the prefix."""
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], prefix: str = "") -> None:
         self._tensors, self._prefix = tensors, prefix
@@ -28,23 +30,23 @@ class Weights:
         return self._tensors[self._prefix + name].astype(np.float32)
 
     def under(self, prefix: str) -> Weights:
-        """Those whose names go on like this."""
+        """Return the tensors whose names continue with `prefix`."""
         return Weights(self._tensors, self._prefix + prefix)
 
     def linear(self, name: str) -> Floats:
-        """The weight of a linear layer as [inputs, outputs]."""
+        """Return the weight of a linear layer as [inputs, outputs]."""
         return self[f"{name}.weight"].T
 
 
 def check_weights(config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
-    """`ValueError` unless there is exactly every tensor of the configuration, in its shape."""
-    wanted = {f"encoder.{name}": shape for name, shape in _encoder_shapes(config).items()}
-    wanted |= {f"decoder.{name}": shape for name, shape in _decoder_shapes(config).items()}
-    if missing := sorted(wanted.keys() - tensors.keys()):
+    """Raise `ValueError` unless `tensors` are those of the configuration, with their shapes."""
+    expected = {f"encoder.{name}": shape for name, shape in _encoder_shapes(config).items()}
+    expected |= {f"decoder.{name}": shape for name, shape in _decoder_shapes(config).items()}
+    if missing := sorted(expected.keys() - tensors.keys()):
         raise ValueError(f"the network's {missing[0]} is missing")
-    if unknown := sorted(tensors.keys() - wanted.keys()):
+    if unknown := sorted(tensors.keys() - expected.keys()):
         raise ValueError(f"the network has no {unknown[0]}")
-    for name, shape in wanted.items():
+    for name, shape in expected.items():
         if tensors[name].shape != shape:
             raise ValueError(f"the network's {name} is {tensors[name].shape}, not {shape}")
 
@@ -87,7 +89,7 @@ def _feature_shapes(inputs: int, outputs: int) -> Shapes:
 
 
 def _shared_shapes(config: ModelConfig, blocks: int) -> Shapes:
-    """Those of layers that both networks have."""
+    """Return the shapes of the layers that both networks have."""
     shapes: Shapes = {
         "band_scale": (config.hop,),
         "gain.feature.weight": (config.width, 2),

@@ -1,16 +1,25 @@
-"""Encoder and Decoder networks: raw PCM to latents, and back.
+"""The Encoder and Decoder networks in torch: they turn samples into latents, and back.
 
-Everything is causal and runs on tensors laid out [batch, time, channels]. A network holds no state
-of its own: the left context of every causal layer lives in a `History`, one per stream, so the same
-code trains on whole segments (a fresh history) and runs on a live pipe (a kept one).
+All layers are causal and run on tensors [batch, time, features]. A network holds no state of any
+stream: the left context of every causal layer is in a `History`, of which each stream has one. So
+the same code trains on segments (with a new history) and runs on live streams (with a kept one).
 
-The networks start as an exact sine-window MDCT and its transpose (Princen, Johnson and Bradley,
-1987) with every residual branch at zero; training moves them from there.
+Before training, the networks are an exact sine-window MDCT and its inverse (Princen, Johnson and
+Bradley, 1987), and every residual branch is zero.
 """
 
 from nacli.networks.torch_engine.layers import History
 from nacli.networks.torch_engine.networks import Decoder, Encoder
-from nacli.networks.torch_engine.runtime import Networks
+from nacli.networks.torch_engine.runtime import Networks, missing_cuda
 from nacli.networks.torch_engine.transform import compress, emphasis, expand
 
-__all__ = ["Decoder", "Encoder", "History", "Networks", "compress", "emphasis", "expand"]
+__all__ = [
+    "Decoder",
+    "Encoder",
+    "History",
+    "Networks",
+    "compress",
+    "emphasis",
+    "expand",
+    "missing_cuda",
+]

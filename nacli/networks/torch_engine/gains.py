@@ -1,4 +1,4 @@
-"""Gains: the level of each frame, by which it is divided, and what the network knows of it."""
+"""The gains of frames: each frame is divided by its gain, which the network gets as features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from nacli.networks.torch_engine.layers import History
 
 
 class GainScale(nn.Module):
-    """Gain indices to amplitudes and to the features that tell the network the level's course."""
+    """The scale of gain indices: their amplitudes, and the features (the level and its change) that
+    the network gets."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -21,21 +22,21 @@ class GainScale(nn.Module):
         nn.init.zeros_(self.feature.bias)
 
     def index(self, x: Tensor) -> Tensor:
-        """Gain index [B, F] of each frame of transform coefficients [B, F, hop]."""
+        """Return the gain index [B, F] of each frame of transform coefficients [B, F, hop]."""
         rms = x.detach().square().mean(-1).sqrt()
         level = (20 * torch.log10(rms.clamp_min(1e-9)) - self.floor) / self.step
         return (torch.round(level) + 1).clamp(0, GAIN_LEVELS - 1).long()
 
     def amplitude(self, gains: Tensor) -> Tensor:
-        """Linear amplitude [B, F, 1]; index 0 is exactly zero, and all others are one where the
-        configuration wants no normalisation."""
+        """Return linear amplitudes [B, F, 1]. That of index 0 is exactly zero; all others are one
+        where the configuration has no normalisation."""
         if not self.normalize:
             return (gains > 0).float().unsqueeze(-1)
         decibels = self.floor + self.step * (gains - 1)
         return torch.where(gains > 0, 10 ** (decibels / 20), 0.0).unsqueeze(-1)
 
     def features(self, gains: Tensor, history: History) -> Tensor:
-        """Level and its change since the frame before, projected to the width: [B, F, width]."""
+        """Return the level and its change since the previous frame, projected to [B, F, width]."""
         level = (gains.float() * self.step + self.floor + 40).unsqueeze(-1) / 20
         joined = history.extend(self, level, 1)
         return self.feature(torch.cat([level, level - joined[:, :-1]], dim=-1))

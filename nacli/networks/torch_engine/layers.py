@@ -1,7 +1,5 @@
-"""Causal layers, and the left context that they need, kept outside of them.
-
-All run on tensors laid out [batch, time, channels].
-"""
+"""Causal layers on tensors [batch, time, features], and their left context, which they do
+not hold."""
 
 from __future__ import annotations
 
@@ -16,25 +14,26 @@ from torch import Tensor, nn
 from nacli.config import ModelConfig
 
 SLOPE = 0.2
-"""Of the leaky ReLU in level-dependent layers. With no bias these layers scale with their input, so
-quiet and loud recordings are treated alike."""
+"""Factor of negative values in the leaky ReLU. Layers with a leaky ReLU have no biases, so
+that their output scales with their input, and quiet and loud recordings are treated alike."""
 
 
 class History:
-    """What each causal layer of one stream remembers: the inputs that came before, zeros before the
-    stream starts, or a state of its own."""
+    """The left context of each causal layer for one stream: its latest inputs, which are zero
+    before the stream starts, or its recurrent state."""
 
     def __init__(self) -> None:
         self._past: dict[nn.Module, Tensor] = {}
 
     def copy(self) -> History:
-        """Another stream that goes on from the same place."""
+        """Return an independent state that continues from the same point."""
         copied = History()
         copied._past = dict(self._past)
         return copied
 
     def extend(self, layer: nn.Module, x: Tensor, length: int) -> Tensor:
-        """Put the `length` steps that came before `x` [B, T, C] in front of it."""
+        """Return `x` [B, T, C] preceded by the `length` steps before it: [B, length + T, C]. The
+        last `length` steps are stored for the next call."""
         past = self._past.get(layer)
         if past is None:
             past = x.new_zeros(x.shape[0], length, *x.shape[2:])
@@ -43,18 +42,18 @@ class History:
         return joined
 
     def recall(self, layer: nn.Module) -> Tensor | None:
-        """The state that `layer` kept last; None at the start of the stream."""
+        """Return the recurrent state of `layer`; None at the start of the stream."""
         return self._past.get(layer)
 
     def keep(self, layer: nn.Module, state: Tensor) -> None:
-        """Remember `state` until `layer` runs again."""
+        """Store the recurrent `state` of `layer` for the next call."""
         self._past[layer] = state.detach()
 
 
 class ShiftMultiply(torch.autograd.Function):
-    """Depthwise convolution [B, T + K - 1, C] by [K, C] as shifts and multiplies.
+    """A depthwise convolution of [B, T + K - 1, C] with [K, C], as shifts and multiplications.
 
-    On a CPU this beats Conv1d, and a backward pass written out beats what autograd records.
+    On a CPU it is faster than Conv1d, and its own backward pass is faster than that of autograd.
     """
 
     @staticmethod
@@ -78,7 +77,7 @@ class ShiftMultiply(torch.autograd.Function):
 
 
 class CausalDepthwise(nn.Module):
-    """Depthwise convolution over time, [B, T, C] to [B, T, C]."""
+    """A causal depthwise convolution over time, [B, T, C] to [B, T, C]."""
 
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
@@ -91,7 +90,7 @@ class CausalDepthwise(nn.Module):
 
 
 class CausalConv(nn.Module):
-    """Stride-1 convolution over time without bias; [B, T, C_in] to [B, T, C_out]."""
+    """A causal convolution over time without bias, [B, T, inputs] to [B, T, outputs]."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__()
@@ -106,7 +105,8 @@ class CausalConv(nn.Module):
 
 
 class FeatureLayers(nn.Module):
-    """Stride-1 layers on samples: [B, T, 1] to [B, T, channels]. Channel 0 starts as the input."""
+    """Two convolutions at the sample rate with a skip connection, [B, T, inputs] to
+    [B, T, outputs]. Before training, output 0 is input 0."""
 
     def __init__(self, inputs: int, outputs: int, hidden: int = 8, kernel: int = 7) -> None:
         super().__init__()
@@ -123,7 +123,8 @@ class FeatureLayers(nn.Module):
 
 
 class SubframeBlock(nn.Module):
-    """Residual block at the sub-frame rate; positively homogeneous (no bias, leaky ReLU)."""
+    """A residual block at the sub-frame rate. It has no biases, so its output scales with its
+    input."""
 
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
@@ -137,7 +138,7 @@ class SubframeBlock(nn.Module):
 
 
 class PairBlock(SubframeBlock):
-    """The same on pairs of sub-frames side by side: half the rate, twice the channels."""
+    """A sub-frame block on pairs of sub-frames: it has half the rate and twice the features."""
 
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__(2 * channels, kernel)
@@ -148,7 +149,7 @@ class PairBlock(SubframeBlock):
 
 
 class FrameBlock(nn.Module):
-    """ConvNeXt block (Liu et al., 2022) at the frame rate, an identity before training."""
+    """A ConvNeXt block (Liu et al., 2022) at the frame rate, an identity before training."""
 
     def __init__(self, width: int, hidden: int, kernel: int) -> None:
         super().__init__()
@@ -167,8 +168,8 @@ class FrameBlock(nn.Module):
 class WindowAttention(nn.Module):
     """Causal self-attention over the last `window` frames, an identity before training.
 
-    Frames before the start of the stream take part as zeros: they draw weight and add nothing,
-    in training and in streaming alike.
+    Frames before the start of the stream have keys and values of zero, in training and in streams:
+    they get attention weight and add nothing.
     """
 
     def __init__(self, width: int, heads: int, window: int) -> None:
@@ -195,9 +196,9 @@ class WindowAttention(nn.Module):
 
 
 class RecurrentLayer(nn.Module):
-    """Gated recurrent unit (Cho et al., 2014), residual, an identity before training.
+    """A residual gated recurrent unit (Cho et al., 2014), an identity before training.
 
-    Every frame depends on all frames before it. The state after the last one is in the `History`.
+    Every frame depends on all frames before it. The state after the last frame is in the `History`.
     """
 
     def __init__(self, width: int) -> None:
@@ -214,18 +215,20 @@ class RecurrentLayer(nn.Module):
 
 
 def subframe_layers(config: ModelConfig) -> nn.ModuleList:
+    """Return the residual blocks at the sub-frame rate."""
     channels, kernel = config.subframe_channels, config.kernel
     return nn.ModuleList(SubframeBlock(channels, kernel) for _ in range(config.subframe_blocks))
 
 
 def pair_layers(config: ModelConfig) -> nn.ModuleList:
+    """Return the residual blocks on pairs of sub-frames."""
     channels, kernel = config.subframe_channels, config.kernel
     return nn.ModuleList(PairBlock(channels, kernel) for _ in range(config.pair_blocks))
 
 
 def frame_layers(config: ModelConfig, blocks: int) -> nn.ModuleList:
-    """The residual stack at the frame rate, with attention and recurrent layers where the
-    configuration asks for them."""
+    """Return the residual layers at the frame rate: blocks, with the configuration's attention
+    layers between them and its recurrent layers after them."""
     layers: list[nn.Module] = []
     for index in range(1, blocks + 1):
         layers.append(FrameBlock(config.width, config.hidden, config.kernel))
@@ -237,6 +240,7 @@ def frame_layers(config: ModelConfig, blocks: int) -> nn.ModuleList:
 
 
 def run(layers: Iterable[nn.Module], x: Tensor, history: History) -> Tensor:
+    """Return the output of a sequence of layers."""
     for layer in layers:
         x = layer(x, history)
     return x

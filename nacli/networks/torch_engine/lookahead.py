@@ -1,4 +1,4 @@
-"""Frames that come next tell the Decoder what a frame is: it waits for some of them."""
+"""The Decoder's look-ahead: its output for a frame also depends on a few frames after it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from nacli.networks.torch_engine.layers import History
 
 
 class Lookahead(nn.Module):
-    """Delays the Decoder's input by `config.lookahead` frames, and says what lies in them.
+    """A delay of the Decoder's inputs by `config.lookahead` frames, and a linear layer that gives
+    the network features of these frames.
 
-    Layers stay causal, and streams of any blocks stay alike: it is their input that is late. The
-    first frames of a stream are silence. What comes next counts for nothing before training.
+    All other layers stay causal, because only their input is delayed; the first delayed frames of a
+    stream are silent. Before training, the features are zero.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -29,16 +30,20 @@ class Lookahead(nn.Module):
     def forward(
         self, latents: Tensor, gains: Tensor, stages: Tensor, history: History
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Latents [B, F, D], gains and stage counts [B, F], all so many frames late, and features
-        [B, F, width] of the frames after each: their latents, levels against its own, and stages.
+        """Delay the inputs of the Decoder and describe the frames that follow.
+
+        Returns:
+            delayed latents [B, F, D], gains and stage counts [B, F], and features [B, F, width],
+            which are made of the latents, gain differences and stage counts of the frames after
+            each frame.
         """
         if not self.frames:
             return latents, gains, stages, latents.new_zeros(())
-        beside = torch.stack([gains, stages], -1).to(latents)
-        joined = history.extend(self, torch.cat([latents, beside], -1), self.frames)
+        side = torch.stack([gains, stages], -1).to(latents)
+        joined = history.extend(self, torch.cat([latents, side], -1), self.frames)
         windows = joined.unfold(1, self.frames + 1, 1).mT[:, -latents.shape[1] :]  # [B, F, n, D]
         now, later = windows[:, :, 0], windows[:, :, 1:]
-        levels = (later[..., -2:-1] - now[:, :, None, -2:-1]) / 8
-        known = torch.cat([later[..., :-2], levels, later[..., -1:] / 8], -1)
+        differences = (later[..., -2:-1] - now[:, :, None, -2:-1]) / 8
+        inputs = torch.cat([later[..., :-2], differences, later[..., -1:] / 8], -1)
         delayed, (gain, count) = now[..., :-2], now[..., -2:].long().unbind(-1)
-        return delayed, gain, count, self.layers[0](known.flatten(2))
+        return delayed, gain, count, self.layers[0](inputs.flatten(2))

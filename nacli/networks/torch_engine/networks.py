@@ -1,4 +1,4 @@
-"""The two networks: samples to latents and gains, and back."""
+"""The Encoder and Decoder networks: they turn samples into latents and gains, and back."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ from nacli.networks.torch_engine.upsampling import upsampling
 
 
 class Encoder(nn.Module):
-    """Samples [B, T] (T a multiple of the hop) to latents [B, F, D] and gain indices [B, F].
+    """The network that turns samples [B, F * hop] into latents [B, F, D] and gain indices [B, F].
 
-    Frame f sees samples up to the end of hop f; its transform covers hops f - 1 and f. Inside,
-    every band is near unit size: each frame is divided by its gain, companded, and each coefficient
-    by its usual size `band_scale` [hop]. Otherwise the least leak between bands would bury the
-    quiet high ones under the loud low ones. The quantiser gets the bands at their own size again.
+    Frame f depends on samples up to the end of hop f; its transform covers hops f - 1 and f. Inside
+    the network, all coefficients have a similar magnitude: each frame is divided by its gain and
+    companded, and each coefficient is divided by its typical magnitude `band_scale` [hop]. Without
+    this, slight leakage between bands would mask the weak high bands with the strong low bands.
+    Latents have their original magnitudes again.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -61,6 +62,7 @@ class Encoder(nn.Module):
         self.project_out = linear_from(weights @ torch.eye(config.latent_dim, config.width), True)
 
     def forward(self, pcm: Tensor, history: History) -> tuple[Tensor, Tensor]:
+        """Return latents [B, F, D] and gain indices [B, F] of samples [B, F * hop]."""
         coefficients = self.transform(pcm, history)
         gains = _smoothed(self.gain.index(coefficients))
         shape = compress(
@@ -71,7 +73,8 @@ class Encoder(nn.Module):
         return x * self.band_scale[: x.shape[-1]], gains
 
     def transform(self, pcm: Tensor, history: History) -> Tensor:
-        """The learned analysis transform: samples [B, T] to coefficients [B, F, hop]."""
+        """Apply the learned analysis transform: samples [B, F * hop] to coefficients
+        [B, F, hop]."""
         samples, per_frame = self.config.strides
         x = self.features(pcm.unsqueeze(-1), history)
         x = self.down_samples(x.unflatten(1, (-1, samples)).flatten(2))
@@ -82,10 +85,10 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents [B, F, D], gain indices [B, F] and stage counts [B, F] to samples [B, F * hop].
+    """The network that turns latents [B, F, D], gain indices [B, F] and stage counts [B, F] into
+    samples [B, F * hop].
 
-    The hop that comes with frame f is the encoder's input one hop and `config.lookahead` frames
-    before that frame.
+    Its output is the encoder's input with a delay of one hop plus `config.lookahead` frames.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -108,13 +111,14 @@ class Decoder(nn.Module):
         self.features = FeatureLayers(config.feature_channels, 1)
 
     def forward(self, latents: Tensor, gains: Tensor, stages: Tensor, history: History) -> Tensor:
+        """Return samples [B, F * hop] of latents [B, F, D], gains and stage counts [B, F]."""
         coefficients = self.coefficients(latents, gains, stages, history)
         return self.inverse_transform(coefficients, history)
 
     def coefficients(
         self, latents: Tensor, gains: Tensor, stages: Tensor, history: History
     ) -> Tensor:
-        """All of the network up to the inverse transform."""
+        """Return the coefficients [B, F, hop], to which the inverse transform is applied."""
         latents = latents / self.band_scale[: latents.shape[-1]]
         latents, gains, stages, later = self.lookahead(latents, gains, stages, history)
         x = self.project_in(latents) + later
@@ -124,7 +128,8 @@ class Decoder(nn.Module):
         return shape * self.gain.amplitude(gains)
 
     def inverse_transform(self, coefficients: Tensor, history: History) -> Tensor:
-        """The learned synthesis transform: coefficients [B, F, hop] to samples [B, F * hop]."""
+        """Apply the learned synthesis transform: coefficients [B, F, hop] to samples
+        [B, F * hop]."""
         per_frame = self.config.strides[1]
         x = self.up_subframes(coefficients)
         joined = history.extend(self.up_subframes, x, 1)
@@ -135,5 +140,5 @@ class Decoder(nn.Module):
 
 
 def _smoothed(gains: Tensor) -> Tensor:
-    """Smoothed gain indices [B, F]; they carry no gradient."""
+    """Return smoothed gain indices [B, F], which have no gradient."""
     return torch.from_numpy(smooth_gains(gains.cpu().numpy().T).T).to(gains)

@@ -1,44 +1,89 @@
-"""The frozen networks of a checkpoint, as the rest of nacli sees them: NumPy in, NumPy out."""
+"""The frozen networks of a checkpoint in torch, with NumPy arrays as inputs and outputs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from nacli.config import ModelConfig
+from nacli.errors import NacliError
 from nacli.networks.torch_engine.layers import History
 from nacli.networks.torch_engine.networks import Decoder, Encoder
 
 
-class Networks:
-    """The frozen networks of a checkpoint, NumPy in and out. Holds no state of any stream."""
+def missing_cuda() -> str | None:
+    """Return why torch cannot run on a GPU; None where it can."""
+    if torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"PyTorch {torch.__version__} is built without CUDA"
+    return f"PyTorch {torch.__version__} finds no usable GPU"
 
-    def __init__(self, config: ModelConfig, weights: dict[str, Any]) -> None:
-        """Raises `RuntimeError` when the weights do not fit the configuration."""
+
+class Networks:
+    """The frozen networks of a checkpoint on one device. They hold no state of any stream.
+
+    Weights and the states of streams stay on the device; inputs are copied to it, and outputs back.
+    """
+
+    def __init__(self, config: ModelConfig, weights: dict[str, Any], device: str = "cpu") -> None:
+        """Raises `ValueError` where the weights do not fit the configuration, and `NacliError`
+        where the GPU fails."""
         self.encoder, self.decoder = Encoder(config), Decoder(config)
+        self._device = torch.device(device)
         for prefix, network in (("encoder.", self.encoder), ("decoder.", self.decoder)):
             state = {
                 name.removeprefix(prefix): torch.from_numpy(weight.astype("f4"))
                 for name, weight in weights.items()
                 if name.startswith(prefix)
             }
-            network.load_state_dict(state)
+            try:
+                network.load_state_dict(state)
+            except RuntimeError as error:
+                raise ValueError(_one_line(error)) from error
             network.eval().requires_grad_(False)
+            with _gpu_errors():
+                network.to(self._device)
+        if self._device.type == "cuda":
+            # TensorFloat-32, cuDNN's default, would change codes: it has only 10 bits of mantissa.
+            torch.backends.cudnn.allow_tf32 = False
 
     def new_history(self) -> History:
-        """The state of a stream that is about to start."""
+        """Return the state of a new stream."""
         return History()
 
     @torch.inference_mode()
     def analyze(self, pcm: Any, history: History) -> tuple[Any, Any]:
-        """Samples [C, T] at 24 kHz to latents [C, F, D] float32 and gains [C, F] int32."""
-        latents, gains = self.encoder(torch.from_numpy(pcm), history)
-        return latents.numpy(), gains.int().numpy()
+        """Return latents [C, F, D] float32 and gain indices [C, F] int32 of samples [C, F * hop] at
+        24 kHz."""
+        with _gpu_errors():
+            latents, gains = self.encoder(self._tensor(pcm), history)
+            return latents.cpu().numpy(), gains.int().cpu().numpy()
 
     @torch.inference_mode()
     def synthesize(self, latents: Any, gains: Any, counts: Any, history: History) -> Any:
-        """Latents [C, F, D], gains and stage counts [C, F] to samples [C, F * hop], one hop late
-        and as many more as the Decoder looks ahead."""
-        whole = (gains.astype("i8"), counts.astype("i8"))
-        return self.decoder(*map(torch.from_numpy, (latents, *whole)), history).numpy()
+        """Return samples [C, F * hop], decoded from latents [C, F, D], gain indices and stage
+        counts [C, F]. Their delay is one hop plus the Decoder's look-ahead."""
+        inputs = (latents, gains.astype("i8"), counts.astype("i8"))
+        with _gpu_errors():
+            return self.decoder(*map(self._tensor, inputs), history).cpu().numpy()
+
+    def _tensor(self, array: Any) -> torch.Tensor:
+        return torch.from_numpy(array).to(self._device)
+
+
+@contextmanager
+def _gpu_errors() -> Iterator[None]:
+    """Turn the errors of a GPU, such as too little memory, into `NacliError`."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, torch.AcceleratorError) as error:
+        raise NacliError(f"the GPU failed: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    """Return the message of an error of torch, which has several lines, as one line."""
+    return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""What the networks start from: the transform's basis and companding."""
+"""The initial weights of the networks (the basis of the MDCT), and companding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nacli.config import ModelConfig
 
 
 def mdct_basis(hop: int) -> Tensor:
-    """Orthonormal sine-window MDCT: [hop coefficients, 2 * hop samples]."""
+    """Return the basis of the orthonormal sine-window MDCT: [hop coefficients, 2 * hop samples]."""
     n = torch.arange(2 * hop, dtype=torch.float64)
     k = torch.arange(hop, dtype=torch.float64)[:, None]
     phase = math.pi / hop * (n + 0.5 + hop / 2) * (k + 0.5)
@@ -20,6 +20,7 @@ def mdct_basis(hop: int) -> Tensor:
 
 
 def linear_from(weight: Tensor, bias: bool = False) -> nn.Linear:
+    """Return a linear layer with this weight [outputs, inputs] and, if it has a bias, zeros."""
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias)
     with torch.no_grad():
         layer.weight.copy_(weight)
@@ -29,7 +30,8 @@ def linear_from(weight: Tensor, bias: bool = False) -> nn.Linear:
 
 
 def spread(basis: Tensor, config: ModelConfig) -> Tensor:
-    """Lay an MDCT basis [hop, 2 * hop] over two frames of sub-frames, spare channels at zero."""
+    """Return an MDCT basis [hop, 2 * hop] as weights [hop, 2 * sub-frames * features] for the
+    sub-frames of two frames. Features after the first `strides[0]` have weights of zero."""
     samples, per_frame = config.strides
     wide = basis.new_zeros(basis.shape[0], 2 * per_frame, config.subframe_channels)
     wide[:, :, :samples] = basis.view(-1, 2 * per_frame, samples)
@@ -37,18 +39,18 @@ def spread(basis: Tensor, config: ModelConfig) -> Tensor:
 
 
 def emphasis(config: ModelConfig) -> Tensor:
-    """What each latent is multiplied by before it is quantised [D], 1 up to 100 Hz."""
+    """Return the factor [D] of each latent before quantisation, which is 1 up to 100 Hz."""
     frequencies = (torch.arange(config.latent_dim) + 0.5) * config.sample_rate / (2 * config.hop)
     return (100 / frequencies).clamp_max(1) ** config.emphasis
 
 
 def compress(x: Tensor, exponent: float) -> Tensor:
-    """Signed power law with a finite slope at zero."""
+    """Return `x` companded by a signed power law with a finite slope at zero."""
     offset = 0.02
     return x.sign() * ((x.abs() + offset) ** exponent - offset**exponent)
 
 
 def expand(y: Tensor, exponent: float) -> Tensor:
-    """The inverse of `compress`."""
+    """Return the inverse of `compress`."""
     offset = 0.02
     return y.sign() * ((y.abs() + offset**exponent) ** (1 / exponent) - offset)

@@ -1,4 +1,4 @@
-"""From sub-frames to samples in the Decoder: [B, T, channels] to [B, T * stride, features]."""
+"""The Decoder's layers from sub-frames [B, T, channels] to samples [B, T * stride, features]."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from nacli.networks.torch_engine.layers import SLOPE, CausalConv, History
 
 
 class Subpixel(nn.Linear):
-    """All samples of a sub-frame from its channels. Feature 0 starts as the exact transform."""
+    """A linear layer from the channels of a sub-frame to all its samples. Before training,
+    feature 0 is the exact transform."""
 
     def __init__(self, config: ModelConfig) -> None:
         stride, channels, features = _sizes(config)
@@ -30,8 +31,9 @@ class Subpixel(nn.Linear):
 
 
 class Transposed(Subpixel):
-    """Transposed convolution, its kernel two strides long: a sub-frame also adds to the samples of
-    the next one. That half starts at zero, and the whole as the exact transform."""
+    """A transposed convolution whose kernel is two strides long: each sub-frame also contributes to
+    the samples of the next one. Before training, that half is zero, and feature 0 is the exact
+    transform."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -39,18 +41,17 @@ class Transposed(Subpixel):
         nn.init.zeros_(self.overlap.weight)
 
     def forward(self, x: Tensor, history: History) -> Tensor:  # type: ignore[override]
-        before = self.overlap(history.extend(self, x, 1)[:, :-1])
-        own = super().forward(x, history)
-        return own + before.unflatten(2, (-1, self.features)).flatten(1, 2)
+        previous = self.overlap(history.extend(self, x, 1)[:, :-1])
+        current = super().forward(x, history)
+        return current + previous.unflatten(2, (-1, self.features)).flatten(1, 2)
 
 
 class Interpolation(nn.Module):
-    """Steps of repetition and causal convolution, with fewer channels from step to step, as in
-    SEANet's resizing variants.
+    """Steps of repetition and causal convolution, each with fewer features, as in the variants of
+    SEANet with resizing.
 
-    Unlike the others it cannot start as the exact transform: repeated samples are no basis that a
-    fixed convolution turns back into any waveform. It starts at random, and everything after it
-    with it.
+    Its initial weights are random, because a fixed convolution of repeated sub-frames cannot be the
+    exact inverse transform.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -58,7 +59,7 @@ class Interpolation(nn.Module):
         stride, channels, features = _sizes(config)
         self.factors = step_factors(stride)
         widths = [max(features, channels >> step) for step in range(len(self.factors))]
-        # one tap more than repeats: the fewest with which no two samples of a step are the same
+        # With one tap more than repetitions, no two samples of a step have the same inputs.
         self.steps = nn.ModuleList(
             CausalConv(inputs, outputs, factor + 1)
             for factor, (inputs, outputs) in zip(
@@ -74,8 +75,8 @@ class Interpolation(nn.Module):
 
 
 def step_factors(stride: int) -> list[int]:
-    """At most four factors of a stride, ascending: its primes, the smallest two joined until they
-    are few enough (80 is 2, 2, 4, 5)."""
+    """Return at most four factors of a stride in ascending order. They are its prime factors, of
+    which the two smallest are multiplied until four are left: 80 gives 2, 2, 4, 5."""
     factors, rest = [], stride
     for prime in range(2, stride + 1):
         while rest % prime == 0:
@@ -87,10 +88,11 @@ def step_factors(stride: int) -> list[int]:
 
 
 def upsampling(config: ModelConfig) -> nn.Module:
-    """The layer that the configuration names."""
+    """Return the upsampling layer that the configuration names."""
     kinds = {"subpixel": Subpixel, "transposed": Transposed, "interpolation": Interpolation}
     return kinds[config.upsampling](config)
 
 
 def _sizes(config: ModelConfig) -> tuple[int, int, int]:
+    """Return the stride, the channels of sub-frames and the features of samples."""
     return config.strides[0], config.subframe_channels, config.feature_channels
