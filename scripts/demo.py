@@ -55,7 +55,7 @@ def main() -> None:
             f"{bitrate:10g} {size:6} {read_info(packed).kbps:10.2f} {encoding:9.2f}"
             f" {decoding:9.2f} {pesq:8.2f} {mel:17.2f}"
         )
-    print(f"\nThe times are those of whole commands, with the start of torch. Listen: {OUT}")
+    print(f"\nThe times are those of whole commands, start-up included. Listen: {OUT}")
 
 
 if __name__ == "__main__":

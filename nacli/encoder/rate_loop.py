@@ -26,6 +26,8 @@ from nacli.types import Integers
 
 SAFETY = 1.005
 """Factor on predicted bits: another attempt costs more than bits that wait for the next packet."""
+BUDGET_MARGIN = 1.1
+"""Factor of the budget at which codes of average size are searched."""
 EXTRA_LEVELS = 6
 """Levels above the one at which codes of average size would fit that are scored as well."""
 ENOUGH_EXTRA_LEVELS = 2
@@ -214,8 +216,9 @@ class RateLoop:
         return replace(estimates, code_share=share)
 
     def _typical_level(self, gains: Integers, budget: float) -> int:
-        """Return the level at which a packet of average codes takes a budget in bytes."""
-        limit, highest = 8 * 1.1 * budget, self._maker.highest_level
+        """Return the level at which a packet of average codes takes a budget in bytes and the
+        margin for packets whose codes are cheaper."""
+        limit, highest = 8 * BUDGET_MARGIN * budget, self._maker.highest_level
         return self._maker.highest_fitting(gains, self._maker.average_bits, limit, highest)
 
     def _size(self, payload: bytes, channels: list[ChannelCodes]) -> int:
