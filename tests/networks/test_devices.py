@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 import soundfile
@@ -147,7 +148,8 @@ def test_cpu_is_the_default_device() -> None:
     assert nacli.load_model()._device == "cpu"
     parameters = {option.name: option for option in main.commands["encode"].params}
     assert parameters["device"].default == "cpu"
-    assert tuple(parameters["device"].type.choices) == engines.DEVICES
+    device = parameters["device"].type
+    assert isinstance(device, click.Choice) and tuple(device.choices) == engines.DEVICES
 
 
 @pytest.mark.parametrize(("engine", "device"), [("auto", "gpu"), ("fast", "cpu")])

@@ -123,10 +123,8 @@ def test_block_sizes_do_not_change_decoded_samples() -> None:
     def synthesized(bounds: list[int]) -> Any:
         history = engine.new_history()
         parts = [slice(a, b) for a, b in pairwise(bounds)]
-        pcm = [
-            engine.synthesize(latents[:, p], gains[:, p], counts[:, p], history) for p in parts
-        ]
-        return np.concatenate(samples, axis=1)
+        pcm = [engine.synthesize(latents[:, p], gains[:, p], counts[:, p], history) for p in parts]
+        return np.concatenate(pcm, axis=1)
 
     whole = synthesized([0, 3 * BLOCK])
     np.testing.assert_array_equal(synthesized([0, BLOCK, 3 * BLOCK]), whole)
