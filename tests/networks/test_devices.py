@@ -146,10 +146,10 @@ def test_the_cpu_never_imports_torch_and_auto_works_without_it(tmp_path: Path) -
 def test_cpu_is_the_default_device() -> None:
     assert choose_device("cpu") == "cpu"
     assert nacli.load_model()._device == "cpu"
-    device = next(p for p in main.commands["encode"].params if p.name == "device")
-    assert device.default == "cpu"
-    assert isinstance(device.type, click.Choice)
-    assert tuple(device.type.choices) == engines.DEVICES
+    parameters = {option.name: option for option in main.commands["encode"].params}
+    assert parameters["device"].default == "cpu"
+    device = parameters["device"].type
+    assert isinstance(device, click.Choice) and tuple(device.choices) == engines.DEVICES
 
 
 @pytest.mark.parametrize(("engine", "device"), [("auto", "gpu"), ("fast", "cpu")])
