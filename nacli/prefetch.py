@@ -17,6 +17,8 @@ from queue import SimpleQueue
 from threading import Thread, current_thread
 from typing import NamedTuple, TypeVar
 
+from nacli.blas import one_thread
+
 T = TypeVar("T")
 
 _END = object()
@@ -86,7 +88,9 @@ def _do(task: Task | None) -> bool:
     future, make = task
     if future.set_running_or_notify_cancel():
         try:
-            future.set_result(make())
+            with one_thread():
+                made = make()
+            future.set_result(made)
         except BaseException as error:  # is raised where the result is taken
             future.set_exception(error)
     return True

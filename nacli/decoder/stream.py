@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from nacli.arguments import check_model, expect, wrong_type
+from nacli.blas import one_thread
 from nacli.checkpoint import Model
 from nacli.decoder.depacketizer import Depacketizer
 from nacli.decoder.parts import Part
@@ -119,7 +120,8 @@ class Decoder:
             )
             self.first_packet = self._section.first_packet
             self._depacketizer.begin(self.first_packet)
-        yield from _decoded(self._section, parts)
+        with one_thread():
+            yield from _decoded(self._section, parts)
 
     def jump(self, packet: int) -> None:
         """Announce that the next bytes start with this packet, at most `first_packet`; the packets
@@ -140,13 +142,14 @@ class Decoder:
         if self._finished:
             raise ValueError(FINISHED)
         self._finished = True
-        yield from _decoded(self._section, self._depacketizer.finish())
-        if self.done:
-            return
-        assert self._section is not None, "the parser raises where there is no header"
-        end = self._depacketizer.end
-        end_bytes = len(pack_end(end)) if end else 0
-        yield from self._section.finish(self._depacketizer.samples, end_bytes)
+        with one_thread():
+            yield from _decoded(self._section, self._depacketizer.finish())
+            if self.done:
+                return
+            assert self._section is not None, "the parser raises where there is no header"
+            end = self._depacketizer.end
+            end_bytes = len(pack_end(end)) if end else 0
+            yield from self._section.finish(self._depacketizer.samples, end_bytes)
 
 
 def _decoded(section: SectionDecoder | None, parts: Iterator[Part]) -> Iterator[Floats]:

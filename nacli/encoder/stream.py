@@ -7,6 +7,7 @@ from typing import Any
 from nacli.arguments import check_model, integer, tag_list
 from nacli.audio import check_supported
 from nacli.audio.samples import checked
+from nacli.blas import one_thread
 from nacli.checkpoint import Model
 from nacli.config import MAX_PACKET_FRAMES
 from nacli.encoder.analyzer import Analyzer
@@ -109,6 +110,7 @@ class Encoder:
             made.append(f"a constant offset (DC) of {self._analyzer.dc_offset:.2f} was removed")
         return tuple(made)
 
+    @one_thread()
     def encode(self, pcm: Any) -> bytes:
         """Take pcm [T, C], or [T] for one channel: floats in +-1, or integers of 8, 16 or 32 bits
         with their own full scale. Return the bytes that are complete, the header first. Samples
@@ -130,6 +132,7 @@ class Encoder:
         self._analyzer.push(pcm)
         return b"".join([self._begin(), *self._packets()])
 
+    @one_thread()
     def finish(self) -> bytes:
         """Return the last packet and the end record. After this, every call raises
         `ValueError`."""

@@ -22,8 +22,8 @@ PACKAGE = Path(nacli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "config", "prefetch", "tensor_file", "types"},
-    {"timing", "files"},
+    {"blas", "errors", "config", "tensor_file", "types"},
+    {"prefetch", "timing", "files"},
     {"dsp", "format", "quantizer", "entropy"},
     {"arguments", "networks", "envelope"},
     {"audio", "checkpoint"},
@@ -42,6 +42,7 @@ DOORS = {
     "torch": ("networks/torch_engine",),
     "constriction": ("entropy",),
     "safetensors": ("checkpoint",),
+    "threadpoolctl": ("blas",),
     "soundfile": ("audio",),
     "soxr": ("audio",),
     "mutagen": ("audio",),
