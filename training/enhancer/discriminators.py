@@ -17,11 +17,13 @@ from torch.nn.utils.parametrizations import weight_norm
 from nacli.config import CODED_RATE
 from training.discriminators.scales import SLOPE
 from training.losses.adversarial import ScaleOutput
-from training.losses.spectra import COMPRESSION, FLOOR, hann_stft, window_energy
+from training.losses.spectra import FLOOR, hann_stft, window_energy
 
 SIZES, PERIODS = (2048, 1024, 512, 256), (2, 3, 5, 7, 11)
 """Window lengths and periods in samples of the scales in a file, in its order."""
 CHANNELS = 24
+SHRINK = -0.3
+"""Exponent of the power in a factor of spectra: magnitudes get the exponent 0.4."""
 
 
 class Scale(nn.Module):
@@ -70,7 +72,7 @@ class SpectrumScale(Scale):
         spectrum = torch.view_as_real(hann_stft(sound, self.size)[:, : self.bins])
         spectrum = spectrum / window_energy(self.size) ** 0.5
         power = spectrum.square().sum(-1) + FLOOR
-        compressed = spectrum * power.pow(-COMPRESSION).unsqueeze(-1)
+        compressed = spectrum * power.pow(SHRINK).unsqueeze(-1)
         channels = [compressed[..., 0], compressed[..., 1], 0.25 * power.log() + 0.5]
         return torch.stack(channels, 1).transpose(2, 3)
 
