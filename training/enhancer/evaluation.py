@@ -70,7 +70,8 @@ def write_clips(state: Path, folder: Path, store: Path, allocate: bool) -> None:
     """Decode the .npy or .flac clips of a folder with a GPU state, and write them to `store`."""
     paths = sorted(folder.glob("*.npy")) or sorted(folder.glob("*.flac"))
     seconds = ALLOCATED_SECONDS if allocate else FIXED_SECONDS
-    codec, arrays = FrozenCodec(state), {}
+    arrays: dict[str, Any] = {}
+    codec = FrozenCodec(state)
     for index, path in enumerate(paths):
         clip = np.load(path) if path.suffix == ".npy" else read_mono(path)
         clip = clip[: min(len(clip), seconds * CODED_RATE) // HOP * HOP]
@@ -78,8 +79,8 @@ def write_clips(state: Path, folder: Path, store: Path, allocate: bool) -> None:
         for name, stages in zip(FIXED, ALLOCATED if allocate else FIXED, strict=True):
             counts = mean_counts(gains, stages) if allocate else fixed_counts(gains, int(stages))
             decoded = codec.decode(clip, gains, codes, counts)
-            for field, values in zip(Decoded._fields, decoded, strict=True):
-                arrays[f"{name:.0f}.{index}.{field}"] = values
+            for field in Decoded._fields:
+                arrays[f"{name:.0f}.{index}.{field}"] = getattr(decoded, field)
     np.savez(store, **arrays)
 
 

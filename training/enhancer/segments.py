@@ -59,9 +59,10 @@ class SegmentSampler:
     def _cut(self, name: str, index: int) -> list[np.ndarray]:
         file, frames = self._files[name], self._frames
         start = int(self._random.integers(file.counts.shape[1] - frames + 1))
+        fields: list[np.ndarray] = [getattr(file, name) for name in Decoded._fields]
         return [
             values[index, start * rate : (start + frames) * rate]
-            for values, rate in zip(file, RATES, strict=True)
+            for values, rate in zip(fields, RATES, strict=True)
         ]
 
 
