@@ -1,0 +1,70 @@
+"""Random batches of the cache of decoded segments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.enhancer.adaptive_filter import FilterInputs
+from training.enhancer.cache import source_of
+from training.enhancer.decoded import Decoded
+from training.enhancer.periods import HOP, delay_periods
+
+MUSIC = ("piano", "bass", "percussion")
+SHARES = {"speech": 0.78, "music": 0.19, "ambience": 0.03}
+"""Share of each kind in the segments that are drawn."""
+RATES = (HOP, HOP, 1, 1, 2, 2)
+"""Values of a frame in each field of `Decoded`."""
+
+
+class SegmentSampler:
+    """Draws cuts of `frames` frames from the files that a cache has."""
+
+    def __init__(self, folder: Path, frames: int, seed: int) -> None:
+        self._folder, self._frames = folder, frames
+        self._random = np.random.default_rng(seed)
+        self._files: dict[str, Decoded] = {}
+        self.refresh()
+
+    def refresh(self) -> int:
+        """Read the files that have been added to the cache; return the number of segments."""
+        for path in sorted(self._folder.glob("*.npz")):
+            if path.stem not in self._files and ".partial" not in path.name:
+                with np.load(path) as stored:
+                    self._files[path.stem] = Decoded(*(stored[n] for n in Decoded._fields))
+        self._rows = [(name, i) for name, file in self._files.items() for i in range(len(file.pcm))]
+        kinds = np.array([_kind(source_of(Path(name))) for name, _ in self._rows])
+        weights = np.zeros(len(self._rows))
+        for kind, share in SHARES.items():
+            own = kinds == kind
+            if own.any():
+                weights[own] = share / own.sum()
+        self._weights = weights / weights.sum()
+        return len(self._rows)
+
+    def batch(self, size: int) -> tuple[Tensor, FilterInputs]:
+        """Draw original samples [B, F * HOP], and what the filter takes of them."""
+        chosen = self._random.choice(len(self._rows), size, p=self._weights)
+        columns = zip(*(self._cut(*self._rows[i]) for i in chosen), strict=True)
+        pcm, decoded, features, counts, lags, strengths = (
+            torch.from_numpy(np.stack(column)) for column in columns
+        )
+        delayed = delay_periods(lags.long(), strengths.float())
+        inputs = FilterInputs(decoded.float(), features.float(), counts.long(), *delayed)
+        return pcm.float() / 32767, inputs
+
+    def _cut(self, name: str, index: int) -> list[np.ndarray]:
+        file, frames = self._files[name], self._frames
+        start = int(self._random.integers(file.counts.shape[1] - frames + 1))
+        fields: list[np.ndarray] = [getattr(file, name) for name in Decoded._fields]
+        return [
+            values[index, start * rate : (start + frames) * rate]
+            for values, rate in zip(fields, RATES, strict=True)
+        ]
+
+
+def _kind(source: str) -> str:
+    return "music" if source in MUSIC else "ambience" if source == "ambience" else "speech"
