@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 import soundfile
-from click.testing import CliRunner, Result
 
+from in_process import nacli
 from nacli.checkpoint import load_checkpoint
-from nacli.cli import main
 from nacli.errors import BadCheckpoint, WriteFailed
 from nacli.files.outputs import check_output
 
@@ -21,10 +20,6 @@ RATE = 16_000
 
 def write(path: str, seconds: float = 0.5) -> None:
     soundfile.write(path, [0.1] * round(seconds * RATE), RATE, subtype="PCM_16")
-
-
-def nacli(*arguments: str, stdin: bytes = b"") -> Result:
-    return CliRunner().invoke(main, arguments, input=stdin)
 
 
 def names(folder: Path) -> set[str]:

@@ -7,34 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
-from click.testing import CliRunner, Result
 
-from nacli.cli import main
+from in_process import nacli, tree, write_old_tone
 from nacli.cli.planning import Job, Naming, plan
 from nacli.files.names import AUDIO_EXTENSIONS
-
-RATE = 16_000
-OLD = 1_000_000_000
-"""A time of modification that no new file has."""
-
-
-def write_tone(path: Path, seconds: float = 0.5) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pcm = 0.3 * np.sin(0.1 * np.arange(round(seconds * RATE)))
-    soundfile.write(path, pcm, RATE, subtype="PCM_16")
-    os.utime(path, (OLD, OLD))
-    return path
-
-
-def tree(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-
-
-def nacli(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
 
 
 def planned(*sources: str, **options: Any) -> list[Job]:
@@ -62,7 +39,7 @@ def test_a_tree_is_mirrored(here: Path) -> None:
 def test_links_and_pipes_in_a_tree(here: Path) -> None:
     (here / "in" / "deep").mkdir(parents=True)
     (here / "in" / "deep" / "loop").symlink_to(here / "in")
-    (here / "in" / "linked.wav").symlink_to(write_tone(here / "x.wav"))
+    (here / "in" / "linked.wav").symlink_to(write_old_tone(here / "x.wav"))
     (here / "in" / "nowhere.wav").symlink_to("gone")
     os.mkfifo(here / "in" / "pipe.wav")
     (here / "in" / "self.wav").symlink_to("self.wav")
@@ -76,7 +53,7 @@ def test_links_and_pipes_in_a_tree(here: Path) -> None:
 def test_a_folder_that_cannot_be_read_is_a_failure(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_tone(here / "in" / "good" / "x.wav")
+    write_old_tone(here / "in" / "good" / "x.wav")
     (here / "in" / "closed").mkdir()
     scandir = os.scandir
 
@@ -110,8 +87,8 @@ def test_a_folder_that_cannot_be_read_is_a_failure(
 )
 def test_usage_errors_before_anything_runs(here: Path, arguments: list[str]) -> None:
     for name in ("in/x.wav", "other/x.wav", "x.wav"):
-        write_tone(here / name)
-    write_tone(here / "out.nac" / "x.wav").rename(here / "out.nac" / "x.nac")
+        write_old_tone(here / name)
+    write_old_tone(here / "out.nac" / "x.wav").rename(here / "out.nac" / "x.nac")
     before = tree(here)
     done = nacli("encode", *arguments)
     assert done.exit_code == 2, done.stderr

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 import soundfile
-from click.testing import CliRunner, Result
 
+from in_process import nacli
 from nacli.audio import AudioReader
-from nacli.cli import main
 from nacli.cli.option_types import parse_bitrate
 from nacli.encoder.rate_control import check_bitrate
 from nacli.encoder.settings import EncoderSettings
@@ -27,10 +26,6 @@ RATE = 16_000
 
 def write(path: str, seconds: float = 0.5) -> None:
     soundfile.write(path, [0.1] * round(seconds * RATE), RATE, subtype="PCM_16")
-
-
-def nacli(*arguments: str, stdin: bytes = b"") -> Result:
-    return CliRunner().invoke(main, arguments, input=stdin)
 
 
 def names(folder: Path) -> set[str]:

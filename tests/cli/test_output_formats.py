@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from click.testing import CliRunner, Result
 
+from in_process import nacli
 from nacli.audio.containers import CONTAINERS
-from nacli.cli import main
 from nacli.cli.decode import CONTAINER_EXTENSIONS
 
 RATE = 16_000
@@ -22,10 +21,6 @@ def write(*paths: str, seconds: float = 0.2) -> None:
         container = {".aif": "AIFF"}.get(Path(path).suffix)
         silence = [0.1] * round(seconds * RATE)
         soundfile.write(path, silence, RATE, subtype="PCM_16", format=container)
-
-
-def nacli(*arguments: str, stdin: bytes = b"") -> Result:
-    return CliRunner().invoke(main, arguments, input=stdin)
 
 
 def test_batches_are_decoded_to_a_format_and_depth(here: Path) -> None:

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 import soundfile
-from click.testing import CliRunner, Result
 
 from commands import ENVIRONMENT, FAKE
-from nacli.cli import main
+from in_process import nacli
 from nacli.cli.input_files import unrecognised_line
 from nacli.cli.planning import Job, Naming, Plan, plan
 from nacli.errors import OutputExists, UnreadableInput
@@ -37,10 +36,6 @@ def touch(*paths: str) -> None:
     for path in paths:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).touch()
-
-
-def nacli(*arguments: str, stdin: bytes = b"") -> Result:
-    return CliRunner().invoke(main, arguments, input=stdin)
 
 
 def planned(

@@ -9,23 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from nacli.cli import main
+from in_process import tree
 from nacli.files import temporary_files
 from nacli.files.outputs import atomic_output
 from nacli.files.temporary_files import FOREIGN_SECONDS, remove_stale
 
 OLD = 1_000_000_000
 """A time of modification that no new file has."""
-
-
-def tree(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-
-
-def nacli(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
 
 
 def test_only_temporary_files_of_dead_processes_are_deleted(here: Path) -> None:

@@ -14,39 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from click.testing import CliRunner, Result
 
 from commands import ENVIRONMENT, FAKE
-from nacli.cli import main
+from in_process import nacli, tree, write_old_tone
 from nacli.files.signals import exit_on_signals
-
-RATE = 16_000
-OLD = 1_000_000_000
-"""A time of modification that no new file has."""
-
-
-def write_tone(path: Path, seconds: float = 0.5) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pcm = 0.3 * np.sin(0.1 * np.arange(round(seconds * RATE)))
-    soundfile.write(path, pcm, RATE, subtype="PCM_16")
-    os.utime(path, (OLD, OLD))
-    return path
-
-
-def tree(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-
-
-def nacli(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
-
 
 # Batches in one process.
 
 
 def test_a_batch_goes_on_after_a_failure(here: Path) -> None:
     for name in ("in/a.wav", "in/deep/b.wav", "in/z.flac"):
-        write_tone(here / name)
+        write_old_tone(here / name)
     (here / "in" / "m.wav").write_text("no audio")
     soundfile.write(here / "in" / "n.wav", np.zeros(100), 4_000)
     done = nacli("encode", "-r", "in", "--output-dir", "out/new", "--report", "r.json")
@@ -81,7 +59,7 @@ def test_a_folder_without_audio_is_an_empty_batch(here: Path) -> None:
 
 
 def test_one_file_has_no_summary(here: Path) -> None:
-    write_tone(here / "x.wav")
+    write_old_tone(here / "x.wav")
     assert nacli("encode", "x.wav").stderr.count("\n") == 1
 
 
@@ -120,8 +98,8 @@ class Slow:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        write_tone(folder / "a.wav")
-        self.whole = write_tone(folder / "whole.wav", 10).read_bytes()
+        write_old_tone(folder / "a.wav")
+        self.whole = write_old_tone(folder / "whole.wav", 10).read_bytes()
         (folder / "whole.wav").unlink()
         for name in ("b.wav", "c.wav"):
             os.mkfifo(folder / name)
@@ -172,7 +150,7 @@ def alive(pid: int) -> bool:
 
 def test_several_workers_give_the_outputs_and_records_of_one(tmp_path: Path) -> None:
     for number in range(5):
-        write_tone(tmp_path / "in" / f"{number}.wav", 0.2 + number / 3)
+        write_old_tone(tmp_path / "in" / f"{number}.wav", 0.2 + number / 3)
     (tmp_path / "in" / "2.wav").write_text("no audio")
     outputs, reports = [], []
     for jobs in ("1", "2"):
@@ -239,7 +217,7 @@ def test_a_rerun_finishes_what_was_killed(slow: Slow) -> None:
     assert tree(slow.folder / "out") == {"a.nac", *slow.temporary_files()}
     for name in ("b.wav", "c.wav"):
         (slow.folder / name).unlink()
-        write_tone(slow.folder / name)
+        write_old_tone(slow.folder / name)
     arguments = ["--output-dir", "out", "--skip-existing", "--silent"]
     again = start("encode", "a.wav", "b.wav", "c.wav", *arguments, cwd=slow.folder)
     assert again.communicate() == (b"", b"")

@@ -9,13 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import soundfile
-from click.testing import CliRunner, Result
 
+from in_process import OLD, RATE, nacli, tree, write_old_tone
 from nacli.audio import AudioWriter
-from nacli.cli import main
 from nacli.encoder import packet_writer, stream
 from nacli.entropy import ChannelCodes
 from nacli.files.inputs import read_bytes_blocks
@@ -26,33 +24,13 @@ from nacli.jobs.options import DecodeOptions, EncodeOptions
 from nacli.jobs.record import Record
 from nacli.jobs.task import run_task
 
-RATE = 16_000
-OLD = 1_000_000_000
-"""A time of modification that no new file has."""
-
-
-def write_tone(path: Path, seconds: float = 0.5) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pcm = 0.3 * np.sin(0.1 * np.arange(round(seconds * RATE)))
-    soundfile.write(path, pcm, RATE, subtype="PCM_16")
-    os.utime(path, (OLD, OLD))
-    return path
-
-
-def tree(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-
-
-def nacli(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
-
 
 def outcome(record: Record) -> tuple[str, int]:
     return record["status"], record["exit_code"]
 
 
 def test_the_record_of_a_file(here: Path) -> None:
-    source, target = str(write_tone(here / "x.wav")), str(here / "new" / "x.nac")
+    source, target = str(write_old_tone(here / "x.wav")), str(here / "new" / "x.nac")
     record = run_task(EncodeOptions(make_folders=True), source, target)
     size = os.path.getsize(target)
     assert outcome(record) == ("done", 0)
@@ -88,7 +66,7 @@ def test_an_unforeseen_error_is_recorded(here: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_inputs_are_deleted_after_their_output_was_read_back(here: Path) -> None:
-    write_tone(here / "x.wav")
+    write_old_tone(here / "x.wav")
     assert outcome(run_task(EncodeOptions(delete_input=True), "x.wav", "x.nac")) == ("done", 0)
     assert tree(here) == {"x.nac"}
     for name in ("x.flac", "x.ogg", "x.wav"):
@@ -100,7 +78,7 @@ def test_inputs_are_deleted_after_their_output_was_read_back(here: Path) -> None
 
 def test_empty_audio_files_are_kept_and_empty_nac_files_deleted(here: Path) -> None:
     """An audio file without samples may have lost them, which its .nac file no longer shows."""
-    write_tone(here / "x.wav", 0)
+    write_old_tone(here / "x.wav", 0)
     record = run_task(EncodeOptions(delete_input=True), "x.wav", "x.nac")
     assert outcome(record) == ("done", 0)
     assert record["warnings"] == ["x.wav: there is no sound in it; the input is kept"]
@@ -113,7 +91,7 @@ def test_empty_audio_files_are_kept_and_empty_nac_files_deleted(here: Path) -> N
 def test_inputs_stay_when_the_encoded_file_reads_back_wrong(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_tone(here / "x.wav")
+    write_old_tone(here / "x.wav")
     for at in (30, 80, -1):  # header, a packet, the end record
 
         def rotten(path: str, at: int = at) -> list[bytes]:
@@ -133,7 +111,7 @@ def test_inputs_stay_when_the_decoded_file_is_short(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = AudioWriter.write
-    write_tone(here / "x.wav")
+    write_old_tone(here / "x.wav")
     run_task(EncodeOptions(), "x.wav", "x.nac")
     monkeypatch.setattr(AudioWriter, "write", lambda self, pcm: write(self, pcm[: len(pcm) // 2]))
     record = run_task(DecodeOptions(delete_input=True), "x.nac", "y.wav")
@@ -144,7 +122,7 @@ def test_inputs_stay_when_the_decoded_file_is_short(
 def test_inputs_that_change_during_the_conversion_stay(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_tone(here / "x.wav")
+    write_old_tone(here / "x.wav")
     check = verify.verify_file
 
     def touching(*arguments: Any) -> None:
@@ -160,7 +138,7 @@ def test_inputs_that_change_during_the_conversion_stay(
 
 @pytest.mark.parametrize("arguments", [["-", "-o", "x.nac"], ["x.wav", "-o", "-"]])
 def test_only_files_are_deleted(here: Path, arguments: list[str]) -> None:
-    write_tone(here / "x.wav")
+    write_old_tone(here / "x.wav")
     done = nacli("encode", "--delete-input", *arguments)
     assert (done.exit_code, done.stdout) == (1, "")
     assert "only files" in done.stderr
@@ -174,7 +152,7 @@ def test_only_files_are_deleted(here: Path, arguments: list[str]) -> None:
 
 
 def test_verification_does_not_change_the_output(here: Path) -> None:
-    write_tone(here / "x.wav", 3.3)
+    write_old_tone(here / "x.wav", 3.3)
     for name, checked in (("plain.nac", False), ("checked.nac", True)):
         options = EncodeOptions(verify=checked, force=True)
         assert outcome(run_task(options, "x.wav", name)) == ("done", 0)
@@ -228,7 +206,7 @@ def no_end(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
 def test_verification_detects_every_kind_of_fault(
     here: Path, monkeypatch: pytest.MonkeyPatch, model: Any, damage: Break
 ) -> None:
-    write_tone(here / "x.wav", 3)
+    write_old_tone(here / "x.wav", 3)
     damage(monkeypatch, model)
     assert outcome(run_task(EncodeOptions(), "x.wav", "unnoticed.nac")) == ("done", 0)
     done = nacli("encode", "-V", "x.wav")
