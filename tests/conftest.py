@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+import in_process
 from commands import nacli
 from fake_model import make_model
 from nacli import api as codec
@@ -43,3 +44,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> Iterato
     resources.load_model.cache_clear()
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def options(here: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The options of every conversion, which is not done; there are an a.wav and an a.nac."""
+    in_process.write("a.wav")
+    in_process.nacli("encode", "a.wav")
+    seen: list[Any] = []
+    monkeypatch.setattr("nacli.cli.conversion.run_jobs", lambda _, made, how: seen.append(made))
+    return seen

@@ -5,35 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
-import soundfile
 
-from in_process import nacli
+from in_process import nacli, names, write
 from nacli.checkpoint import load_checkpoint
 from nacli.errors import BadCheckpoint, WriteFailed
 from nacli.files.outputs import check_output
-
-RATE = 16_000
-
-
-def write(path: str, seconds: float = 0.5) -> None:
-    soundfile.write(path, [0.1] * round(seconds * RATE), RATE, subtype="PCM_16")
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-@pytest.fixture
-def options(here: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The options of every conversion, which is not done; there are an a.wav and an a.nac."""
-    write("a.wav")
-    nacli("encode", "a.wav")
-    seen: list[Any] = []
-    monkeypatch.setattr("nacli.cli.conversion.run_jobs", lambda _, made, how: seen.append(made))
-    return seen
 
 
 def test_the_error_for_an_incomplete_checkpoint_names_the_missing_part(tmp_path: Path) -> None:

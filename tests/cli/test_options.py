@@ -13,34 +13,13 @@ from typing import Any
 import pytest
 import soundfile
 
-from in_process import nacli
+from in_process import RATE, nacli, names, write
 from nacli.audio import AudioReader
 from nacli.cli.option_types import parse_bitrate
 from nacli.encoder.rate_control import check_bitrate
 from nacli.encoder.settings import EncoderSettings
 from nacli.errors import UnreadableInput, UnsupportedAudio
 from nacli.jobs.options import EncodeOptions
-
-RATE = 16_000
-
-
-def write(path: str, seconds: float = 0.5) -> None:
-    soundfile.write(path, [0.1] * round(seconds * RATE), RATE, subtype="PCM_16")
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-@pytest.fixture
-def options(here: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The options of every conversion, which is not done; there are an a.wav and an a.nac."""
-    write("a.wav")
-    nacli("encode", "a.wav")
-    seen: list[Any] = []
-    monkeypatch.setattr("nacli.cli.conversion.run_jobs", lambda _, made, how: seen.append(made))
-    return seen
-
 
 # Numbers.
 

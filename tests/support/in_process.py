@@ -20,6 +20,10 @@ def nacli(*arguments: str, stdin: bytes = b"") -> Result:
     return CliRunner().invoke(main, arguments, input=stdin)
 
 
+def write(path: str, seconds: float = 0.5) -> None:
+    soundfile.write(path, [0.1] * round(seconds * RATE), RATE, subtype="PCM_16")
+
+
 def write_old_tone(path: Path, seconds: float = 0.5) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pcm = 0.3 * np.sin(0.1 * np.arange(round(seconds * RATE)))
@@ -30,3 +34,7 @@ def write_old_tone(path: Path, seconds: float = 0.5) -> Path:
 
 def tree(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
