@@ -81,10 +81,9 @@ entropy: venv
 	$(BIN)/python scripts/train_entropy.py --recipe $(RECIPES)/entropy.toml
 	$(BIN)/python scripts/attach_entropy.py --entropy runs/entropy/entropy.safetensors
 
-# The envelope corrections and the post-filter of the present checkpoint.
+# The envelope corrections of the present checkpoint.
 envelope: venv
 	$(BIN)/python scripts/train_corrections.py
-	$(BIN)/python scripts/train_postfilter.py
 
 # The Decoder alone, against discriminators; codes and entropy model stay. FINISH takes more options,
 # such as `--hours 4` or `--discriminator bands`.

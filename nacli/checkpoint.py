@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nacli.adaptive_filter import FilterNetwork
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
 from nacli.dsp.high_band import has_high_band
 from nacli.entropy import CorrectionTables, EntropyModel, HighBandTables, LearnedModel, StaticTables
-from nacli.envelope.post_filter import GainNetwork
 from nacli.envelope.predictor import CorrectionPredictor, DecayPredictor, LearnedPredictor
 from nacli.errors import BadCheckpoint
 from nacli.quantizer.rvq import Codebooks
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 NAME = "nacli-24k"
 LEARNED = "entropy.learned."
 """Prefix of the names of the learned entropy model's tensors."""
-POSTFILTER = "postfilter."
-"""Prefix of the names of the post-filter's tensors."""
+FILTER = "filter."
+"""Prefix of the names of the adaptive filter's tensors."""
 PREDICTOR = "predictor."
 """Prefix of the names of the correction predictor's tensors."""
 HIGH_BAND = ("entropy.high_numbers", "entropy.high")
@@ -64,7 +64,7 @@ class Model:
             self.codebooks = _codebooks(config, tensors)
             self.tables = _static_tables(tensors)
             self.entropy: EntropyModel = self._learned() or self.tables
-            self.postfilter = self._postfilter()
+            self.filter_network = self._filter_network()
             self.predictor = self._predictor()
         except (KeyError, ValueError) as error:
             raise BadCheckpoint(
@@ -81,10 +81,10 @@ class Model:
         side = (self.tables.corrections, self.tables.high)
         return LearnedModel(own | shared, self.codebooks.entries, *side)
 
-    def _postfilter(self) -> GainNetwork | None:
-        """Return the network of the post-filter, if the checkpoint has one."""
-        own = self._named(POSTFILTER)
-        return GainNetwork(own) if own else None
+    def _filter_network(self) -> FilterNetwork | None:
+        """Return the network of the adaptive filter, if the checkpoint has one."""
+        own = self._named(FILTER)
+        return FilterNetwork(own) if own else None
 
     def _predictor(self) -> CorrectionPredictor:
         """Return the learned predictor of corrections, if the checkpoint has one, or a plain

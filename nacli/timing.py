@@ -11,16 +11,16 @@ from nacli.config import CODED_RATE, ModelConfig
 
 OVERLAP = 1
 """Hops between the number of a frame and the number of the hop that it completes."""
-PITCH_FILTER_DELAY, PITCH_FILTER_CONTEXT = 2, 2
-"""Hops after a hop, and before it, that the pitch filter needs to filter it."""
-POST_FILTER_DELAY, POST_FILTER_CONTEXT = 2, 5
-"""Hops after a hop, and before it, that the post-filter needs to filter it."""
+CORRECTION_FILTER_DELAY, CORRECTION_FILTER_CONTEXT = 1, 1
+"""Hops after a hop, and before it, that the correction filter needs to filter it."""
+ADAPTIVE_FILTER_DELAY, ADAPTIVE_FILTER_CONTEXT = 3, 30
+"""Hops after a hop, and before it, that the adaptive filter needs to filter it."""
 PREDICTOR_CONTEXT = 5
 """Hops from whose band levels an envelope correction is predicted: the last hop of its span and the
 four before it."""
 DC_BLOCKER_SAMPLES = 4800
 """Length of the moving average of the DC blocker, 0.2 s: low notes pass."""
-POST_PROCESSING_DELAY = PITCH_FILTER_DELAY + POST_FILTER_DELAY
+POST_PROCESSING_DELAY = CORRECTION_FILTER_DELAY + ADAPTIVE_FILTER_DELAY
 """Hops by which the output of the whole post-processing follows its input."""
 
 
@@ -40,7 +40,7 @@ def completed_samples(frames: int, sample_rate: int, config: ModelConfig) -> int
 def corrections_delay(config: ModelConfig) -> int:
     """Return the frames from the frame whose samples an envelope correction changes to the frame
     that carries the correction."""
-    return config.lookahead + PITCH_FILTER_DELAY
+    return config.lookahead
 
 
 def decoder_delay(config: ModelConfig) -> int:
@@ -53,15 +53,15 @@ def first_packet(hop: int, frames_per_packet: int, config: ModelConfig) -> int:
     """Return the packet at which a decoder must start so that every sample from `hop` on equals
     that of a whole decode.
 
-    A finished hop depends on the corrections of some hops before it; each of these corrections
-    depends on the decoded levels before it in its packet, and each decoded sample on the context of
-    the networks.
+    A finished hop depends on some corrected hops before it, and on their corrections. Each of these
+    corrections depends on the decoded levels before it in its packet, and each decoded sample on
+    the context of the Decoder.
     """
     if config.decoder_context is None:
         return 0
     delay = OVERLAP + corrections_delay(config)
-    frame = max(0, hop - POST_FILTER_CONTEXT + delay)
+    frame = max(0, hop - ADAPTIVE_FILTER_CONTEXT - CORRECTION_FILTER_CONTEXT + delay)
     start = frame // frames_per_packet * frames_per_packet
     dc_blocker = -(-DC_BLOCKER_SAMPLES // config.hop)
-    context = PITCH_FILTER_CONTEXT + PREDICTOR_CONTEXT + dc_blocker
+    context = PREDICTOR_CONTEXT + dc_blocker
     return max(0, start - delay - context + 1 - config.decoder_context) // frames_per_packet

@@ -22,7 +22,7 @@ from training.options import PATH
 @click.option("--state", type=PATH, help="State of a training on a GPU, to decode with.")
 @click.option("--clips", type=PATH, help="Folder of .npy or .flac clips to decode.")
 @click.option("--run", "runs", type=PATH, multiple=True, help="State of a filter.")
-@click.option("--baselines", is_flag=True, help="Measure the Decoder and the pitch filter as well.")
+@click.option("--baseline", is_flag=True, help="Measure the Decoder alone as well.")
 @click.option(
     "--allocate",
     is_flag=True,
@@ -33,7 +33,7 @@ def main(
     state: Path | None,
     clips: Path | None,
     runs: tuple[Path, ...],
-    baselines: bool,
+    baseline: bool,
     allocate: bool,
 ) -> None:
     """Print a table of quality at two rates."""
@@ -42,7 +42,7 @@ def main(
         if state is None or clips is None:
             raise click.UsageError(f"{store} is missing: --state and --clips are needed to make it")
         write_clips(state, clips, store, allocate)
-    print_table(store, list(runs), baselines)
+    print_table(store, list(runs), baseline)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
     python scripts/train_corrections.py --corpus data/corpus
 
-Segments of the corpus are decoded with the stage counts of packets and pass the pitch filter. A
-network learns to predict the corrections that would restore the original's band energies, from
-the decoded band energies and the correction before, as decoders have them. The codebooks follow
-what the prediction leaves. Then the tables are counted anew. Codes of latents and the learned
+Segments of the corpus are decoded with the stage counts of packets. A network learns to predict
+the corrections that would restore the original's band energies, from the decoded band energies
+and the correction before, as decoders have them. The codebooks follow what the prediction leaves. Then the tables are counted anew. Codes of latents and the learned
 entropy model stay as they are; files made before name another model. It takes fifteen minutes of
 one core.
 """

@@ -15,7 +15,6 @@ from nacli.envelope import corrections as envelope_corrections
 from nacli.envelope.corrections import span_stages
 from nacli.networks.torch_engine import Decoder, Encoder, History
 from training.differentiable.filterbank import BandCorrection
-from training.differentiable.pitch_filter import PitchFilter
 from training.quantizer.corrections import CorrectionQuantizer
 from training.quantizer.residual import ResidualQuantizer
 from training.stage_allocation import Allocation
@@ -38,7 +37,7 @@ class NetworkOutput(NamedTuple):
 class CodecOutput(NamedTuple):
     """The output of the whole codec for a batch.
 
-    `output` are samples [B, T] after pitch filter and envelope corrections; `codes` [K, M];
+    `output` are samples [B, T] after envelope corrections; `codes` [K, M];
     `commitment` as in `NetworkOutput`; `corrections` [B, S, BANDS] are the targets: those that
     would restore the original's band energies.
     """
@@ -65,7 +64,7 @@ class Codec(nn.Module):
             BANDS,
             config.correction_memory,
         )
-        self.pitch_filter, self.bands = PitchFilter(config.hop), BandCorrection(config)
+        self.bands = BandCorrection(config)
 
     def forward(self, pcm: Tensor, allocate: Allocation) -> CodecOutput:
         """Encode and decode samples [B, T] with the stage counts that `allocate` returns."""
@@ -89,7 +88,7 @@ class Codec(nn.Module):
     def post_process(
         self, decoded: Tensor, original: Tensor, counts: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Apply the pitch filter and quantised envelope corrections, with gradients.
+        """Apply quantised envelope corrections, with gradients.
 
         Args:
             decoded, original: samples [B, F * hop].
@@ -98,13 +97,13 @@ class Codec(nn.Module):
         Returns:
             The samples [B, F * hop], and the targets of the corrections [B, S, BANDS].
         """
-        bands, output = self.bands, self.pitch_filter(decoded)
-        targets = bands.targets(bands.energies(original), bands.energies(output))
+        bands = self.bands
+        targets = bands.targets(bands.energies(original), bands.energies(decoded))
         lambdas = correction_lambdas(counts, self.config)
         corrections, _ = self.corrections.quantize(
             targets.detach(), lambdas, self.corrections.decayed
         )
-        return bands.apply_corrections(output, corrections), targets
+        return bands.apply_corrections(decoded, corrections), targets
 
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
         """Load networks and codebooks from a checkpoint, to train on with `batch_frames` frames in

@@ -1,20 +1,46 @@
 """Post-processing: what happens to samples after the network.
 
-In order: the constant offset is removed, noise between harmonics is lowered, band energies are
-corrected, silence is made silent, and peaks are clipped to full scale.
+In order: the constant offset is removed, band energies are corrected, the adaptive filter lowers
+coding noise, silence is made silent, and peaks are clipped to full scale.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.adaptive_filter import AdaptiveFilter, FilterNetwork
+from nacli.config import ModelConfig
 from nacli.dsp.dc_blocker import DcBlocker
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
-from nacli.dsp.pitch_filter import PitchFilter
+from nacli.envelope.correction_filter import CorrectionFilter
 from nacli.envelope.corrections import CorrectionDecoder
-from nacli.envelope.post_filter import GainNetwork, PostFilter
-from nacli.timing import PITCH_FILTER_DELAY, POST_PROCESSING_DELAY
+from nacli.timing import CORRECTION_FILTER_DELAY, POST_PROCESSING_DELAY
 from nacli.types import Floats, Integers
+
+
+class DecodedFrames(NamedTuple):
+    """What the Decoder network outputs for frames, and what it took.
+
+    Samples [C, F * hop], features [C, F, width] and gain indices [C, F] are those of the frames
+    that are output. The stage counts [C, F] are those of the frames that the network took at the
+    same time, which are later by its look-ahead: the adaptive filter is trained with these.
+    """
+
+    pcm: Floats
+    features: Floats
+    gains: Integers
+    counts: Integers
+
+    @classmethod
+    def silence(cls, config: ModelConfig, channels: int, frames: int) -> DecodedFrames:
+        """Return silent frames, for which the network does not run."""
+        pcm = np.zeros((channels, frames * config.hop), dtype=np.float32)
+        features = np.zeros((channels, frames, config.width), dtype=np.float32)
+        silent = np.zeros((channels, frames), dtype=np.int32)
+        return cls(pcm, features, silent, silent)
 
 
 class PostProcess:
@@ -27,37 +53,38 @@ class PostProcess:
 
     def __init__(
         self,
-        network: GainNetwork | None,
+        config: ModelConfig,
+        network: FilterNetwork | None,
         corrections: CorrectionDecoder,
         channels: int,
-        hop: int,
-        sample_rate: int,
     ) -> None:
-        """`network` is the post-filter's, if the model has one; `corrections` decodes the envelope
-        corrections of the hops that leave the pitch filter."""
-        self._hop, self._corrections = hop, corrections
-        self._dc_blocker, self._pitch_filter = DcBlocker(channels), PitchFilter(channels, hop)
-        self._meter = BandEnergyMeter(channels, bark_spectra(hop, sample_rate))
-        self._post_filter = PostFilter(network, channels, hop, sample_rate)
+        """`network` is the adaptive filter's, if the model has one; `corrections` decodes the
+        envelope corrections of the hops that leave the DC blocker."""
+        self._config, self._hop, self._corrections = config, config.hop, corrections
+        self._dc_blocker = DcBlocker(channels)
+        self._meter = BandEnergyMeter(channels, bark_spectra(config.hop, config.sample_rate))
+        self._correction_filter = CorrectionFilter(channels, config.hop, config.sample_rate)
+        self._adaptive_filter = AdaptiveFilter(network, channels, config.hop)
         self._gain_before = np.zeros((channels, 1), dtype=np.int32)
         self._pending_gains = np.zeros((channels, self.DELAY), dtype=np.int32)
-        self._pending_counts = np.zeros((channels, PITCH_FILTER_DELAY), dtype=np.int32)
+        late = DecodedFrames.silence(config, channels, CORRECTION_FILTER_DELAY)
+        self._pending_features, self._pending_counts = late.features, late.counts
 
-    def process(self, pcm: Floats, gains: Integers, counts: Integers) -> Floats:
-        """Filter network output [C, F * hop], whose frames have these gain indices and stage counts
-        [C, F]; return finished samples of the same shape."""
-        gains, self._pending_gains = delayed(self._pending_gains, gains)
-        counts, self._pending_counts = delayed(self._pending_counts, counts)
-        decoded = self._pitch_filter.process(self._dc_blocker.process(pcm))
+    def process(self, frames: DecodedFrames) -> Floats:
+        """Return finished samples [C, F * hop] of the next frames."""
+        gains, self._pending_gains = delayed(self._pending_gains, frames.gains)
+        counts, self._pending_counts = delayed(self._pending_counts, frames.counts)
+        features, self._pending_features = delayed(self._pending_features, frames.features)
+        decoded = self._dc_blocker.process(frames.pcm)
         corrections = self._corrections.take(self._meter.measure(decoded))
-        decoded = self._post_filter.process(decoded, counts, corrections)
+        decoded = self._correction_filter.process(decoded, corrections)
+        decoded = self._adaptive_filter.process(decoded, features, counts)
         return np.clip(decoded * self._gate(gains), -1.0, 1.0)
 
     def finish(self) -> Floats:
         """Return the samples that the filters still hold [C, DELAY * hop]."""
-        silent = np.zeros_like(self._pending_gains)
-        pcm = np.zeros((len(silent), self.DELAY * self._hop), dtype=np.float32)
-        return self.process(pcm, silent, silent)
+        channels = len(self._pending_gains)
+        return self.process(DecodedFrames.silence(self._config, channels, self.DELAY))
 
     def _gate(self, gains: Integers) -> Floats:
         """Return an envelope [C, F * hop]: 1 in hops whose two frames are not silent, else 0, with
@@ -76,8 +103,10 @@ class PostProcess:
         return envelope.reshape(len(gains), -1).astype(np.float32)
 
 
-def delayed(pending: Integers, values: Integers) -> tuple[Integers, Integers]:
-    """Delay values [..., F] by the pending ones [..., n]: return the next F values [..., F], and
-    those that are pending now [..., n]."""
-    joined = np.concatenate([pending, values], axis=-1)
-    return joined[..., : values.shape[-1]], joined[..., values.shape[-1] :]
+def delayed(
+    pending: NDArray[Any], values: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Delay the values [C, F, ...] of frames by the pending ones [C, n, ...]: return the next F
+    values, and those that are pending now."""
+    joined = np.concatenate([pending, values], axis=1)
+    return joined[:, : values.shape[1]], joined[:, values.shape[1] :]

@@ -10,7 +10,7 @@ import numpy as np
 
 from nacli.checkpoint import Model
 from nacli.decoder.concealment import FrameInputs, fade
-from nacli.decoder.post_processing import PostProcess, delayed
+from nacli.decoder.post_processing import DecodedFrames, PostProcess, delayed
 from nacli.dsp.high_band import frame_levels
 from nacli.dsp.high_band_synthesis import HighBandSynthesizer
 from nacli.entropy import ChannelCodes
@@ -41,12 +41,12 @@ class Synthesizer:
         config = model.config
         self._networks, self._codebooks, self._config = model.networks, model.codebooks, config
         self._history = self._networks.new_history()
-        self._pending: Integers = np.zeros((2, channels, config.lookahead), dtype=np.int32)
+        self._pending_gains: Integers = np.zeros((channels, config.lookahead), dtype=np.int32)
         self._corrections = CorrectionDecoder(
             config, model.codebooks.corrections, model.predictor, channels
         )
         self._post_processing = PostProcess(
-            model.postfilter, self._corrections, channels, config.hop, config.sample_rate
+            config, model.filter_network, self._corrections, channels
         )
         self._last = FrameInputs.silence(channels, 1, config.latent_dim)
         self._high_band: HighBandSynthesizer | None = None
@@ -99,23 +99,20 @@ class Synthesizer:
         """Pass inputs through the network and the filters. `levels` are those of the high band
         [C, F, BANDS], if there are any."""
         arrays = (inputs.latents, inputs.gains, inputs.counts)
-        pcm = self._networks.synthesize(*arrays, self._history)
-        return self._process(pcm, inputs.gains, inputs.counts, levels)
+        pcm, features = self._networks.synthesize_with_features(*arrays, self._history)
+        return self._process(DecodedFrames(pcm, features, inputs.gains, inputs.counts), levels)
 
     def _silence(self, frames: int) -> CodedSound:
         """Pass silent frames through the filters; the network is not needed."""
         channels = self._last.gains.shape[0]
-        silent = np.zeros((channels, frames), dtype=np.int32)
-        pcm = np.zeros((channels, frames * self._config.hop), dtype=np.float32)
-        return self._process(pcm, silent, silent)
+        return self._process(DecodedFrames.silence(self._config, channels, frames))
 
-    def _process(
-        self, pcm: Floats, gains: Integers, counts: Integers, levels: Integers | None = None
-    ) -> CodedSound:
-        """Filter network output [C, T]. The filters need the gains and stage counts of the frames
-        that the network outputs, which it took `lookahead` frames before."""
-        own, self._pending = delayed(self._pending, np.stack([gains, counts]))
-        return self._with_high_band(self._post_processing.process(pcm, own[0], own[1]), levels)
+    def _process(self, frames: DecodedFrames, levels: Integers | None = None) -> CodedSound:
+        """Filter what the network outputs with the gains of the frames that it took: those of the
+        frames that it outputs came `lookahead` frames before."""
+        gains, self._pending_gains = delayed(self._pending_gains, frames.gains)
+        pcm = self._post_processing.process(frames._replace(gains=gains))
+        return self._with_high_band(pcm, levels)
 
     def _with_high_band(self, pcm: Floats, levels: Integers | None = None) -> CodedSound:
         """Add the high band, for whose later hops `levels` [C, F, BANDS] have come, to finished

@@ -14,7 +14,6 @@ import numpy as np
 from nacli.config import ModelConfig
 from nacli.dsp.dc_blocker import DcBlocker
 from nacli.dsp.filterbank import BANDS, BandEnergyMeter, bark_spectra
-from nacli.dsp.pitch_filter import PitchFilter
 from nacli.envelope.corrections import CorrectionTargets, correction_targets
 from nacli.envelope.predictor import CorrectionPredictor, RecentLevels
 from nacli.timing import corrections_delay
@@ -41,7 +40,6 @@ class LocalDecoder:
         self._config, self._networks, self._predictor = config, networks, predictor
         self._history: Any = networks.new_history()
         self._dc_blocker = DcBlocker(channels)
-        self._pitch_filter = PitchFilter(channels, config.hop)
         self._meter = BandEnergyMeter(channels, bark_spectra(config.hop, config.sample_rate))
         self._recent = RecentLevels(channels)
         delay = 1 + corrections_delay(config)
@@ -52,7 +50,7 @@ class LocalDecoder:
         dropped."""
         copied = copy(self)
         copied._history = self._history.copy()
-        for name in ("_dc_blocker", "_pitch_filter", "_meter", "_recent"):
+        for name in ("_dc_blocker", "_meter", "_recent"):
             setattr(copied, name, copy(getattr(self, name)))
         return copied
 
@@ -67,8 +65,7 @@ class LocalDecoder:
                 gain indices and stage counts [C, F].
         """
         decoded = self._networks.synthesize(latents, gains, counts, self._history)
-        decoded = self._pitch_filter.process(self._dc_blocker.process(decoded))
-        decoded_energies = self._meter.measure(decoded)
+        decoded_energies = self._meter.measure(self._dc_blocker.process(decoded))
         joined = np.concatenate([self._pending, energies], axis=1)
         original, self._pending = np.split(joined, [gains.shape[1]], axis=1)
         levels = self._recent.of(decoded_energies)

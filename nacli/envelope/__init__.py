@@ -1,1 +1,1 @@
-"""The spectral envelope: coded corrections, their prediction, and the post-filter."""
+"""The spectral envelope: coded corrections, their prediction, and the filter that applies them."""

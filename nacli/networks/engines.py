@@ -36,6 +36,12 @@ class Networks(Protocol):
         """Return samples [C, F * hop] at 24 kHz, decoded from latents [C, F, D], gain indices and
         stage counts [C, F]. Their delay is one hop plus the Decoder's look-ahead."""
 
+    def synthesize_with_features(
+        self, latents: Floats, gains: Integers, counts: Integers, history: Any
+    ) -> tuple[Floats, Floats]:
+        """Return the samples of `synthesize`, and the Decoder's features [C, F, width] of the same
+        frames: what its last layer makes coefficients of."""
+
 
 def runs_in_numpy(config: ModelConfig) -> bool:
     """Return whether the NumPy engine has every layer of this configuration."""

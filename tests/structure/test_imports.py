@@ -25,7 +25,7 @@ LAYERS = (
     {"blas", "errors", "config", "tensor_file", "types"},
     {"prefetch", "timing", "files"},
     {"dsp", "format", "quantizer", "entropy"},
-    {"arguments", "networks", "envelope"},
+    {"adaptive_filter", "arguments", "networks", "envelope"},
     {"audio", "checkpoint"},
     {"encoder", "decoder"},
     {"api", "inspection"},

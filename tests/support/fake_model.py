@@ -69,6 +69,13 @@ class FakeNetworks:
         hops = (latents * _amplitude(gains)).repeat(CONFIG.hop // CONFIG.latent_dim, axis=-1)
         return hops.reshape(len(hops), -1).astype(np.float32)
 
+    def synthesize_with_features(
+        self, latents: Floats, gains: NDArray[np.int32], counts: Any, history: Any
+    ) -> tuple[Floats, Floats]:
+        """The samples of `synthesize`, and features [C, F, width], in which the latents recur."""
+        features = latents.repeat(CONFIG.width // CONFIG.latent_dim, axis=-1)
+        return self.synthesize(latents, gains, counts, history), features
+
 
 def _amplitude(gains: NDArray[np.int32]) -> NDArray[np.float64]:
     level = 10 ** ((CONFIG.gain_step_db * (gains - 1) - 100) / 20)
@@ -122,7 +129,7 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
         entropy=entropy,
         digest=hashlib.sha256(digest).digest(),
         networks=FakeNetworks(),
-        postfilter=None,
+        filter_network=None,
         predictor=make_predictor(),
         codes_high_band=lambda sample_rate: high is not None and sample_rate > CODED_RATE,
     )

@@ -1,4 +1,4 @@
-"""Segments of the corpus, encoded and decoded: training data of corrections and post-filter."""
+"""Segments of the corpus, encoded and decoded: training data of corrections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
-from nacli.dsp.pitch_filter import PitchFilter
 from nacli.envelope.predictor import RecentLevels
 from nacli.types import Floats
 from training.codec import Codec
@@ -24,11 +23,8 @@ BATCH, FRAMES = 10, 90
 
 
 class DecodedSegment(NamedTuple):
-    """Original samples [T], decoded samples [T] after the pitch filter, the band energies
-    [F, BANDS] of the hops of both, and the stage counts [F]."""
+    """The band energies [F, BANDS] of original and decoded hops, and the stage counts [F]."""
 
-    original: Floats
-    decoded: Floats
     original_energies: Floats
     decoded_energies: Floats
     counts: NDArray[np.int32]
@@ -45,15 +41,14 @@ def decode_segments(
     """Yield segments of the corpus, each decoded with the stage counts of a random packet."""
     config, random = codec.config, np.random.default_rng(3)
     sampler = Sampler(read_corpus(corpus), FRAMES * config.hop, seed)
-    spectra, delay = bark_spectra(config.hop, config.sample_rate), PitchFilter.DELAY * config.hop
+    spectra = bark_spectra(config.hop, config.sample_rate)
     for _ in tqdm(range(segments // BATCH), desc="decoding", disable=None):
         pcm = sampler.batch(BATCH)
         with torch.no_grad():
             coded = codec.code(pcm, random_allocation(config.stages, random))
-        padded = np.pad(coded.output.numpy(), ((0, 0), (0, delay)))
-        decoded = PitchFilter(BATCH, config.hop).process(padded)[:, delay:]
-        pair = (BandEnergyMeter(BATCH, spectra).measure(x) for x in (pcm.numpy(), decoded))
+        sounds = (pcm.numpy(), coded.output.numpy())
+        energies = (BandEnergyMeter(BATCH, spectra).measure(sound) for sound in sounds)
         hops = pcm.shape[1] // config.hop
         counts = coded.counts[:, 1 : 1 + hops].numpy()  # frame f completes hop f - 1
-        columns = (pcm.numpy(), decoded, *pair, counts.astype(np.int32))
+        columns = (*energies, counts.astype(np.int32))
         yield from (DecodedSegment(*row) for row in zip(*columns, strict=True))

@@ -1,6 +1,6 @@
 """Band energies and envelope corrections with gradients.
 
-`nacli/dsp/filterbank.py` and `nacli/envelope/post_filter.py` do the same in NumPy. Windows, bands,
+`nacli/dsp/filterbank.py` and `nacli/envelope/correction_filter.py` do the same in NumPy. Windows, bands,
 limits and floors come from there, so that nothing is defined twice.
 """
 
@@ -18,7 +18,7 @@ from nacli.dsp.filterbank import (
     bark_spectra,
     relative_floor,
 )
-from nacli.envelope.post_filter import SMOOTHING
+from nacli.envelope.correction_filter import SMOOTHING
 
 
 class BandCorrection(nn.Module):

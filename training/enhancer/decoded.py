@@ -57,10 +57,6 @@ class FrozenCodec:
             network.eval().requires_grad_(False)
         self.codebooks = Codebooks.from_vectors(clip_outliers(state["codebooks"].numpy()))
         self.delay = 1 + self.config.lookahead
-        self._features: list[torch.Tensor] = []
-        self.decoder.project_out.register_forward_pre_hook(
-            lambda _, inputs: self._features.append(inputs[0])
-        )
 
     @torch.inference_mode()
     def encode(self, pcm: Floats, depth: int) -> tuple[Integers, Integers]:
@@ -95,10 +91,9 @@ class FrozenCodec:
         self, latents: Floats, gains: Integers, counts: Integers
     ) -> tuple[Floats, Floats]:
         """Return samples [F * hop] aligned with the original, and features [F, width]."""
-        self._features.clear()
         columns = [torch.from_numpy(x.astype(np.int64))[None] for x in (gains, counts)]
-        pcm = self.decoder(torch.from_numpy(latents)[None], *columns, History())[0].numpy()
-        features: Floats = self._features.pop()[0].numpy()
+        inputs = (torch.from_numpy(latents)[None], *columns)
+        pcm, features = (x[0].numpy() for x in self.decoder.decode(*inputs, History()))
         return pcm[self.delay * self.config.hop :], features[self.delay :]
 
 

@@ -27,7 +27,6 @@ from nacli.bench.metrics import (
     si_sdr,
 )
 from nacli.config import CODED_RATE
-from nacli.dsp.pitch_filter import PitchFilter
 from nacli.networks.torch_engine import History
 from nacli.types import Floats, Integers
 from training.enhancer.adaptive_filter import AdaptiveFilter, FilterInputs
@@ -47,14 +46,13 @@ Rows = list[list[Decoded]]
 """All clips for each of two rates."""
 
 
-def print_table(store: Path, runs: list[Path], baselines: bool) -> None:
-    """Print a table row for the filter of every run, after the Decoder alone and the shipped pitch
-    filter if wanted."""
+def print_table(store: Path, runs: list[Path], baseline: bool) -> None:
+    """Print a table row for the filter of every run; with `baseline`, one for the Decoder alone
+    before."""
     rows = read_clips(store)
     print(f"| {store.stem}, {len(rows[0])} clips | " + " | ".join(NAMES) + " |", flush=True)
-    if baselines:
+    if baseline:
         _print_row("Decoder alone", compare(rows, lambda clip: clip.decoded.astype(np.float32)))
-        _print_row("pitch filter", compare(rows, apply_pitch_filter))
     for path in runs:
         network = load_filter(path)
         found = compare(rows, lambda clip, network=network: enhance(network, clip))  # type: ignore[misc]
@@ -125,13 +123,6 @@ def enhance(network: AdaptiveFilter, clip: Decoded) -> Floats:
     )
     output: Floats = network(inputs, History())[0, DELAY * HOP :].numpy()
     return output
-
-
-def apply_pitch_filter(clip: Decoded) -> Floats:
-    """Return the samples [T] of a clip after the shipped pitch filter."""
-    late = PitchFilter.DELAY * HOP
-    padded = np.pad(clip.decoded.astype(np.float32), (0, late))[None]
-    return PitchFilter(1, HOP).process(padded)[0, late:]
 
 
 def compare(

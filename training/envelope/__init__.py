@@ -1,1 +1,1 @@
-"""Training of the predictor of envelope corrections, and of the post-filter."""
+"""Training of the envelope corrections: predictor, codebooks and tables."""

@@ -35,15 +35,18 @@ class Decoder:
         self._subframe = subframe_blocks(weights, config.subframe_blocks)
         self._up_samples = Upsampling(weights, config.strides[0])
 
-    def __call__(self, latents: Floats, gains: Integers, counts: Integers, state: State) -> Floats:
-        """Return samples [F * hop], decoded from latents [F, D], gains and stage counts [F]."""
+    def __call__(
+        self, latents: Floats, gains: Integers, counts: Integers, state: State
+    ) -> tuple[Floats, Floats]:
+        """Return samples [F * hop], decoded from latents [F, D], gains and stage counts [F]; and the
+        features [F, width] of the same frames."""
         inputs, gains, counts = self._with_lookahead(latents, gains, counts, state)
         x = np.concatenate([inputs, self._gain.features(gains, state)], axis=1) @ self._project_in
         x += self._stages[counts]
         for block in self._layers:
             x = block(x, state)
         shape = expand(x @ self._project_out + self._bias_out, self._config.compand)
-        return self._inverse_transform(shape * self._gain.amplitude(gains), state)
+        return self._inverse_transform(shape * self._gain.amplitude(gains), state), x
 
     def _with_lookahead(
         self, latents: Floats, gains: Integers, counts: Integers, state: State

@@ -88,15 +88,25 @@ class NumpyNetworks:
         """Return samples [C, F * hop] at 24 kHz, decoded from latents [C, F, D], gain indices and
         stage counts [C, F]. Their delay is one hop plus the Decoder's look-ahead."""
         channels = zip(latents, gains, counts, history.channels(len(latents)), strict=True)
-        return np.stack([self._synthesize(*channel) for channel in channels])
+        parts = (self._synthesize(*channel) for channel in channels)
+        return np.stack([np.concatenate([pcm for pcm, _ in blocks]) for blocks in parts])
+
+    def synthesize_with_features(
+        self, latents: Floats, gains: Integers, counts: Integers, history: History
+    ) -> tuple[Floats, Floats]:
+        """Return the samples of `synthesize`, and the Decoder's features [C, F, width] of the same
+        frames: what its last layer makes coefficients of."""
+        channels = zip(latents, gains, counts, history.channels(len(latents)), strict=True)
+        parts = [zip(*self._synthesize(*channel), strict=True) for channel in channels]
+        pcm, features = zip(*(map(np.concatenate, blocks) for blocks in parts), strict=True)
+        return np.stack(pcm), np.stack(features)
 
     def _synthesize(
         self, latents: Floats, gains: Integers, counts: Integers, state: State
-    ) -> Floats:
-        """Return one channel's samples [F * hop]."""
-        blocks = _blocks(len(latents))
-        parts = [self.decoder(latents[b], gains[b], counts[b], state) for b in blocks]
-        return np.concatenate(parts)
+    ) -> Iterator[tuple[Floats, Floats]]:
+        """Yield one channel's samples [F * hop] and features [F, width], block by block."""
+        for b in _blocks(len(latents)):
+            yield self.decoder(latents[b], gains[b], counts[b], state)
 
 
 def _blocks(frames: int) -> Iterator[slice]:

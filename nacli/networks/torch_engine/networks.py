@@ -112,20 +112,28 @@ class Decoder(nn.Module):
 
     def forward(self, latents: Tensor, gains: Tensor, stages: Tensor, history: History) -> Tensor:
         """Return samples [B, F * hop] of latents [B, F, D], gains and stage counts [B, F]."""
-        coefficients = self.coefficients(latents, gains, stages, history)
-        return self.inverse_transform(coefficients, history)
+        return self.decode(latents, gains, stages, history)[0]
+
+    def decode(
+        self, latents: Tensor, gains: Tensor, stages: Tensor, history: History
+    ) -> tuple[Tensor, Tensor]:
+        """Return the samples of `forward`, and features [B, F, width] of the same frames: the
+        inputs of `project_out`."""
+        coefficients, features = self.coefficients(latents, gains, stages, history)
+        return self.inverse_transform(coefficients, history), features
 
     def coefficients(
         self, latents: Tensor, gains: Tensor, stages: Tensor, history: History
-    ) -> Tensor:
-        """Return the coefficients [B, F, hop], to which the inverse transform is applied."""
+    ) -> tuple[Tensor, Tensor]:
+        """Return the coefficients [B, F, hop], to which the inverse transform is applied, and the
+        features [B, F, width] that they are made of."""
         latents = latents / self.band_scale[: latents.shape[-1]]
         latents, gains, stages, later = self.lookahead(latents, gains, stages, history)
         x = self.project_in(latents) + later
         x = x + self.gain.features(gains, history) + self.stage_feature(stages)
-        x = self.project_out(run(self.layers, x, history))
-        shape = expand(x * self.band_scale, self.config.compand)
-        return shape * self.gain.amplitude(gains)
+        features = run(self.layers, x, history)
+        shape = expand(self.project_out(features) * self.band_scale, self.config.compand)
+        return shape * self.gain.amplitude(gains), features
 
     def inverse_transform(self, coefficients: Tensor, history: History) -> Tensor:
         """Apply the learned synthesis transform: coefficients [B, F, hop] to samples

@@ -67,9 +67,24 @@ class Networks:
     def synthesize(self, latents: Any, gains: Any, counts: Any, history: History) -> Any:
         """Return samples [C, F * hop], decoded from latents [C, F, D], gain indices and stage
         counts [C, F]. Their delay is one hop plus the Decoder's look-ahead."""
-        inputs = (latents, gains.astype("i8"), counts.astype("i8"))
         with _gpu_errors():
-            return self.decoder(*map(self._tensor, inputs), history).cpu().numpy()
+            return self._decode(latents, gains, counts, history)[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def synthesize_with_features(
+        self, latents: Any, gains: Any, counts: Any, history: History
+    ) -> tuple[Any, Any]:
+        """Return the samples of `synthesize`, and the Decoder's features [C, F, width] of the same
+        frames: what its last layer makes coefficients of."""
+        with _gpu_errors():
+            pcm, features = self._decode(latents, gains, counts, history)
+            return pcm.cpu().numpy(), features.cpu().numpy()
+
+    def _decode(
+        self, latents: Any, gains: Any, counts: Any, history: History
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        inputs = (latents, gains.astype("i8"), counts.astype("i8"))
+        return self.decoder.decode(*map(self._tensor, inputs), history)
 
     def _tensor(self, array: Any) -> torch.Tensor:
         return torch.from_numpy(array).to(self._device)
