@@ -4,9 +4,9 @@
 
 Segments of the corpus are decoded with the stage counts of packets. A network learns to predict
 the corrections that would restore the original's band energies, from the decoded band energies
-and the correction before, as decoders have them. The codebooks follow what the prediction leaves. Then the tables are counted anew. Codes of latents and the learned
-entropy model stay as they are; files made before name another model. It takes fifteen minutes of
-one core.
+and the correction before, as decoders have them. The codebooks follow what the prediction
+leaves. Then the tables are counted anew. Codes of latents and the learned entropy model stay as
+they are; files made before name another model. It takes fifteen minutes of one core.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class FilterNetwork:
 
 
 class AdaptiveFilter:
-    """The adaptive filter of one stream at the coded rate. Its output is delayed by `DELAY` hops."""
+    """The adaptive filter of one stream at the coded rate, delayed by `DELAY` hops."""
 
     DELAY = ADAPTIVE_FILTER_DELAY
 

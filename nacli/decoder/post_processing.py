@@ -103,9 +103,7 @@ class PostProcess:
         return envelope.reshape(len(gains), -1).astype(np.float32)
 
 
-def delayed(
-    pending: NDArray[Any], values: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def delayed(pending: NDArray[Any], values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Delay the values [C, F, ...] of frames by the pending ones [C, n, ...]: return the next F
     values, and those that are pending now."""
     joined = np.concatenate([pending, values], axis=1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from fake_model import CONFIG
-from nacli.decoder.post_processing import PostProcess
+from nacli.decoder.post_processing import DecodedFrames, PostProcess
 from nacli.envelope.corrections import CorrectionDecoder
 from nacli.envelope.predictor import DecayPredictor
 
@@ -16,10 +16,12 @@ HOP = 320
 def run(pcm: np.ndarray, gains: list[int], cuts: tuple[int, ...] = ()) -> np.ndarray:
     """The output for a stream with these gains, cut into blocks after these hops."""
     corrections = CorrectionDecoder(CONFIG, None, DecayPredictor(0.7), 1)  # has no codebooks
-    post, parts, start = PostProcess(None, corrections, 1, HOP, 24_000), [], 0
+    post, parts, start = PostProcess(CONFIG, None, corrections, 1), [], 0
     for stop in (*cuts, len(gains)):
         row = np.array([gains[start:stop]], dtype=np.int32)
-        parts.append(post.process(pcm[:, start * HOP : stop * HOP], row, row))
+        silent = DecodedFrames.silence(CONFIG, 1, stop - start)
+        frames = silent._replace(pcm=pcm[:, start * HOP : stop * HOP], gains=row, counts=row)
+        parts.append(post.process(frames))
         start = stop
     return np.concatenate([*parts, post.finish()], axis=1)[0, PostProcess.DELAY * HOP :]
 

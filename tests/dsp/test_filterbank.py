@@ -10,9 +10,8 @@ import torch
 
 from fake_model import CONFIG, make_model
 from nacli.dsp.filterbank import BANDS, BandEnergyMeter, band_corrections, bark_spectra
-from nacli.dsp.pitch_filter import PitchFilter
 from nacli.encoder.local_decoder import LocalDecoder
-from nacli.envelope.post_filter import AFTER, BEFORE, PostFilter, per_spectrum, smooth
+from nacli.envelope.correction_filter import CorrectionFilter, per_spectrum, smooth
 from nacli.envelope.predictor import DecayPredictor
 from training.differentiable.filterbank import BandCorrection
 
@@ -60,12 +59,10 @@ def test_corrections_give_bands_the_energy_of_the_original(span: int) -> None:
     original, decoded = coloured(24), noise(24)
     wanted = band_corrections(energies(original), energies(decoded), span)
     assert wanted.shape == (2, -(-24 // span), BANDS)
-    post = PostFilter(None, 2, HOP, RATE)
-    late = PostFilter.DELAY
+    late = CorrectionFilter.DELAY
     stepped = np.pad(wanted.repeat(span, 1)[:, :24], ((0, 0), (0, late), (0, 0)), "edge")
     padded = np.pad(decoded, ((0, 0), (0, late * HOP)))
-    counts = np.zeros((2, 24 + late), dtype=np.int32)
-    corrected = post.process(padded, counts, stepped)[:, late * HOP :]
+    corrected = CorrectionFilter(2, HOP, RATE).process(padded, stepped)[:, late * HOP :]
     after = band_corrections(energies(original), energies(corrected), span)
     assert np.abs(after).mean() < np.abs(wanted).mean() / 3
 
@@ -83,7 +80,7 @@ def test_corrections_go_over_into_each_other() -> None:
     corrections = np.zeros((40, BANDS), dtype=np.float32)
     corrections[20:] = 1
     found = smooth(per_spectrum(corrections))[:, 0]
-    assert len(found) == 79 - BEFORE - AFTER
+    assert len(found) == 77
     rising = found[(found > 0) & (found < 1)]
     np.testing.assert_allclose(rising, [0.1, 0.9])
     assert (np.diff(found) >= 0).all()
@@ -99,10 +96,10 @@ def test_the_training_has_the_same_levels(span: int) -> None:
     wanted = levels.targets(*pair)
     expected = band_corrections(pair[0].numpy(), pair[1].numpy(), span)
     np.testing.assert_allclose(wanted, expected, atol=1e-5)
-    post, late = PostFilter(None, 2, HOP, RATE), PostFilter.DELAY
+    late = CorrectionFilter.DELAY
     stepped = np.pad(expected.repeat(span, 1)[:, :21], ((0, 0), (0, late), (0, 0)), "edge")
     padded = np.pad(decoded.numpy(), ((0, 0), (0, late * HOP)))
-    sound = post.process(padded, np.zeros((2, 21 + late), np.int32), stepped)[:, late * HOP :]
+    sound = CorrectionFilter(2, HOP, RATE).process(padded, stepped)[:, late * HOP :]
     inside = slice(3 * HOP, -3 * HOP)  # before and after a clip others come
     np.testing.assert_allclose(
         levels.apply_corrections(decoded, wanted)[:, inside], sound[:, inside], atol=1e-5
@@ -130,17 +127,15 @@ class Passing:
 
 
 def test_the_local_decoder_compares_what_belongs_together() -> None:
-    """Decoded sound is late: by a frame, what the Decoder looks ahead, and the harmonic filter."""
+    """Decoded sound is late: by a frame, and what the Decoder looks ahead."""
     pcm = coloured(40)
-    late = 1 + PitchFilter.DELAY
     heard = np.pad(0.5 * pcm, ((0, 0), (HOP, 0)))[:, : 40 * HOP]  # a hop late
     local = LocalDecoder(CONFIG, Passing(), DecayPredictor(0.7), 2)  # type: ignore[arg-type]
     steady = np.full((2, 40), CONFIG.correction_fine, np.int32)  # spans of one frame
     frames = heard.reshape(2, 40, HOP).astype(np.float32)
     wanted = local.targets(energies(pcm), frames, steady, steady)
-    middle = np.stack([row.corrections for row in wanted])[
-        :, late + 16 :
-    ]  # the moving mean has settled
+    settled = 1 + 16  # when the moving mean has settled
+    middle = np.stack([row.corrections for row in wanted])[:, settled:]
     assert abs(float(np.median(middle)) - np.log(2)) < 0.03
     assert np.abs(middle - np.log(2)).mean() < 0.15
 

@@ -103,7 +103,7 @@ def test_both_engines_give_the_same_results(config: ModelConfig) -> None:
             samples = slice(part.start * config.hop, part.stop * config.hop)
             outputs += engine.analyze(np.ascontiguousarray(pcm[:, samples]), first)
             values = [np.ascontiguousarray(x[:, part]) for x in (latents, gains, counts)]
-            outputs.append(engine.synthesize(values[0], values[1], values[2], second))
+            outputs += engine.synthesize_with_features(values[0], values[1], values[2], second)
         results.append(outputs)
     for result, reference in zip(*results, strict=True):
         assert (result.shape, result.dtype) == (reference.shape, reference.dtype)
@@ -139,6 +139,9 @@ def test_channels_and_streams_are_independent() -> None:
     pcm, codes = noise(config, 20, 3), decoder_inputs(config, 20, 3)
     latents, _ = engine.analyze(pcm, engine.new_history())
     samples = engine.synthesize(*codes, engine.new_history())
+    again, features = engine.synthesize_with_features(*codes, engine.new_history())
+    np.testing.assert_array_equal(again, samples)
+    assert features.shape == (3, 20, config.width)
     for row in range(3):
         alone, _ = engine.analyze(pcm[row : row + 1], engine.new_history())
         np.testing.assert_array_equal(alone[0], latents[row])

@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 
 from fake_model import CONFIG, make_model
+from nacli.adaptive_filter import AdaptiveFilter
 from nacli.config import ModelConfig
-from nacli.decoder.post_processing import PostProcess
+from nacli.decoder.post_processing import DecodedFrames, PostProcess
 from nacli.decoder.synthesis import Synthesizer
-from nacli.dsp.pitch_filter import PitchFilter
 from nacli.entropy import ChannelCodes
+from nacli.envelope.correction_filter import CorrectionFilter
 from nacli.envelope.corrections import CorrectionDecoder
-from nacli.envelope.post_filter import PostFilter
 from nacli.envelope.predictor import DecayPredictor
 from nacli.timing import (
+    ADAPTIVE_FILTER_DELAY,
+    CORRECTION_FILTER_DELAY,
     OVERLAP,
-    PITCH_FILTER_DELAY,
-    POST_FILTER_DELAY,
     POST_PROCESSING_DELAY,
     completed_samples,
     corrections_delay,
@@ -39,29 +39,29 @@ HOP, RATE, HOPS, MARKED = CONFIG.hop, CONFIG.sample_rate, 30, 12
 Filter = Callable[[Floats], Floats]
 
 
-def pitch_filter() -> Filter:
-    return PitchFilter(1, HOP).process
-
-
-def post_filter() -> Filter:
-    post = PostFilter(None, 1, HOP, RATE)
-    counts = np.zeros((1, HOPS), np.int32)
+def correction_filter() -> Filter:
     corrections = np.full((1, HOPS, 26), 0.1, np.float32)  # so that nothing is passed through
-    return lambda pcm: post.process(pcm, counts, corrections)
+    return lambda pcm: CorrectionFilter(1, HOP, RATE).process(pcm, corrections)
+
+
+def adaptive_filter() -> Filter:
+    features = np.zeros((1, HOPS, CONFIG.width), np.float32)
+    counts = np.zeros((1, HOPS), np.int32)
+    return lambda pcm: AdaptiveFilter(None, 1, HOP).process(pcm, features, counts)
 
 
 def post_processing() -> Filter:
     corrections = CorrectionDecoder(CONFIG, None, DecayPredictor(0.7), 1)
-    post = PostProcess(None, corrections, 1, HOP, RATE)
-    sounding = np.full((1, HOPS), 60, np.int32)
-    return lambda pcm: post.process(pcm, sounding, sounding)
+    post, sounding = PostProcess(CONFIG, None, corrections, 1), np.full((1, HOPS), 60, np.int32)
+    frames = DecodedFrames.silence(CONFIG, 1, HOPS)._replace(gains=sounding)
+    return lambda pcm: post.process(frames._replace(pcm=pcm))
 
 
 @pytest.mark.parametrize(
     ("make", "delay"),
     [
-        (pitch_filter, PITCH_FILTER_DELAY),
-        (post_filter, POST_FILTER_DELAY),
+        (correction_filter, CORRECTION_FILTER_DELAY),
+        (adaptive_filter, ADAPTIVE_FILTER_DELAY),
         (post_processing, POST_PROCESSING_DELAY),
     ],
 )
@@ -93,9 +93,10 @@ def test_a_decoder_outputs_each_hop_after_the_stated_delay() -> None:
 @pytest.mark.parametrize("lookahead", [0, 2, 8])
 def test_the_delays_of_a_decoder_are_the_sum_of_its_steps(lookahead: int) -> None:
     config = replace(CONFIG, lookahead=lookahead)
-    assert POST_PROCESSING_DELAY == PITCH_FILTER_DELAY + POST_FILTER_DELAY
-    assert decoder_delay(config) == OVERLAP + lookahead + PITCH_FILTER_DELAY + POST_FILTER_DELAY
-    assert corrections_delay(config) == lookahead + PITCH_FILTER_DELAY
+    filters = CORRECTION_FILTER_DELAY + ADAPTIVE_FILTER_DELAY
+    assert filters == POST_PROCESSING_DELAY
+    assert decoder_delay(config) == OVERLAP + lookahead + filters
+    assert corrections_delay(config) == lookahead
 
 
 def test_the_frames_of_a_recording_complete_all_of_its_samples() -> None:

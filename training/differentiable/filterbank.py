@@ -1,7 +1,7 @@
 """Band energies and envelope corrections with gradients.
 
-`nacli/dsp/filterbank.py` and `nacli/envelope/correction_filter.py` do the same in NumPy. Windows, bands,
-limits and floors come from there, so that nothing is defined twice.
+`nacli/dsp/filterbank.py` and `nacli/envelope/correction_filter.py` do the same in NumPy. Windows,
+bands, limits and floors come from there, so that nothing is defined twice.
 """
 
 from __future__ import annotations

@@ -92,8 +92,9 @@ class FrozenCodec:
     ) -> tuple[Floats, Floats]:
         """Return samples [F * hop] aligned with the original, and features [F, width]."""
         columns = [torch.from_numpy(x.astype(np.int64))[None] for x in (gains, counts)]
-        inputs = (torch.from_numpy(latents)[None], *columns)
-        pcm, features = (x[0].numpy() for x in self.decoder.decode(*inputs, History()))
+        latent = torch.from_numpy(latents)[None]
+        outputs = self.decoder.decode(latent, columns[0], columns[1], History())
+        pcm, features = (x[0].numpy() for x in outputs)
         return pcm[self.delay * self.config.hop :], features[self.delay :]
 
 

@@ -38,8 +38,8 @@ class Decoder:
     def __call__(
         self, latents: Floats, gains: Integers, counts: Integers, state: State
     ) -> tuple[Floats, Floats]:
-        """Return samples [F * hop], decoded from latents [F, D], gains and stage counts [F]; and the
-        features [F, width] of the same frames."""
+        """Return samples [F * hop], decoded from latents [F, D], gains and stage counts [F], and
+        features [F, width] of the same frames: the inputs of the last layer on frames."""
         inputs, gains, counts = self._with_lookahead(latents, gains, counts, state)
         x = np.concatenate([inputs, self._gain.features(gains, state)], axis=1) @ self._project_in
         x += self._stages[counts]

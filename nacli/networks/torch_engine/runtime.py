@@ -83,8 +83,8 @@ class Networks:
     def _decode(
         self, latents: Any, gains: Any, counts: Any, history: History
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        inputs = (latents, gains.astype("i8"), counts.astype("i8"))
-        return self.decoder.decode(*map(self._tensor, inputs), history)
+        columns = [self._tensor(x.astype("i8")) for x in (gains, counts)]
+        return self.decoder.decode(self._tensor(latents), columns[0], columns[1], history)
 
     def _tensor(self, array: Any) -> torch.Tensor:
         return torch.from_numpy(array).to(self._device)
