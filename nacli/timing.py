@@ -13,8 +13,9 @@ OVERLAP = 1
 """Hops between the number of a frame and the number of the hop that it completes."""
 CORRECTION_FILTER_DELAY, CORRECTION_FILTER_CONTEXT = 1, 1
 """Hops after a hop, and before it, that the correction filter needs to filter it."""
-ADAPTIVE_FILTER_DELAY, ADAPTIVE_FILTER_CONTEXT = 3, 30
-"""Hops after a hop, and before it, that the adaptive filter needs to filter it."""
+ADAPTIVE_FILTER_DELAY = 3
+"""Hops after a hop that the adaptive filter needs to filter it. Those before it follow from the
+sizes of its network, see `nacli.adaptive_filter.context`."""
 PREDICTOR_CONTEXT = 5
 """Hops from whose band levels an envelope correction is predicted: the last hop of its span and the
 four before it."""
@@ -49,18 +50,19 @@ def decoder_delay(config: ModelConfig) -> int:
     return OVERLAP + config.lookahead + POST_PROCESSING_DELAY
 
 
-def first_packet(hop: int, frames_per_packet: int, config: ModelConfig) -> int:
+def first_packet(hop: int, frames_per_packet: int, config: ModelConfig, filter_context: int) -> int:
     """Return the packet at which a decoder must start so that every sample from `hop` on equals
     that of a whole decode.
 
-    A finished hop depends on some corrected hops before it, and on their corrections. Each of these
+    `filter_context` is that of the adaptive filter, see `nacli.adaptive_filter.context`. A finished
+    hop depends on as many corrected hops before it, and on their corrections; each of these
     corrections depends on the decoded levels before it in its packet, and each decoded sample on
     the context of the Decoder.
     """
     if config.decoder_context is None:
         return 0
     delay = OVERLAP + corrections_delay(config)
-    frame = max(0, hop - ADAPTIVE_FILTER_CONTEXT - CORRECTION_FILTER_CONTEXT + delay)
+    frame = max(0, hop - filter_context - CORRECTION_FILTER_CONTEXT + delay)
     start = frame // frames_per_packet * frames_per_packet
     dc_blocker = -(-DC_BLOCKER_SAMPLES // config.hop)
     context = PREDICTOR_CONTEXT + dc_blocker

@@ -16,6 +16,11 @@ class FilterNetwork:
         raise ValueError("this version has no network of the adaptive filter")
 
 
+def context(network: FilterNetwork | None) -> int:
+    """Return the number of hops before a hop on which its output depends."""
+    return 0
+
+
 class AdaptiveFilter:
     """The adaptive filter of one stream at the coded rate, delayed by `DELAY` hops."""
 

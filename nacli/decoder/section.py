@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from nacli.adaptive_filter import context
 from nacli.checkpoint import Model
 from nacli.decoder.output import PcmOutput
 from nacli.decoder.parts import Coded, Lost, Part
@@ -41,7 +42,10 @@ class SectionDecoder:
             raise OutOfRange("the part asked for ends before it starts")
         # A hop of the high band also depends on the hop before it.
         hop = self._output.position // hop_samples - high_band
-        self.first_packet = first_packet(hop, stream.frames_per_packet, model.config)
+        filter_context = context(model.filter_network)
+        self.first_packet = first_packet(
+            hop, stream.frames_per_packet, model.config, filter_context
+        )
         """The packet at which decoding starts."""
         first_hop = self.first_packet * stream.frames_per_packet - decoder_delay(model.config)
         self._output.begin(first_hop * hop_samples)

@@ -115,8 +115,10 @@ def test_decoding_starts_before_the_first_frame_that_the_hop_needs(
 ) -> None:
     """The hop's own frame, and the context of the networks before it, come after the start."""
     assert config.decoder_context is not None
-    for hop in (0, 1, 77, 1000):
-        start = first_packet(hop, frames_per_packet, config) * frames_per_packet
-        assert start <= max(0, hop + decoder_delay(config) - config.decoder_context)
+    for context in (0, 30):
+        for hop in (0, 1, 77, 1000):
+            start = first_packet(hop, frames_per_packet, config, context) * frames_per_packet
+            first = hop - context + OVERLAP + config.lookahead - config.decoder_context
+            assert start <= max(0, first)
     recurrent = replace(config, recurrent_layers=1)
-    assert first_packet(1000, frames_per_packet, recurrent) == 0
+    assert first_packet(1000, frames_per_packet, recurrent, 0) == 0

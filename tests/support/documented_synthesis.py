@@ -6,6 +6,7 @@ It imports nothing of nacli, and processes a whole recording at once.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import chain
 
 import numpy as np
@@ -28,14 +29,13 @@ def synthesize(packets: list[list[Channel]], model: ModelFile, channel: int) -> 
     for f, codes in enumerate(chain(*(part.codes for part in parts))):
         for stage, code in enumerate(codes):
             latents[f] += scales[stage] * entries[stage, code]
-    x = network(latents, gains, counts, model)
-    x = np.concatenate([x, np.zeros(4 * HOP)])
-    h = pitch_filter(remove_dc(x))
-    late = np.concatenate([np.zeros(ahead + 2, dtype=int), counts[: len(gains) - ahead], [0, 0]])
-    y = post_filter(h, late, corrections(h, parts, model), model)
+    x, features = network(latents, gains, counts, model)
+    h = remove_dc(np.concatenate([x, np.zeros(4 * HOP)]))
+    y = correction_filter(h, corrections(h, parts, model))
+    a = adaptive_filter(y, features, counts, model)
     own = np.concatenate([np.zeros(ahead + 4, dtype=int), gains[: len(gains) - ahead]])
-    y = np.clip(y * gate(own), -1, 1)
-    return y[(5 + ahead) * HOP :]
+    a = np.clip(a * gate(own), -1, 1)
+    return a[(5 + ahead) * HOP :]
 
 
 def delay(x: Array, steps: int) -> Array:
@@ -58,8 +58,8 @@ def leaky(v: Array) -> Array:
     return np.where(v > 0, v, np.float32(0.2) * v)
 
 
-def network(latents: Array, gains: Array, counts: Array, model: ModelFile) -> Array:
-    """Return the output x of the Decoder network, one hop per frame."""
+def network(latents: Array, gains: Array, counts: Array, model: ModelFile) -> tuple[Array, Array]:
+    """Return the output x of the Decoder network, one hop per frame, and its features."""
 
     def w(name: str) -> Array:
         return model[f"decoder.{name}"]
@@ -90,7 +90,7 @@ def network(latents: Array, gains: Array, counts: Array, model: ModelFile) -> Ar
     shape = np.sign(v) * ((np.abs(v) + 0.02**0.6) ** (1 / 0.6) - 0.02)
     decibels = config["gain_floor_db"] + config["gain_step_db"] * (g - 1)
     x = shape * np.where(g > 0, 10 ** (decibels / 20), 0)[:, None]
-    return inverse_transform(x, model)
+    return inverse_transform(x, model), z
 
 
 def inverse_transform(coefficients: Array, model: ModelFile) -> Array:
@@ -109,33 +109,6 @@ def inverse_transform(coefficients: Array, model: ModelFile) -> Array:
 def remove_dc(x: Array) -> Array:
     total = np.cumsum(np.concatenate([np.zeros(4800), x]))
     return x - np.concatenate([total[4800:4801], total[4801:] - total[1:-4800]]) / 4800
-
-
-def pitch_filter(x: Array) -> Array:
-    """Return h: the filtered signal, two hops late."""
-    k = np.arange(-31, 32)
-    taps = np.sinc(3000 / 24000 * k) * (0.54 + 0.46 * np.cos(np.pi * k / 31))
-    edge = 2 * HOP
-    low = np.convolve(np.pad(x, edge), taps / taps.sum(), "same")
-    result = x[: len(x) - edge].copy()
-    boundaries = range(0, len(result) + 1, HOP)
-    for side in (-1, 1):
-        changes = []
-        for p in boundaries:
-            own = low[edge + p - 200 : edge + p + 200]
-            best, period, similarity = -np.inf, 60, 0.0
-            for lag in range(60, 401):
-                start = edge + p - 200 + side * lag
-                other = low[start : start + 400]
-                c = own @ other / (np.sqrt((own @ own) * (other @ other)) + 1e-9)
-                if c - 2e-4 * lag > best:
-                    best, period, similarity = c - 2e-4 * lag, lag, c
-            changes.append((side * period, np.clip((similarity - 0.6) / 0.35, 0, 1) / 4))
-        for hop, p in enumerate(boundaries[:-1]):
-            t, i = edge + p + np.arange(HOP), np.arange(HOP) / HOP
-            a, b = (s * (low[t + d] - low[t]) for d, s in changes[hop : hop + 2])
-            result[p : p + HOP] += (1 - i) * a + i * b
-    return np.concatenate([np.zeros(edge), result])
 
 
 def window(size: int) -> Array:
@@ -170,7 +143,7 @@ def corrections(h: Array, parts: list[Channel], model: ModelFile) -> Array:
     per_hop = energies(spectra_of(h)).reshape(-1, 2, BANDS).mean(1)
     logs = np.log(np.concatenate([np.zeros((4, BANDS)), per_hop]) + 1e-9)
     result = np.zeros((len(per_hop), BANDS))
-    at, late = 0, model.config["lookahead"] + 2
+    at, late = 0, model.config["lookahead"]
     for part in parts:
         counts, frames = part.counts, len(part.counts)
         span = 1 if max(counts) >= model.config["trim_fine"] else model.config["trim_frames"]
@@ -200,27 +173,135 @@ def predict(inputs: Array, before: Array, model: ModelFile) -> Array:
     return np.clip(v @ w("last.weight") + w("last.bias") + w("memory") * before, -4, 4)
 
 
-def post_filter(h: Array, counts: Array, correction: Array, model: ModelFile) -> Array:
-    """Return y: the filtered signal, two hops late."""
+def correction_filter(h: Array, correction: Array) -> Array:
+    """Return y: the filtered signal, a hop late."""
+    c = np.pad(correction.repeat(2, axis=0), ((1, 1), (0, 0)))
+    spectra = spectra_of(h)[: len(c) - 3]
+    smooth = (c[:-3] + 8 * c[1:-2] + c[2:-1]) / 10
+    windows = np.fft.irfft(spectra * (np.exp(smooth) @ shares()))
+    return np.concatenate([np.zeros(HOP), overlap_add(windows)[HOP // 2 :]])[: len(h)]
+
+
+def overlap_add(blocks: Array) -> Array:
+    """Return the sum of windowed blocks that lie half a hop apart."""
+    result = np.zeros((len(blocks) + 1) * HOP // 2)
+    for number, block in enumerate(blocks):
+        result[number * HOP // 2 :][:HOP] += block * window(HOP)
+    return result
+
+
+def adaptive_filter(y: Array, features: Array, counts: Array, model: ModelFile) -> Array:
+    """Return a: the filtered signal, three hops late."""
+    if "filter.enter.weight" not in model.tensors:
+        return delay(y, 3 * HOP)
 
     def w(name: str) -> Array:
-        return model[f"postfilter.{name}"]
+        return model[f"filter.{name}"]
 
-    spectra = spectra_of(h)
-    c, n = correction.repeat(2, axis=0), counts.repeat(2)
-    padded_c = np.concatenate([np.zeros((9, BANDS)), c, np.zeros((3, BANDS))])
-    energy = np.concatenate([np.zeros((9, BANDS)), energies(spectra), np.zeros((3, BANDS))])
-    logs, share = np.log(energy + 1e-9) + 2 * padded_c, shares()
-    y = np.zeros(len(h) + HOP)
-    for j in range(len(spectra) - 3):
-        v = np.concatenate([normalised(logs[j : j + 13].T.ravel()), [n[j] / 8]])
-        v = np.maximum(0, v @ w("first.weight") + w("first.bias"))
-        v = np.maximum(0, v @ w("second.weight") + w("second.bias"))
-        gain = np.clip(v @ w("last.weight") + w("last.bias"), -2, 1.5)
-        gain = gain + (padded_c[j + 8] + 8 * padded_c[j + 9] + padded_c[j + 10]) / 10
-        block = np.fft.irfft(spectra[j] * (np.exp(gain) @ share)) * window(HOP)
-        y[j * HOP // 2 : j * HOP // 2 + HOP] += block
-    return np.concatenate([np.zeros(2 * HOP), y[HOP // 2 :][: len(h) - 2 * HOP]])
+    numbers = range(-6, len(y) // 160 - 6)
+    signal = np.pad(y, (20 * HOP, 0))  # sample 0 is at 20 hops
+
+    def samples(at: int, length: int = HOP) -> Array:
+        return signal[20 * HOP + at :][:length]
+
+    lags, strengths = periods(y)
+    stretches = len(w("leave.weight")) // BANDS - 1
+    spectra = np.zeros((len(numbers), 1 + stretches, 161), dtype=complex)
+    for i, j in enumerate(numbers):
+        for s, offset in enumerate([0, *offsets(j, lags, stretches - 2)]):
+            spectra[i, s] = np.fft.rfft(samples(160 * j + offset) * window(HOP))
+    parts = filter_inputs(samples, spectra, features, counts, model)
+    pairs = [(lags.get(j, [0, 0]), strengths.get(j, [0, 0])) for j in numbers]
+    inputs = [
+        [*own, *(np.log2(np.abs(lag) + 1) / 4 - 1.5), *strength]
+        for own, (lag, strength) in zip(parts, pairs, strict=True)
+    ]
+    v = np.array(inputs, dtype=np.float32) @ w("enter.weight").T + w("enter.bias")
+    for i in range(sum(name.endswith("mix.weight") for name in model.tensors if "filter." in name)):
+        taps = w(f"layers.{i}.mix.weight")
+        mixed = sum(tap * delay(v, len(taps) - 1 - k) for k, tap in enumerate(taps))
+        mean, variance = mixed.mean(1, keepdims=True), mixed.var(1, keepdims=True)
+        normal = (mixed - mean) / np.sqrt(variance + 1e-5)
+        normal = normal * w(f"layers.{i}.norm.weight") + w(f"layers.{i}.norm.bias")
+        hidden = normal @ w(f"layers.{i}.expand.weight").T + w(f"layers.{i}.expand.bias")
+        hidden = np.maximum(0, hidden)
+        v = v + hidden @ w(f"layers.{i}.reduce.weight").T + w(f"layers.{i}.reduce.bias")
+    raw = (v @ w("leave.weight").T + w("leave.bias")).reshape(len(v), -1, BANDS)
+    level = np.exp(np.clip(raw[:, :1], -4, 2))
+    gains = np.concatenate([1 - raw[:, 1:].sum(1, keepdims=True), raw[:, 1:]], axis=1) * level
+    return overlap_add(np.fft.irfft(((gains @ shares()) * spectra).sum(1)))[: len(y)]
+
+
+def periods(y: Array) -> tuple[dict[int, Array], dict[int, Array]]:
+    """Return lags and strengths before and after the centres of windows; lags before are
+    negative."""
+    k = np.arange(-31, 32)
+    taps = np.sinc(3000 / 24000 * k) * (0.54 + 0.46 * np.cos(np.pi * k / 31))
+    edge = 2 * HOP
+    low = np.convolve(np.pad(y, edge), taps / taps.sum(), "same")
+    lags, strengths = {}, {}
+    for j in range(len(y) // 160 - 6):
+        found = []
+        centre = edge + 160 * (j + 1)
+        own = low[centre - 200 : centre + 200]
+        for side in (-1, 1):
+            best, period, similarity = -np.inf, 60, 0.0
+            for lag in range(60, 401):
+                other = low[centre - 200 + side * lag :][:400]
+                c = own @ other / (np.sqrt((own @ own) * (other @ other)) + 1e-9)
+                if c - 2e-4 * lag > best:
+                    best, period, similarity = c - 2e-4 * lag, lag, c
+            found.append((side * period, np.clip((similarity - 0.6) / 0.35, 0, 1)))
+        lags[j], strengths[j] = np.array(found).T
+    return lags, strengths
+
+
+def offsets(j: int, lags: dict[int, Array], before: int) -> list[int]:
+    """Return by how many samples each stretch begins after window j."""
+    result, offset = [], 0
+    for number in range(1, before + 1):
+        offset += int(lags.get(j + round(offset / 160), [0, 0])[0])
+        result.append(offset)
+        if number <= 2:
+            result.append(number * int(lags.get(j, [0, 0])[1]))
+    return result
+
+
+def filter_inputs(
+    samples: Callable[[int, int], Array],
+    spectra: Array,
+    features: Array,
+    counts: Array,
+    model: ModelFile,
+) -> list[list[float]]:
+    """Return the inputs 1 to 5 of the network, window by window from window -6 on."""
+    own = energies(spectra[:, 0])
+    e = np.pad(own + 1e-9, ((26, 4), (0, 0)))  # window j is at j + 32
+    e[:30] = 0
+    for j in range(len(own) - 6, len(own) - 2):
+        e[j + 32] = energies(np.fft.rfft(samples(160 * j, HOP) * window(HOP))) + 1e-9
+    width = features.shape[1]
+    z = np.concatenate([np.zeros((1, width)), features, np.zeros((4, width))])
+    q = (z @ model["filter.project.weight"].T + model["filter.project.bias"]).reshape(
+        2 * len(z), -1
+    )
+    q = np.pad(q, ((10, 0), (0, 0)))  # half hop i is at i + 10
+    n = np.concatenate([[0, 0, 0, 0], counts, [0, 0, 0, 0]])  # that of frame m is at m + 4
+    share = shares()
+    inputs = []
+    for i in range(len(own)):
+        j = i - 6
+        around = e[j + 16 : j + 37]
+        levels = np.log(np.maximum(e[j + 28 : j + 37] / around.mean(), 1e-6)) / 4
+        row = [*levels.T.ravel(), *q[j + 6 : j + 15].T.ravel()]
+        for stretch in spectra[i, 1:]:
+            product = stretch.real * spectra[i, 0].real + stretch.imag * spectra[i, 0].imag
+            norm = (energies(stretch) + 1e-9) * (own[i] + 1e-9)
+            row += [*(product @ share.T / share.sum(1) / np.sqrt(norm))]
+        groups = np.square(samples(160 * (j - 1), 640)).reshape(32, 20).mean(1) + 1e-9
+        row += [*(np.log(np.maximum(groups / groups.mean(), 1e-5)) / 4), n[j // 2 + 3] / 8]
+        inputs.append(row)
+    return inputs
 
 
 def gate(gains: Array) -> Array:
