@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_model import make_model
+from filter_network import filter_tensors
 from loss import packet_bounds
+from nacli.adaptive_filter import FilterNetwork, context
 from nacli.api import decode, encode
 from nacli.decoder.post_processing import PostProcess
 from nacli.decoder.stream import Decoder
@@ -208,6 +210,31 @@ def test_any_damage_gives_sound_or_one_clear_error(
     made = [pcm for piece in pieces(damaged, cuts) if len(pcm := decoder.decode(piece))]
     np.testing.assert_array_equal(np.concatenate([*made, decoder.finish()]), whole)
     assert again == gaps
+
+
+def test_any_section_equals_that_section_of_the_whole_with_an_adaptive_filter() -> None:
+    model, file = make_model(), long_file(RATE)[0]
+    model.filter_network = FilterNetwork(filter_tensors(model.config.width))
+    whole, _ = decode(file, model=model)
+    assert np.abs(whole - long_file(RATE)[1]).max() > 0.05
+    for start in (FRAMES * HOP * 25 + offset for offset in (*range(-9, 9, 3), HOP, 2 * HOP)):
+        part, _ = decode(file, model=model, start=f"{start}smp", stop=f"{start + 5 * PACKET}smp")
+        np.testing.assert_allclose(part, whole[start : start + 5 * PACKET], rtol=0, atol=2e-6)
+
+
+def test_an_adaptive_filter_keeps_silence_and_damage_stays_in_its_place() -> None:
+    model, data = make_model(), long_file(RATE)[0]
+    model.filter_network = FilterNetwork(filter_tensors(model.config.width))
+    whole, _ = decode(data, model=model)
+    (first, _), (_, last) = packet_bounds(data)[10], packet_bounds(data)[19]
+    gaps: list[Gap] = []
+    pcm, _ = decode(data[:first] + data[last:], model=model, on_gap=gaps.append)
+    assert len(pcm) == len(whole) and len(gaps) == 1
+    start, stop = gaps[0].start, gaps[0].start + gaps[0].samples
+    faded, settled = start + 20 * HOP, (context(model.filter_network) + 20) * HOP
+    assert not pcm[faded : stop - 10 * HOP].any()
+    np.testing.assert_allclose(pcm[: start - 10 * HOP], whole[: start - 10 * HOP], atol=1e-6)
+    np.testing.assert_allclose(pcm[stop + settled :], whole[stop + settled :], atol=2e-6)
 
 
 @cache

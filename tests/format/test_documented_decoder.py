@@ -13,7 +13,8 @@ import nacli
 from documented_codes import read_file
 from documented_model import ModelFile
 from documented_synthesis import high_band, synthesize
-from nacli.checkpoint import default_path
+from filter_network import filter_tensors
+from nacli.checkpoint import FILTER, default_path, save_checkpoint
 
 TESTS = Path(__file__).parents[1]
 
@@ -38,6 +39,27 @@ def test_it_decodes_the_golden_files(name: str, seconds: float, model_file: Mode
     assert rate == recording.sample_rate
     assert np.abs(decoded).max() > 0.1
     np.testing.assert_allclose(pcm, decoded, rtol=0, atol=1e-4)
+
+
+def test_it_decodes_with_an_adaptive_filter(tmp_path: Path) -> None:
+    """With random weights, which change every band."""
+    shipped, path = nacli.load_model(), tmp_path / "filtering.safetensors"
+    tensors = {name: x for name, x in shipped.tensors.items() if not name.startswith(FILTER)}
+    network = filter_tensors(shipped.config.width)
+    tensors |= {FILTER + name: tensor for name, tensor in network.items()}
+    save_checkpoint(path, shipped.config, tensors, {})
+    model = nacli.load_model(path)
+    talk, rate = soundfile.read(TESTS / "data" / "talk.flac", frames=24_000, dtype="float32")
+    data = nacli.encode(talk, rate, bitrate=3, packet_frames=40, model=model)
+    recording = read_file(data, ModelFile(path))
+    pcm = synthesize(recording.packets, ModelFile(path), 0)[: recording.samples]
+    decoded, _ = nacli.decode(data, model=model)
+    np.testing.assert_allclose(pcm, decoded[:, 0], rtol=0, atol=1e-4)
+    model.filter_network = None
+    unfiltered, _ = nacli.decode(data, model=model)
+    assert np.abs(unfiltered - decoded).max() > 0.03
+    part, _ = nacli.decode(data, model=nacli.load_model(path), start="11111smp")
+    np.testing.assert_allclose(part, decoded[11_111:], rtol=0, atol=1e-6)
 
 
 def test_it_decodes_a_file_with_a_high_band(model_file: ModelFile) -> None:
