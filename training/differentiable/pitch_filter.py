@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nacli.dsp.pitch_filter import MARGIN, NEIGHBOUR_WEIGHT, find_periods, low_pass
+from nacli.dsp.periods import MARGIN, find_periods, low_pass
+from nacli.dsp.pitch_filter import NEIGHBOUR_WEIGHT
 
 
 class PitchFilter(nn.Module):
@@ -31,14 +32,14 @@ class PitchFilter(nn.Module):
         """Return the filtered samples [B, F * hop]."""
         padded = nn.functional.pad(pcm, (self._lead, self._lead)).unsqueeze(1)
         low = nn.functional.conv1d(padded, self.taps, padding="same").squeeze(1)
-        return pcm + self._change(low, -1) + self._change(low, 1)
+        return pcm + self._change(low, 0) + self._change(low, 1)
 
     def _change(self, low: Tensor, side: int) -> Tensor:
-        """Return the change [B, F * hop] by averaging with the sound one period before (`side` -1)
+        """Return the change [B, F * hop] by averaging with the sound one period before (`side` 0)
         or after (1). In each hop, the change of one position fades into that of the next."""
         rows = low.detach().cpu().double().numpy()
         positions = np.arange(self._lead, low.shape[1] - self._lead + 1, self._hop)
-        measured = [find_periods(row, positions, side) for row in rows]
+        measured = [[x[:, side] for x in find_periods(row, positions)] for row in rows]
         shifts = torch.from_numpy(np.stack([shift for shift, _ in measured])).to(low.device)
         strengths = torch.from_numpy(np.stack([strength for _, strength in measured])).to(low)
         at = torch.from_numpy(positions[:-1, None] + np.arange(self._hop)).to(low.device)
