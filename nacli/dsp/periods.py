@@ -58,7 +58,7 @@ def find_periods(low: Doubles, positions: Indices) -> tuple[Indices, Doubles]:
     """
     lags = np.arange(MIN_PERIOD, MAX_PERIOD + 1)
     penalties, rows = PERIOD_PENALTY * lags, np.arange(len(positions))
-    both = _correlations(sliding_window_view(low, 2 * REACH)[positions - REACH])
+    both = _correlations(low, positions - REACH)
     sides = both[:, MAX_PERIOD - MIN_PERIOD :: -1], both[:, MAX_PERIOD + MIN_PERIOD :]
     best = [(side - penalties).argmax(1) for side in sides]
     found = np.stack([side[rows, at] for side, at in zip(sides, best, strict=True)], 1)
@@ -66,17 +66,33 @@ def find_periods(low: Doubles, positions: Indices) -> tuple[Indices, Doubles]:
     return np.stack([-lags[best[0]], lags[best[1]]], 1), strengths.clip(0, 1)
 
 
-def _correlations(stretches: Doubles) -> Doubles:
-    """Return the correlations [n, 2 MAX_PERIOD + 1] of the WINDOW samples in the middle of each
-    stretch [n, 2 REACH] with those at every lag from -MAX_PERIOD to MAX_PERIOD."""
-    own, size = stretches[:, MAX_PERIOD:-MAX_PERIOD], stretches.shape[1]
-    spectra = np.fft.rfft(own, size).conj()
+def _correlations(low: Doubles, starts: Indices) -> Doubles:
+    """Return the correlations [n, 2 MAX_PERIOD + 1] of the WINDOW samples in the middle of the
+    stretches of 2 REACH samples from `starts` [n] on, with those at every lag from -MAX_PERIOD to
+    MAX_PERIOD."""
+    stretches = sliding_window_view(low, 2 * REACH)[starts]
+    reversed_own, size = stretches[:, MAX_PERIOD:-MAX_PERIOD][:, ::-1], stretches.shape[1]
+    spectra = np.fft.rfft(reversed_own, size)
     spectra *= np.fft.rfft(stretches)
-    products = np.fft.irfft(spectra, size)[:, : 2 * MAX_PERIOD + 1]
-    sums = np.zeros((len(stretches), size + 1))
-    np.cumsum(np.square(stretches), axis=1, out=sums[:, 1:])
-    energies = sums[:, WINDOW:] - sums[:, :-WINDOW]
-    energies *= energies[:, [MAX_PERIOD]]
-    norms = np.sqrt(energies, out=energies)
+    products = np.fft.irfft(spectra, size)[:, WINDOW - 1 :]
+    levels = np.sqrt(_moving_sum(np.square(low), WINDOW))
+    norms = sliding_window_view(levels, 2 * MAX_PERIOD + 1)[starts]
+    norms *= norms[:, [MAX_PERIOD]]
     norms += 1e-9
     return np.divide(products, norms, out=norms)
+
+
+def _moving_sum(x: Doubles, length: int) -> Doubles:
+    """Return the sums of `length` successive values [T] at each place [T + 1 - length].
+
+    Sums of 1, 2, 4, and so on are doubled and joined, so the rounding at a place does not depend on
+    what comes before it, as it would with the differences of a cumulative sum.
+    """
+    total, at, size = np.zeros(len(x) + 1 - length), 0, 1
+    while True:
+        if length & size:
+            total += x[at : at + len(total)]
+            at += size
+        if at == length:
+            return total
+        x, size = x[:-size] + x[size:], 2 * size

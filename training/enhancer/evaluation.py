@@ -26,6 +26,7 @@ from nacli.bench.metrics import (
     pesq_wb,
     si_sdr,
 )
+from nacli.adaptive_filter.sizes import DELAY, HOP
 from nacli.config import CODED_RATE
 from nacli.dsp.pitch_filter import PitchFilter
 from nacli.networks.torch_engine import History
@@ -33,7 +34,7 @@ from nacli.types import Floats, Integers
 from training.enhancer.adaptive_filter import AdaptiveFilter, FilterInputs
 from training.enhancer.cache import allocated_counts
 from training.enhancer.decoded import Decoded, FrozenCodec, read_mono
-from training.enhancer.periods import DELAY, HOP, delay_periods
+from training.enhancer.periods import delay_periods
 from training.enhancer.states import load_filter
 
 FIXED, FIXED_SECONDS = (4.0, 8.0), 4
