@@ -1,36 +1,13 @@
-"""The adaptive filter behind the Decoder. Without a network, it only delays."""
+"""The adaptive filter, the last stage of the decoder, in NumPy: a network sets a comb filter and
+band gains for each window of decoded sound. It takes no bits.
 
-from __future__ import annotations
+`sizes` are what the filter's trained weights depend on; `network` holds the weights; `inputs` are
+what the network sees; `windows` filters windows; `stage` runs all of it on the channels of a
+stream. `training/enhancer/adaptive_filter.py` trains the filter and is the reference in the tests.
+"""
 
-import numpy as np
+from nacli.adaptive_filter.network import FilterNetwork
+from nacli.adaptive_filter.sizes import DELAY
+from nacli.adaptive_filter.stage import AdaptiveFilter, context
 
-from nacli.tensor_file import Tensors
-from nacli.timing import ADAPTIVE_FILTER_DELAY
-from nacli.types import Floats, Integers
-
-
-class FilterNetwork:
-    """The network that sets the filter."""
-
-    def __init__(self, tensors: Tensors) -> None:
-        raise ValueError("this version has no network of the adaptive filter")
-
-
-def context(network: FilterNetwork | None) -> int:
-    """Return the number of hops before a hop on which its output depends."""
-    return 0
-
-
-class AdaptiveFilter:
-    """The adaptive filter of one stream at the coded rate, delayed by `DELAY` hops."""
-
-    DELAY = ADAPTIVE_FILTER_DELAY
-
-    def __init__(self, network: FilterNetwork | None, channels: int, hop: int) -> None:
-        self._past: Floats = np.zeros((channels, self.DELAY * hop), dtype=np.float32)
-
-    def process(self, pcm: Floats, features: Floats, counts: Integers) -> Floats:
-        """Return samples [C, F * hop], DELAY hops later."""
-        joined = np.concatenate([self._past, pcm], axis=1)
-        self._past = joined[:, pcm.shape[1] :]
-        return joined[:, : pcm.shape[1]]
+__all__ = ["DELAY", "AdaptiveFilter", "FilterNetwork", "context"]

@@ -11,15 +11,16 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from nacli.adaptive_filter.sizes import DELAY, HOP, STEPS
 from nacli.dsp.filterbank import BANDS
 from nacli.networks.torch_engine import History
 from nacli.types import Floats
 from train_enhancer import main
-from training.enhancer.adaptive_filter import STEPS, AdaptiveFilter, FilterConfig, FilterInputs
+from training.enhancer.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
 from training.enhancer.decoded import Decoded
 from training.enhancer.discriminators import PretrainedDiscriminator
 from training.enhancer.evaluation import enhance
-from training.enhancer.periods import DELAY, HOP, delay_periods, measure_periods
+from training.enhancer.periods import delay_periods, measure_periods
 from training.enhancer.states import grow, load_filter, load_filter_state
 
 FRAMES = 40

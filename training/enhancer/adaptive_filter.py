@@ -17,23 +17,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nacli.adaptive_filter.sizes import (
+    AFTER,
+    DELAY,
+    HALF,
+    HOP,
+    LEVEL_WINDOWS,
+    MOST_BEFORE,
+    NEIGHBOURS,
+    OTHER_INPUTS,
+    REACH,
+    STEPS,
+)
 from nacli.config import CODED_RATE
 from nacli.dsp.filterbank import BANDS, ENERGY_OFFSET, bark_spectra
-from nacli.dsp.pitch_filter import MAX_PERIOD
+from nacli.dsp.periods import MAX_PERIOD
 from nacli.networks.torch_engine import History
 from nacli.networks.torch_engine.layers import CausalDepthwise
-from training.enhancer.periods import DELAY, HALF, HOP
 
-AFTER, MOST_BEFORE = 2, 4
-"""Periods after a window that the comb filter uses, and the most that it may use before one."""
-CONTEXT = DELAY + 6
-"""Hops of the past that are kept: the delay, and four of the longest periods."""
-NEIGHBOURS = 4
-"""Windows before and after one whose levels and features the network sees."""
-LEVEL_WINDOWS = 16
-"""Windows before one, beside NEIGHBOURS after it, whose mean energy its levels are relative to."""
-STEPS = 8
-"""Parts of a half hop whose energies the network sees."""
 BUFFERS = ("pcm", "energies", "projected", "counts", "overlap", "lags")
 
 
@@ -115,7 +116,7 @@ class AdaptiveFilter(nn.Module):
             values = torch.from_numpy(getattr(spectra, name))
             self.register_buffer(name, values, persistent=False)
         self.past = nn.ModuleDict({name: nn.Identity() for name in BUFFERS})  # keys of a History
-        inputs = config.first_inputs + config.shifted * BANDS + 4 * STEPS + 5
+        inputs = config.first_inputs + config.shifted * BANDS + OTHER_INPUTS
         self.project = nn.Linear(config.features, 2 * config.projected)
         self.enter = nn.Linear(inputs, config.width)
         self.layers = nn.ModuleList(
@@ -127,9 +128,9 @@ class AdaptiveFilter(nn.Module):
 
     def forward(self, inputs: FilterInputs, history: History) -> Tensor:
         """Return the filtered samples [B, F * HOP], DELAY hops late."""
-        pcm = history.extend(self.past["pcm"], inputs.pcm.unsqueeze(-1), CONTEXT * HOP).squeeze(-1)
+        pcm = history.extend(self.past["pcm"], inputs.pcm.unsqueeze(-1), REACH * HOP).squeeze(-1)
         windows = torch.arange(inputs.lags.shape[1], device=pcm.device)
-        starts = (CONTEXT - DELAY) * HOP + HALF * windows
+        starts = (REACH - DELAY) * HOP + HALF * windows
         positions = starts[:, None] + self._offsets(inputs.lags, history)
         positions = positions.unsqueeze(-1) + torch.arange(HOP, device=pcm.device)
         stretches = pcm.gather(1, positions.flatten(1)).view(positions.shape)

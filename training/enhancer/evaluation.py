@@ -18,6 +18,7 @@ import soxr
 import torch
 import torch.nn.functional as F
 
+from nacli.adaptive_filter.sizes import DELAY, HOP
 from nacli.bench.metrics import (
     SPEECH_RATE,
     brightness,
@@ -32,7 +33,7 @@ from nacli.types import Floats, Integers
 from training.enhancer.adaptive_filter import AdaptiveFilter, FilterInputs
 from training.enhancer.cache import allocated_counts
 from training.enhancer.decoded import Decoded, FrozenCodec, read_mono
-from training.enhancer.periods import DELAY, HOP, delay_periods
+from training.enhancer.periods import delay_periods
 from training.enhancer.states import load_filter
 
 FIXED, FIXED_SECONDS = (4.0, 8.0), 4

@@ -6,15 +6,9 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from nacli.dsp.pitch_filter import MARGIN, find_periods, low_pass
+from nacli.adaptive_filter.sizes import DELAY, HALF
+from nacli.dsp.periods import MARGIN, periods_at
 from nacli.types import Doubles, Floats, Indices
-
-HOP = 320
-"""Samples of a hop at 24 kHz, and of a window of the filter."""
-HALF = HOP // 2
-"""Samples between two windows, and between two positions with periods: 6.7 ms."""
-DELAY = 3
-"""Hops that the output of the filter is late: a window uses sound up to two periods after it."""
 
 
 def measure_periods(pcm: Floats) -> tuple[Indices, Doubles]:
@@ -26,12 +20,7 @@ def measure_periods(pcm: Floats) -> tuple[Indices, Doubles]:
         Lags [T / HALF, 2] in samples to the best match before (negative) and after each position,
         and strengths [T / HALF, 2] from 0 to 1.
     """
-    low = np.convolve(np.pad(pcm.astype(np.float64), MARGIN), low_pass(), "same")
-    positions = MARGIN + HALF * np.arange(1, len(pcm) // HALF + 1)
-    (before, strength_before), (after, strength_after) = (
-        find_periods(low, positions, side) for side in (-1, 1)
-    )
-    return np.stack([before, after], 1), np.stack([strength_before, strength_after], 1)
+    return periods_at(np.pad(pcm, MARGIN)[HALF:], HALF)
 
 
 def delay_periods(lags: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:

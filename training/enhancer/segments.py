@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nacli.adaptive_filter.sizes import HOP
 from training.enhancer.adaptive_filter import FilterInputs
 from training.enhancer.cache import source_of
 from training.enhancer.decoded import Decoded
-from training.enhancer.periods import HOP, delay_periods
+from training.enhancer.periods import delay_periods
 
 MUSIC = ("piano", "bass", "percussion")
 SHARES = {"speech": 0.78, "music": 0.19, "ambience": 0.03}
