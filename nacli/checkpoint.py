@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacli.adaptive_filter import FilterNetwork
+from nacli.adaptive_filter.sizes import HOP
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
 from nacli.dsp.high_band import has_high_band
@@ -82,9 +83,18 @@ class Model:
         return LearnedModel(own | shared, self.codebooks.entries, *side)
 
     def _filter_network(self) -> FilterNetwork | None:
-        """Return the network of the adaptive filter, if the checkpoint has one."""
+        """Return the network of the adaptive filter, if the checkpoint has one. Raises `ValueError`
+        where it was trained behind another Decoder."""
         own = self._named(FILTER)
-        return FilterNetwork(own) if own else None
+        if not own:
+            return None
+        network, width = FilterNetwork(own), self.config.width
+        if network.features != width or self.config.hop != HOP:
+            taken = f"hops of {HOP} samples and {network.features} features"
+            raise ValueError(
+                f"the adaptive filter takes {taken}, not {self.config.hop} and {width}"
+            )
+        return network
 
     def _predictor(self) -> CorrectionPredictor:
         """Return the learned predictor of corrections, if the checkpoint has one, or a plain

@@ -17,6 +17,7 @@ import soundfile
 import torch
 
 import nacli
+from filter_network import filter_tensors
 from frame_codes import frame_codes
 from nacli import networks
 from nacli.api import load_model
@@ -263,3 +264,19 @@ def test_a_checkpoint_whose_weights_do_not_fit_is_refused() -> None:
     tensors = {k: v for k, v in shipped.tensors.items() if k != "encoder.project_out.bias"}
     with pytest.raises(BadCheckpoint, match=r"encoder\.project_out\.bias is missing"):
         Model(shipped.config, tensors).networks  # noqa: B018
+
+
+def test_a_checkpoint_with_the_filter_of_another_decoder_is_refused() -> None:
+    from nacli.checkpoint import FILTER, Model
+
+    shipped = load_model()
+    own = {k: v for k, v in shipped.tensors.items() if not k.startswith(FILTER)}
+    assert Model(shipped.config, own).filter_network is None
+    width = shipped.config.width
+    fitting, other = (
+        {FILTER + k: v for k, v in filter_tensors(features).items()}
+        for features in (width, width + 1)
+    )
+    assert Model(shipped.config, own | fitting).filter_network is not None
+    with pytest.raises(BadCheckpoint, match=rf"{width + 1} features, not 320 and {width}"):
+        Model(shipped.config, own | other)

@@ -24,7 +24,7 @@ from training.enhancer.adaptive_filter import AdaptiveFilter, FilterConfig
 from training.enhancer.decoded import FrozenCodec
 from training.enhancer.evaluation import enhance
 
-CONFIG = replace(SMALL, lookahead=2, stages=4, codebook_size=16)
+CONFIG = replace(SMALL, lookahead=2, stages=16, codebook_size=16)
 FRAMES = 90
 
 
@@ -58,7 +58,7 @@ def test_the_decoder_filters_as_the_training_does(
     networks, random = make_networks(CONFIG), np.random.default_rng(4)
     codec = frozen_codec(tmp_path / "state.pt", networks)
     tensors = filter_tensors(CONFIG.width)
-    gains = random.integers(44, 50, FRAMES).astype(np.int32)
+    gains = random.integers(38, 44, FRAMES).astype(np.int32)
     counts = random.integers(0, CONFIG.stages + 1, FRAMES).astype(np.int32)
     codes = random.integers(0, CONFIG.codebook_size, (FRAMES, CONFIG.stages)).astype(np.int32)
 
@@ -89,4 +89,4 @@ def test_the_decoder_filters_as_the_training_does(
     error, change = np.square(found - expected).mean(), np.square(plain - expected).mean()
     assert np.abs(expected).max() < 1, "nothing is clipped"
     assert change > 1e-3 * np.square(plain).mean()
-    assert error < 1e-3 * change
+    assert error < 1e-5 * change

@@ -25,7 +25,11 @@ OUTLIER_QUANTILE, OUTLIER_LIMIT = 0.98, 1.5
 
 class Decoded(NamedTuple):
     """A clip of F frames: original and decoded samples [F * hop], the Decoder's features
-    [F, width], stage counts [F], and lags and strengths [2 F, 2] of `measure_periods`."""
+    [F, width], stage counts [F], and lags and strengths [2 F, 2] of `measure_periods`.
+
+    The stage counts are those of the frames that the Decoder takes while it outputs the samples, so
+    they are later by its look-ahead.
+    """
 
     pcm: NDArray[np.int16]
     decoded: NDArray[np.float16]
