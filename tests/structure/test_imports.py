@@ -26,6 +26,7 @@ LAYERS = (
     {"prefetch", "timing", "files"},
     {"dsp", "format", "quantizer", "entropy"},
     {"arguments", "networks", "envelope"},
+    {"adaptive_filter"},
     {"audio", "checkpoint"},
     {"encoder", "decoder"},
     {"api", "inspection"},
