@@ -10,7 +10,7 @@ from nacli.adaptive_filter.windows import filter_windows
 from nacli.networks.numpy_engine.layers import State
 from nacli.types import Floats, Integers
 
-BLOCK = 24
+BLOCK = 75
 """Hops that are filtered at a time, so that intermediate values stay in the cache."""
 
 
@@ -24,7 +24,7 @@ def context(network: FilterNetwork | None) -> int:
     if network is None:
         return 0
     half_hops = 1 + network.blocks * (network.kernel - 1) + LEVEL_WINDOWS + NEIGHBOURS + 2
-    return max(-(-half_hops // 2), REACH) - DELAY
+    return -(-half_hops // 2) - DELAY
 
 
 class AdaptiveFilter:
