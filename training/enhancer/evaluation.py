@@ -18,6 +18,7 @@ import soxr
 import torch
 import torch.nn.functional as F
 
+from nacli.adaptive_filter.sizes import DELAY, HOP
 from nacli.bench.metrics import (
     SPEECH_RATE,
     brightness,
@@ -26,7 +27,6 @@ from nacli.bench.metrics import (
     pesq_wb,
     si_sdr,
 )
-from nacli.adaptive_filter.sizes import DELAY, HOP
 from nacli.config import CODED_RATE
 from nacli.dsp.pitch_filter import PitchFilter
 from nacli.networks.torch_engine import History
