@@ -74,7 +74,7 @@ def counts_and_periods(
 ) -> list[Floats]:
     """Return the columns of stage counts [F] of hops, which are delayed here, and of the lags and
     strengths [W, 2] of windows."""
-    doubled = counts.repeat(2)[:, None].astype(np.float32) / 8
+    doubled = counts.repeat(2)[:, None].astype(np.float32) / np.float32(8)
     delayed = state.extend("counts", doubled, LATE)[: len(lags)]
     periods = np.log2(np.abs(lags) + 1) / 4 - np.float32(1.5)
     return [delayed, periods, strengths]

@@ -27,7 +27,7 @@ class FilterNetwork:
     def __init__(self, tensors: Tensors) -> None:
         """Take the tensors of the torch module by their names there, as float16 or float32. Raises
         `KeyError` where one is missing and `ValueError` where they do not fit each other."""
-        self.width, inputs = _matrix(tensors, "enter.weight")
+        self.width, _ = _matrix(tensors, "enter.weight")
         rows, self.features = _matrix(tensors, "project.weight")
         self.kernel, _ = _matrix(tensors, "layers.0.mix.weight")
         self.hidden, _ = _matrix(tensors, "layers.0.expand.weight")
@@ -83,8 +83,8 @@ class FilterNetwork:
             x = layer(x, state)
         x = x @ self._leave
         x += self._leave_bias
-        gains = x.reshape(len(x), -1, BANDS)
-        level = np.exp(gains[:, :1].clip(-4, 2))
+        gains: Floats = x.reshape(len(x), -1, BANDS)
+        level: Floats = np.exp(gains[:, :1].clip(-4, 2))
         np.subtract(1, gains[:, 1:].sum(1), out=gains[:, 0])
         gains *= level
         return gains

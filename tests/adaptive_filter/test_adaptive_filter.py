@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ import soundfile
 import soxr
 import torch
 
-from nacli.adaptive_filter import AdaptiveFilter, FilterNetwork, context, stage
+from nacli.adaptive_filter import AdaptiveFilter, FilterNetwork, context
 from nacli.adaptive_filter.sizes import DELAY, HOP
+from nacli.adaptive_filter.windows import filter_windows
 from nacli.config import CODED_RATE
 from nacli.networks.torch_engine import History
 from nacli.tensor_file import Tensors
@@ -71,11 +74,9 @@ def filtered(sizes: Sequence[int] = (), before: int = 2, start: int = 0) -> Floa
     pcm, features, counts = clip()
     made, adaptive_filter = [], AdaptiveFilter(FilterNetwork(tensors(before)), 1, HOP)
     cuts = [start, *(start + np.cumsum(sizes, dtype=int)), HOPS]
-    for first, end in zip(cuts, cuts[1:], strict=False):
+    for first, end in pairwise(cuts):
         samples = pcm[:, first * HOP : end * HOP]
-        made.append(
-            adaptive_filter.process(samples, features[:, first:end], counts[:, first:end])
-        )
+        made.append(adaptive_filter.process(samples, features[:, first:end], counts[:, first:end]))
     return np.concatenate(made, axis=1)[0]
 
 
@@ -123,8 +124,12 @@ def test_the_context_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_silence_is_silent_and_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    run = stage.filter_windows
-    monkeypatch.setattr(stage, "filter_windows", lambda *a: calls.append(len(a[1])) or run(*a))
+
+    def count(network: FilterNetwork, pcm: Floats, *rest: Any) -> Floats:
+        calls.append(len(pcm))
+        return filter_windows(network, pcm, *rest)
+
+    monkeypatch.setattr("nacli.adaptive_filter.stage.filter_windows", count)
     adaptive_filter = AdaptiveFilter(FilterNetwork(tensors()), 1, HOP)
     _, features, counts = clip()
     silence = np.zeros((1, HOPS * HOP), dtype=np.float32)
