@@ -22,12 +22,8 @@ from nacli.types import Floats, Integers
 
 
 class DecodedFrames(NamedTuple):
-    """What the Decoder network outputs for frames, and what it took.
-
-    Samples [C, F * hop], features [C, F, width] and gain indices [C, F] are those of the frames
-    that are output. The stage counts [C, F] are those of the frames that the network took at the
-    same time, which are later by its look-ahead: the adaptive filter is trained with these.
-    """
+    """Frames that the Decoder network outputs: samples [C, F * hop], features [C, F, width], gain
+    indices and stage counts [C, F]."""
 
     pcm: Floats
     features: Floats

@@ -41,7 +41,7 @@ class Synthesizer:
         config = model.config
         self._networks, self._codebooks, self._config = model.networks, model.codebooks, config
         self._history = self._networks.new_history()
-        self._pending_gains: Integers = np.zeros((channels, config.lookahead), dtype=np.int32)
+        self._pending: Integers = np.zeros((channels, config.lookahead, 2), dtype=np.int32)
         self._corrections = CorrectionDecoder(
             config, model.codebooks.corrections, model.predictor, channels
         )
@@ -108,10 +108,12 @@ class Synthesizer:
         return self._process(DecodedFrames.silence(self._config, channels, frames))
 
     def _process(self, frames: DecodedFrames, levels: Integers | None = None) -> CodedSound:
-        """Filter what the network outputs with the gains of the frames that it took: those of the
-        frames that it outputs came `lookahead` frames before."""
-        gains, self._pending_gains = delayed(self._pending_gains, frames.gains)
-        pcm = self._post_processing.process(frames._replace(gains=gains))
+        """Filter what the network outputs. `frames` has the gains and stage counts of the frames
+        that it took: those of the frames that it outputs came `lookahead` frames before."""
+        taken = np.stack([frames.gains, frames.counts], axis=2)
+        output, self._pending = delayed(self._pending, taken)
+        frames = frames._replace(gains=output[..., 0], counts=output[..., 1])
+        pcm = self._post_processing.process(frames)
         return self._with_high_band(pcm, levels)
 
     def _with_high_band(self, pcm: Floats, levels: Integers | None = None) -> CodedSound:

@@ -32,7 +32,7 @@ def synthesize(packets: list[list[Channel]], model: ModelFile, channel: int) -> 
     x, features = network(latents, gains, counts, model)
     h = remove_dc(np.concatenate([x, np.zeros(4 * HOP)]))
     y = correction_filter(h, corrections(h, parts, model))
-    a = adaptive_filter(y, features, counts, model)
+    a = adaptive_filter(y, features, delay(counts, ahead), model)
     own = np.concatenate([np.zeros(ahead + 4, dtype=int), gains[: len(gains) - ahead]])
     a = np.clip(a * gate(own), -1, 1)
     return a[(5 + ahead) * HOP :]

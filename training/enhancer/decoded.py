@@ -26,9 +26,6 @@ OUTLIER_QUANTILE, OUTLIER_LIMIT = 0.98, 1.5
 class Decoded(NamedTuple):
     """A clip of F frames: original and decoded samples [F * hop], the Decoder's features
     [F, width], stage counts [F], and lags and strengths [2 F, 2] of `measure_periods`.
-
-    The stage counts are those of the frames that the Decoder takes while it outputs the samples, so
-    they are later by its look-ahead.
     """
 
     pcm: NDArray[np.int16]
@@ -80,7 +77,7 @@ class FrozenCodec:
             np.rint(pcm * 32767).astype(np.int16),
             decoded.astype(np.float16),
             features.astype(np.float16),
-            counts[self.delay :].astype(np.uint8),
+            counts[1 : 1 + len(pcm) // self.config.hop].astype(np.uint8),
             lags.astype(np.int16),
             strengths.astype(np.float16),
         )
