@@ -131,7 +131,7 @@ def _codebooks(config: ModelConfig, tensors: Tensors) -> Codebooks:
     corrections = None
     if config.correction_stages:
         corrections = Codebooks(tensors["trims.entries"], tensors["trims.scales"])
-        if corrections.vectors.shape[2] != BANDS:
+        if corrections.entries.shape[2] != BANDS:
             raise ValueError(f"corrections are not of {BANDS} bands")
     return Codebooks(tensors["codebooks.entries"], tensors["codebooks.scales"], corrections)
 

@@ -27,8 +27,17 @@ class Codebooks:
         """Take entries [N, size, D] and scales [N]; `corrections` are the codebooks of the envelope
         corrections, which a file names together with these."""
         self.entries, self.scales, self.corrections = entries, scales, corrections
-        self.vectors: Floats = entries.astype(np.float32)
-        self.vectors *= scales.astype(np.float32)[:, None, None]
+
+    @cached_property
+    def vectors(self) -> Floats:
+        """The vectors [N, size, D]. Only encoders need all of them."""
+        vectors: Floats = self.entries.astype(np.float32)
+        vectors *= self.scales.astype(np.float32)[:, None, None]
+        return vectors
+
+    def vectors_of(self, stage: int, codes: Integers) -> Floats:
+        """Return the vectors [M, D] of codes [M] of one stage, the same as in `vectors`."""
+        return self.entries[stage, codes].astype(np.float32) * np.float32(self.scales[stage])
 
     @cached_property
     def energies(self) -> Floats:
@@ -78,8 +87,8 @@ class Codebooks:
 def dequantize(codes: Integers, counts: Integers, codebooks: Codebooks) -> Floats:
     """Return latents [F, D] of codes [F, N]: for each frame, the sum of its first `counts[f]`
     vectors."""
-    latents = np.zeros((len(codes), codebooks.vectors.shape[2]), dtype=np.float32)
+    latents = np.zeros((len(codes), codebooks.entries.shape[2]), dtype=np.float32)
     for stage in range(int(counts.max(initial=0))):
         used = np.flatnonzero(counts > stage)
-        latents[used] += codebooks.vectors[stage][codes[used, stage]]
+        latents[used] += codebooks.vectors_of(stage, codes[used, stage])
     return latents
