@@ -144,5 +144,8 @@ def _check_sums(weights: NDArray[Any], bias: float, shift: int) -> None:
     """Raise `ValueError` unless the sums of weights [I, O], with any allowed inputs and a bias of
     at most `bias`, are exact."""
     sizes = np.abs(weights.astype(np.float32))  # sums of fewer than 2**17 are exact
-    if sizes.max() > LIMIT or LIMIT * float(sizes.sum(0).max()) + bias + (1 << (shift - 1)) >= EXACT:
+    if (
+        sizes.max() > LIMIT
+        or LIMIT * float(sizes.sum(0).max()) + bias + (1 << (shift - 1)) >= EXACT
+    ):
         raise ValueError("a sum of the entropy network might not be exact")

@@ -48,16 +48,13 @@ class Codebooks:
         return energies
 
     @cached_property
-    def half_energies(self) -> Floats:
-        """Half of `energies`, for the search of one vector: the nearest vector has the largest
-        product with the target less this half."""
-        half: Floats = self.energies / np.float32(2)
-        return half
-
-    @cached_property
-    def transposed(self) -> Floats:
-        """The vectors as matrices [N, D, size], for products with a few residuals at a time."""
-        return np.ascontiguousarray(self.vectors.transpose(0, 2, 1))
+    def search_matrices(self) -> Floats:
+        """Matrices [N, D + 1, size] for the search of the vectors nearest to a few targets: the
+        nearest vector has the largest product with the target, less half of its own energy. Targets
+        have a last element of 1."""
+        half = self.energies[:, None] / np.float32(2)
+        joined = np.concatenate([self.vectors.transpose(0, 2, 1), -half], axis=1)
+        return np.ascontiguousarray(joined)  # concatenate keeps the layout of the transposed part
 
     @property
     def stages(self) -> int:
