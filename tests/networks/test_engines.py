@@ -25,6 +25,7 @@ from nacli.errors import BadCheckpoint
 from nacli.networks import load_networks, torch_engine
 from nacli.networks.numpy_engine.activations import GELU_SCALE, compress, expand, gelu
 from nacli.networks.numpy_engine.engine import BLOCK
+from nacli.networks.numpy_engine.weights import widened
 from nacli.networks.torch_engine import Decoder, Encoder
 from small_networks import SMALL
 
@@ -260,3 +261,10 @@ def test_a_checkpoint_whose_weights_do_not_fit_is_refused() -> None:
     tensors = {k: v for k, v in shipped.tensors.items() if k != "encoder.project_out.bias"}
     with pytest.raises(BadCheckpoint, match=r"encoder\.project_out\.bias is missing"):
         Model(shipped.config, tensors).networks  # noqa: B018
+
+
+def test_every_finite_float16_is_widened_exactly() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)]
+    expected = halves.astype(np.float32)
+    np.testing.assert_array_equal(widened(halves).view(np.uint32), expected.view(np.uint32))
