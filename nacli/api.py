@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ import numpy as np
 
 from nacli.arguments import expect, integer
 from nacli.audio.samples import check_scale, checked
-from nacli.checkpoint import Model, load_checkpoint
+from nacli.checkpoint import Model, load_checkpoint, shipped_model
 from nacli.decoder.stream import Decoder
 from nacli.decoder.timeline import Gap
 from nacli.encoder.settings import EncoderSettings
@@ -53,13 +52,8 @@ def load_model(
     """
     expect("path", path, (str, Path, type(None)), "the path of a .safetensors file")
     if path is None:
-        return _shipped_model(engine, device)
+        return shipped_model(engine, device)
     return load_checkpoint(Path(path), engine, device)
-
-
-@cache
-def _shipped_model(engine: str, device: str) -> Model:
-    return load_checkpoint(engine=engine, device=device)
 
 
 def encode(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +141,7 @@ def _codebooks(config: ModelConfig, tensors: Tensors) -> Codebooks:
     corrections = None
     if config.correction_stages:
         corrections = Codebooks(tensors["trims.entries"], tensors["trims.scales"])
-        if corrections.vectors.shape[2] != BANDS:
+        if corrections.entries.shape[2] != BANDS:
             raise ValueError(f"corrections are not of {BANDS} bands")
     return Codebooks(tensors["codebooks.entries"], tensors["codebooks.scales"], corrections)
 
@@ -213,6 +213,13 @@ def load_checkpoint(path: Path | None = None, engine: str = "auto", device: str 
         return Model(config, tensors, engine, device)
     except (ValueError, KeyError, TypeError) as error:
         raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
+
+
+@cache
+def shipped_model(engine: str = "auto", device: str = "cpu") -> Model:
+    """Return the model that is shipped with nacli. It is read once and kept; see `load_checkpoint`
+    for the arguments and the errors."""
+    return load_checkpoint(engine=engine, device=device)
 
 
 def save_checkpoint(

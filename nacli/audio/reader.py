@@ -26,6 +26,7 @@ from nacli.audio.pcm import (
     sample_size,
 )
 from nacli.audio.read_report import ReadReport
+from nacli.audio.samples import check_supported
 from nacli.audio.sound_files import SoundFiles
 from nacli.errors import UnreadableInput, UnsupportedAudio
 from nacli.files.inputs import BLOCK_BYTES, open_input, reading
@@ -33,9 +34,6 @@ from nacli.files.live import LiveStream
 from nacli.files.names import FFMPEG_EXTENSIONS, ffmpeg_command, input_name
 from nacli.files.outputs import Output
 from nacli.types import Pcm
-
-MIN_RATE, MAX_RATE = 8_000, 192_000
-MAX_CHANNELS = 8
 
 _UNRECOGNISED = 1
 """libsndfile's error code for a format that it does not know."""
@@ -199,16 +197,6 @@ def _cause(error: soundfile.LibsndfileError, name: str) -> str:
         path = "FILE" if name == input_name("-") else name
         return f"not recognised as audio; where ffmpeg reads it: {ffmpeg_command(path)}"
     return "not recognised as audio (WAV, FLAC, Ogg, MP3, AIFF, AU, CAF and their like are)"
-
-
-def check_supported(sample_rate: int, channels: int, name: str = "audio") -> None:
-    """Raise `UnsupportedAudio`, naming `name`, if the sample rate or channel count is out of
-    range."""
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise UnsupportedAudio(f"{name}: {channels} channels (1 to {MAX_CHANNELS} are read)")
-    if not MIN_RATE <= sample_rate <= MAX_RATE:
-        possible = f"{MIN_RATE} to {MAX_RATE} Hz are read"
-        raise UnsupportedAudio(f"{name}: sample rate {sample_rate} Hz ({possible})")
 
 
 def _copy(source: Pushback, output: Output) -> None:

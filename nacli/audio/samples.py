@@ -1,4 +1,5 @@
-"""Convert samples of Python callers (arrays, tensors, lists) to floats [T, C], full scale +-1."""
+"""The samples that are accepted: their sample rate and channel count; and those of Python callers
+(arrays, tensors, lists) as floats [T, C], full scale +-1."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from nacli.format import MAX_CHANNELS
 
 Floats = NDArray[np.float32]
 
+MIN_RATE, MAX_RATE = 8_000, 192_000
+"""Sample rates in Hz that are read."""
 FULL_SCALES = {"i1": 1 << 7, "u1": 1 << 7, "i2": 1 << 15, "i4": 1 << 31}
 """Full scales of integers by NumPy's names. Unsigned bytes have their zero at 128, as in WAV."""
 ACCEPTED = (
@@ -23,6 +26,16 @@ ABSURD = 16.0
 ABSURD_SHARE = 0.01
 """Share of such samples that is an error. Fewer are outliers, which harm only the sound near
 them."""
+
+
+def check_supported(sample_rate: int, channels: int, name: str = "audio") -> None:
+    """Raise `UnsupportedAudio`, naming `name`, if the sample rate or channel count is out of
+    range."""
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise UnsupportedAudio(f"{name}: {channels} channels (1 to {MAX_CHANNELS} are read)")
+    if not MIN_RATE <= sample_rate <= MAX_RATE:
+        possible = f"{MIN_RATE} to {MAX_RATE} Hz are read"
+        raise UnsupportedAudio(f"{name}: sample rate {sample_rate} Hz ({possible})")
 
 
 def checked(pcm: Any) -> Floats:

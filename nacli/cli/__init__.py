@@ -1,4 +1,5 @@
-"""The command `nacli`. Commands import what they need when they run, so that help is instant."""
+"""The command `nacli`. Each command is imported when it is used, and imports what it needs when it
+runs, so that help is instant."""
 
 from __future__ import annotations
 
@@ -10,17 +11,10 @@ import sys
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from nacli.cli.bench import bench
-from nacli.cli.decode import decode
-from nacli.cli.encode import encode
 from nacli.cli.group import main
-from nacli.cli.inspection import check, info
 
 # Two threads that compute many small matrix products (see nacli.prefetch) take turns often; with
 # Python's default interval of 5 ms, they wait for each other.
 sys.setswitchinterval(2e-4)
-
-for command in (encode, decode, info, check, bench):
-    main.add_command(command)
 
 __all__ = ["main"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any, NoReturn
 
 import click
@@ -15,6 +17,30 @@ from nacli.files.signals import end_on_signals, exit_on_signals
 from nacli.files.standard_streams import drop_output, open_closed_streams
 
 INTERRUPTED = 128 + signal.SIGINT
+COMMANDS = {
+    "encode": "encode.encode",
+    "decode": "decode.decode",
+    "info": "inspection.info",
+    "test": "inspection.check",
+    "bench": "bench.bench",
+}
+"""The commands by name: the module in `nacli.cli` that defines each, and its name there."""
+
+
+class LazyCommands(Mapping[str, click.Command]):
+    """The commands by name. A command is imported when it is looked up, so that a command starts
+    without the imports of the others."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, attribute = COMMANDS[name].split(".")
+        command: click.Command = getattr(import_module(f"nacli.cli.{module}"), attribute)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
 
 
 class Nacli(click.Group):
@@ -48,6 +74,7 @@ class Nacli(click.Group):
 
 @click.group(
     cls=Nacli,
+    commands=LazyCommands(),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=exit_code_list(),
 )

@@ -123,7 +123,7 @@ def _run_tasks(
     tracker: ProgressTracker,
 ) -> Generator[tuple[int, Record], None, None]:
     """Yield the index of each task and its record."""
-    from nacli.jobs.worker_pool import WorkerPool, cores
+    from nacli.jobs.resources import cores
 
     def on_progress(index: int, seconds: float, total: float | None) -> None:
         tracker.update(index, seconds, total)
@@ -139,6 +139,8 @@ def _run_tasks(
     if workers <= 1:
         yield from _run_here(tasks, options, on_progress, on_warning)
         return
+    from nacli.jobs.worker_pool import WorkerPool
+
     shown = on_progress if settings.shows_bars else None
     with captured_libraries(), WorkerPool(options, workers, shown) as pool, bar:
         for index, record in pool.run(tasks):

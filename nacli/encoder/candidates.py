@@ -92,7 +92,7 @@ class CandidateMaker:
         channels = _channels(gains, packet.results, self.counts(gains, max_level))
         bits = [entropy.code_bits(channel) for channel in channels]
         sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
-        gain_bits = sum(entropy.gains.bits(row) for row in gains)
+        gain_bits = self.gain_bits(gains)
         high = [
             {span: entropy.high.bits(levels) for span, levels in row.items()}
             for row in packet.analysis.high_band
@@ -104,6 +104,10 @@ class CandidateMaker:
             return gain_bits + side + sum(float(row.sum()) for row in rows)
 
         return SizePrediction(max_level, total)
+
+    def gain_bits(self, gains: Integers) -> float:
+        """Return the bits of gains [C, F]."""
+        return sum(self._model.entropy.gains.bits(row) for row in gains)
 
     def average_bits(self, counts: Integers) -> float:
         """Return the bits that average codes of stage counts [C, F] take."""

@@ -34,55 +34,56 @@ def search_corrections(
     Each span gets the number of codes with the least squared error plus lambda times bits, where
     lambda is its own weight times the scale. Codes after a span's number are 0.
     """
-    spans, bands = targets.corrections.shape
-    codes = np.zeros((len(scales), spans, codebooks.stages), dtype=np.int32)
-    counts = np.zeros((len(scales), spans), dtype=np.int32)
-    bits = np.zeros(len(scales))
-    previous = np.zeros((len(scales), bands), dtype=np.float32)
-    before = before_that = np.zeros(len(scales), dtype=np.intp)
-    weights = np.multiply.outer(targets.lambdas, scales)
+    (spans, bands), size = targets.corrections.shape, len(scales)
+    codes = np.empty((spans, size, codebooks.stages), dtype=np.intp)
+    counts = np.empty((spans, size), dtype=np.intp)
+    bits = np.empty((spans, size, codebooks.stages + 1))
+    span_search = _SpanSearch(codebooks, tables, size)
+    before: Floats = np.zeros((size, bands), dtype=np.float32)
+    weights = np.multiply.outer(targets.lambdas, scales)[:, :, None]
+    contexts = np.zeros(size, dtype=np.intp)
     for span, target in enumerate(targets.corrections):
-        count_bits = tables.count_bits_after(before, before_that)
-        residual = target - targets.predict(span, previous)
-        found = _search_span(residual, weights[span], count_bits, codebooks, tables)
-        codes[:, span], counts[:, span] = found.codes, found.counts
-        bits += found.bits
-        previous, before_that, before = target - found.residual, before, found.counts
-    return CorrectionChoices(codes, counts, bits)
+        residuals = span_search.residuals(target - targets.predict(span, before), codes[span])
+        tables.span_bits(codes[span], contexts, out=bits[span])
+        costs = np.einsum("nkb,nkb->kn", residuals, residuals) + weights[span] * bits[span]
+        own = costs.argmin(1, out=counts[span])
+        before = target - residuals[own, span_search.rows]
+        contexts = tables.next_contexts(contexts, own)
+    unused = np.arange(codebooks.stages) >= counts[:, :, None]
+    codes[unused] = 0
+    total: Doubles = np.take_along_axis(bits, counts[:, :, None], 2)[:, :, 0].sum(0)
+    order = (1, 0, 2)
+    return CorrectionChoices(
+        codes.transpose(order).astype(np.int32), counts.T.astype(np.int32), total
+    )
 
 
-class _Span(NamedTuple):
-    """The choice for one span at each scale: codes [K, N], their number [K], their bits [K], and
-    the residual [K, BANDS] that they leave."""
+class _SpanSearch:
+    """The search of one span after another. There are many spans, and each takes a few products of
+    small matrices: the steps are few, and they reuse their memory."""
 
-    codes: Integers
-    counts: Indices
-    bits: Doubles
-    residual: Floats
+    def __init__(self, codebooks: Codebooks, tables: CorrectionTables, size: int) -> None:
+        """`size` is the number K of scales."""
+        self.rows = np.arange(size)
+        self._codebooks = codebooks
+        stages, count, bands = codebooks.vectors.shape
+        # The last column is 1, so that products include the constant of each code.
+        self._residuals = np.ones((stages + 1, size, bands + 1), dtype=np.float32)
+        self._gains = np.empty((size, count), dtype=np.float32)
 
+    def residuals(self, residual: Floats, codes: Indices) -> Floats:
+        """Search the codes [K, N] of residuals [K, BANDS], and write them to `codes`. Return what
+        each number of codes leaves [N + 1, K, BANDS], which the next call overwrites.
 
-def _search_span(
-    residual: Floats,
-    weight: Floats,
-    count_bits: Doubles,
-    codebooks: Codebooks,
-    tables: CorrectionTables,
-) -> _Span:
-    """Choose the number of codes with the least cost for residuals [K, BANDS] with weights [K].
-
-    Each code is the nearest to what the codes before it leave; a beam, as for latents, gains
-    nothing here. `count_bits` [K, N + 1] is the cost of each number of codes.
-    """
-    rows = np.arange(len(residual))
-    codes = np.zeros((len(rows), codebooks.stages), dtype=np.int32)
-    residuals, errors, bits = [residual], [np.square(residual).sum(1)], count_bits.copy()
-    for stage, vectors in enumerate(codebooks.vectors):
-        # |r - v|^2 = |r|^2 - 2 (r v - |v|^2 / 2)
-        gains = residuals[-1] @ codebooks.transposed[stage] - codebooks.half_energies[stage]
-        chosen = codes[:, stage] = gains.argmax(1)
-        residuals.append(residuals[-1] - vectors[chosen])
-        errors.append(errors[-1] - 2 * gains[rows, chosen])
-        bits[:, stage + 1] += tables.codes_bits(codes[:, : stage + 1])
-    counts = (np.stack(errors, axis=1) + weight[:, None] * bits).argmin(1)
-    codes[np.arange(codebooks.stages) >= counts[:, None]] = 0
-    return _Span(codes, counts, bits[rows, counts], np.stack(residuals)[counts, rows])
+        Each code is the nearest to what the codes before it leave; a beam, as for latents, gains
+        nothing here.
+        """
+        books, left = self._codebooks, self._residuals
+        left[0, :, :-1] = residual
+        for stage in range(books.stages):
+            # |r - v|^2 = |r|^2 - 2 (r v - |v|^2 / 2)
+            gains = np.matmul(left[stage], books.search_matrices[stage], out=self._gains)
+            chosen = gains.argmax(1, out=codes[:, stage])
+            vectors = books.vectors[stage].take(chosen, axis=0)
+            np.subtract(left[stage, :, :-1], vectors, out=left[stage + 1, :, :-1])
+        return left[:, :, :-1]

@@ -27,11 +27,12 @@ from nacli.types import Integers
 SAFETY = 1.005
 """Factor on predicted bits: another attempt costs more than bits that wait for the next packet."""
 BUDGET_MARGIN = 1.1
-"""Factor of the budget at which codes of average size are searched."""
+"""Factor of the budget at which codes and corrections of average size are searched."""
 EXTRA_LEVELS = 6
-"""Levels above the one at which codes of average size would fit that are scored as well."""
-ENOUGH_EXTRA_LEVELS = 2
-"""Of these, the number that suffices where codes have been scored ahead."""
+"""Levels above the one at which a packet of average size would fit that are searched as well."""
+DEEPER_LEVELS = 16
+"""Levels by which the search goes on where the budget allows more than has been searched; each
+further time, four times as many."""
 CODER_SLACK = 16.0
 """Bits by which a payload may exceed the information content of its symbols."""
 LEAST_SHARE = 0.9
@@ -72,14 +73,11 @@ class RateLoop:
         """`packet_frames` is what the header says."""
         self._model, self._maker, self._packet_frames = model, maker, packet_frames
         self._envelope = EnvelopeCoder(model)
+        self._typical_span_bits = typical_span_bits(model)
 
     def search_ahead(self, analysis: PacketAnalysis, budget: float) -> SearchedPacket:
-        """Search and score the codes of a packet whose share of the rate is `budget` bytes. A
-        packet may get more than its share, so codes are searched deeper."""
-        usual = self._typical_level(analysis.gains, budget)
-        packet = self._maker.search(analysis, usual + 2 * EXTRA_LEVELS)
-        max_level = min(self._maker.highest_level, usual + EXTRA_LEVELS)
-        return replace(packet, sizes=self._maker.predict_sizes(packet, max_level))
+        """Search and score the codes of a packet whose share of the rate is `budget` bytes."""
+        return self._searched(analysis, self._typical_level(analysis.gains, budget) + EXTRA_LEVELS)
 
     def at_level(self, packet: SearchedPacket, level: int, before: Estimates) -> FittedPacket:
         """Encode a packet at a level, with the usual corrections."""
@@ -92,7 +90,7 @@ class RateLoop:
     ) -> FittedPacket:
         """Encode a packet at the highest level that fits a budget in bytes, or at a lower one that
         reaches this signal-to-noise ratio. Corrections take the room that the codes leave."""
-        packet, sizes = self._with_sizes(packet, budget)
+        packet, sizes = self._searched_enough(packet, budget, before)
         highest = self._maker.sufficient_level(packet, snr_db, sizes.max_level)
         target, estimates = float(budget), before
         while True:
@@ -148,18 +146,24 @@ class RateLoop:
         after = Estimates(before.code_share, span_bits, envelope.decoder)
         return FittedPacket(candidate.level, channels, payload, after)
 
-    def _with_sizes(
-        self, packet: SearchedPacket, budget: int
+    def _searched_enough(
+        self, packet: SearchedPacket, budget: int, estimates: Estimates
     ) -> tuple[SearchedPacket, SizePrediction]:
-        """Return the packet and the prediction of its sizes, searched to the highest level that the
-        budget may need."""
-        usual, sizes = self._typical_level(packet.analysis.gains, budget), packet.sizes
-        if sizes is not None and usual + ENOUGH_EXTRA_LEVELS <= sizes.max_level:
-            return packet, sizes
-        max_level = min(self._maker.highest_level, usual + EXTRA_LEVELS)
-        if max_level > packet.max_level:
-            packet = self._maker.search(packet.analysis, max_level)
-        return packet, self._maker.predict_sizes(packet, max_level)
+        """Return the packet and the prediction of its sizes, searched to a higher level than the
+        budget allows, where there is one."""
+        gains, sizes, step = packet.analysis.gains, packet.sizes, DEEPER_LEVELS
+        while sizes is None or (
+            sizes.max_level < self._maker.highest_level
+            and self._level(gains, sizes, budget, sizes.max_level, estimates) == sizes.max_level
+        ):
+            packet = self._searched(packet.analysis, packet.max_level + step)
+            sizes, step = packet.sizes, 4 * step
+        return packet, sizes
+
+    def _searched(self, analysis: PacketAnalysis, level: int) -> SearchedPacket:
+        """Search and score the codes of a packet up to an allocation level."""
+        packet = self._maker.search(analysis, min(self._maker.highest_level, level))
+        return replace(packet, sizes=self._maker.predict_sizes(packet, packet.max_level))
 
     def _level(
         self,
@@ -173,16 +177,18 @@ class RateLoop:
 
         def predicted(counts: Integers) -> float:
             bits = SAFETY * estimates.code_share * sizes.bits(counts) + CODER_SLACK
-            bits += self._usual_correction_bits(counts, estimates)
+            bits += self._correction_bits(counts, estimates.span_bits)
             return self._packet_bytes(bits, counts)
 
         return self._maker.highest_fitting(gains, predicted, target, highest)
 
-    def _usual_correction_bits(self, counts: Integers, estimates: Estimates) -> float:
+    def _correction_bits(self, counts: Integers, span_bits: Mapping[int, float]) -> float:
+        """Return the bits of the corrections of a packet with stage counts [C, F], of which a
+        sounding span takes `span_bits`, by the frames of a span."""
         if not self._model.codebooks.corrections:
             return 0.0
         spans = map(self._sounding_spans, counts)
-        return sum(sounding * estimates.span_bits[span] for span, sounding in spans)
+        return sum(sounding * span_bits[span] for span, sounding in spans)
 
     def _sounding_spans(self, counts: Integers) -> tuple[int, int]:
         """Return the frames of a span of a channel with stage counts [F], and the number of its
@@ -196,7 +202,7 @@ class RateLoop:
         """Return the bytes that a packet lacks for its codes and the least corrections; negative
         where there is more room."""
         counts = np.stack([channel.counts for channel in candidate.channels])
-        least = LEAST_SHARE * self._usual_correction_bits(counts, estimates)
+        least = LEAST_SHARE * self._correction_bits(counts, estimates.span_bits)
         return (least - self._room(candidate, budget)) / 8
 
     def _room(self, candidate: Candidate, budget: int) -> float:
@@ -216,10 +222,16 @@ class RateLoop:
         return replace(estimates, code_share=share)
 
     def _typical_level(self, gains: Integers, budget: float) -> int:
-        """Return the level at which a packet of average codes takes a budget in bytes and the
-        margin for packets whose codes are cheaper."""
-        limit, highest = 8 * BUDGET_MARGIN * budget, self._maker.highest_level
-        return self._maker.highest_fitting(gains, self._maker.average_bits, limit, highest)
+        """Return the level at which a packet of average codes and corrections takes a budget in
+        bytes and the margin for packets that are cheaper."""
+        highest = self._maker.highest_level
+        limit = 8 * BUDGET_MARGIN * budget - self._maker.gain_bits(gains)
+
+        def typical(counts: Integers) -> float:
+            corrections = self._correction_bits(counts, self._typical_span_bits)
+            return self._maker.average_bits(counts) + corrections
+
+        return self._maker.highest_fitting(gains, typical, limit, highest)
 
     def _size(self, payload: bytes, channels: list[ChannelCodes]) -> int:
         return self._packet_bytes(8 * len(payload), np.stack([c.gains for c in channels]))
@@ -228,3 +240,9 @@ class RateLoop:
         """Return the bytes of a packet of `rows` [C, F] with a payload of this size."""
         payload = math.ceil(payload_bits / 8)
         return packet_cost(len(rows), payload, rows.shape[1], self._packet_frames)
+
+
+def typical_span_bits(model: Model) -> dict[int, float]:
+    """Return the bits that the correction of a span takes on average, by the frames of a span."""
+    bits = model.entropy.corrections.typical_bits()
+    return {1: bits, model.config.correction_frames: bits}

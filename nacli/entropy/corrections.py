@@ -8,6 +8,8 @@ which says nothing about the next difference.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from nacli.entropy.frequencies import Coder, Frequencies, FrequencyTable
@@ -67,16 +69,27 @@ class CorrectionTables:
         codes = [means[code_row(n, 0) : code_row(n + 1, 0)].sum() for n in range(size)]
         return float(np.einsum("bc,bcn,bcn->", before, shares, count_bits + np.array(codes)))
 
-    def count_bits_after(self, before: Indices, before_that: Indices) -> Doubles:
-        """Return the bits [K, N + 1] of each number of codes of a span, where the span before has
-        `before` [K] codes and the one before that `before_that` [K]."""
-        bits: Doubles = self._counts.bits[before * (self.stages + 1) + before_that]
-        return bits
+    def next_contexts(self, contexts: Indices, counts: Indices) -> Indices:
+        """Return the contexts [K] of the number of codes of the next spans, from those of these
+        spans and their numbers of codes [K]. Those of the first spans are 0."""
+        size = self.stages + 1
+        return counts * size + contexts // size
 
-    def codes_bits(self, codes: Integers) -> Doubles:
-        """Return the bits [K] of all codes [K, n] of a span that has n of them."""
-        rows = code_row(codes.shape[1], 0) + np.arange(codes.shape[1])
-        bits: Doubles = self._codes.bits[rows, codes].sum(1)
+    def span_bits(self, codes: Indices, contexts: Indices, out: Doubles) -> None:
+        """Write the bits of spans with each number of codes, which are the first of `codes` [K, N],
+        to `out` [K, N + 1]."""
+        self._counts.bits.take(contexts, axis=0, out=out)
+        for bits, own in zip(self._code_bits, codes.T, strict=True):
+            out += bits.take(own, axis=0)
+
+    @cached_property
+    def _code_bits(self) -> Doubles:
+        """The bits [N, size, N + 1] of each code of each stage in spans with each number of
+        codes; 0 where the span does not have that stage."""
+        bits = np.zeros((self.stages, self.codes.shape[1], self.stages + 1))
+        for count in range(1, self.stages + 1):
+            for stage in range(count):
+                bits[stage, :, count] = self._codes.bits[code_row(count, stage)]
         return bits
 
     def bits(self, corrections: Integers, counts: Integers) -> float:

@@ -143,6 +143,9 @@ def _largest(bias: NDArray[Any]) -> float:
 def _check_sums(weights: NDArray[Any], bias: float, shift: int) -> None:
     """Raise `ValueError` unless the sums of weights [I, O], with any allowed inputs and a bias of
     at most `bias`, are exact."""
-    sizes = np.abs(weights.astype(np.float64))
-    if sizes.max() > LIMIT or LIMIT * sizes.sum(0).max() + bias + (1 << (shift - 1)) >= EXACT:
+    sizes = np.abs(weights.astype(np.float32))  # sums of fewer than 2**17 are exact
+    if (
+        sizes.max() > LIMIT
+        or LIMIT * float(sizes.sum(0).max()) + bias + (1 << (shift - 1)) >= EXACT
+    ):
         raise ValueError("a sum of the entropy network might not be exact")

@@ -35,6 +35,9 @@ class Mlp:
     def __call__(self, x: Floats) -> Floats:
         """Map inputs [..., in] to outputs [..., out]."""
         for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
-            x = np.maximum(x @ weight + bias, 0)
-        outputs: Floats = x @ self._weights[-1] + self._biases[-1]
-        return outputs
+            x = x @ weight
+            x += bias
+            np.maximum(x, 0, out=x)
+        x = x @ self._weights[-1]
+        x += self._biases[-1]
+        return x

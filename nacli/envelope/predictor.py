@@ -78,8 +78,11 @@ class LearnedPredictor:
         known = with_stages(levels, stages, span) @ self._levels + self._bias
 
         def predict(number: int, before: Floats) -> Floats:
-            hidden = np.maximum(known[number] + before @ self._before, 0)
-            return limited(self._deeper(hidden) + self._memory * before)
+            hidden = before @ self._before
+            hidden += known[number]
+            correction = self._deeper(np.maximum(hidden, 0, out=hidden))
+            correction += self._memory * before
+            return limited(correction)
 
         return predict
 

@@ -18,7 +18,6 @@ from nacli.files.outputs import private_mode
 from nacli.format import find_packet
 from nacli.jobs.progress import OnProgress, Progress
 from nacli.jobs.source_file import SourceFile, check_target
-from nacli.jobs.verify import verify_audio
 from nacli.types import Pcm
 
 if TYPE_CHECKING:
@@ -69,8 +68,14 @@ def decode_file(
         _write_blocks(writer, chain([first], blocks), progress, on_progress)
     progress.kbps = decoder.kbps
     complete = decoder.takes_all and not progress.gaps
-    source_file.finish(lambda: verify_audio(target, writer.info, progress.samples), complete)
+    source_file.finish(lambda: _verify_audio(target, writer.info, progress.samples), complete)
     return progress
+
+
+def _verify_audio(path: str, expected: AudioInfo, samples: int) -> None:
+    from nacli.jobs.verify import verify_audio  # a reader of audio files, which few commands need
+
+    verify_audio(path, expected, samples)
 
 
 def _write_blocks(

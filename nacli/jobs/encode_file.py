@@ -24,10 +24,10 @@ from nacli.format import (
 )
 from nacli.jobs.progress import OnProgress, Progress
 from nacli.jobs.source_file import SourceFile, check_target
-from nacli.jobs.verify import Verifier, verify_file
 
 if TYPE_CHECKING:
     from nacli.jobs.options import EncodeOptions
+    from nacli.jobs.verify import Verifier
 
 FILE_FRAMES = 600
 """Frames of a file that are read at a time: with several packets at hand the Encoder uses two
@@ -54,7 +54,7 @@ def encode_file(
         info = _edit_metadata(reader.info, settings.tags, settings.picture)
         encoder = _open_encoder(source, model, info, settings)
         progress = Progress(info.sample_rate, info.samples, dropped=info.dropped)
-        verifier = Verifier(model, encoder) if options.verify else None
+        verifier = _verifier(model, encoder) if options.verify else None
         mode = private_mode(source)
         with finishing_on_signals(source), atomic_output(target, options.force, mode) as output:
             size = _block_samples(reader, settings.packet_frames, model.config.frame_rate)
@@ -72,7 +72,7 @@ def encode_file(
     if warning:
         kept = "; the input is kept" if options.delete_input else ""
         progress.warnings = (f"{input_name(source)}: {warning}{kept}",)
-    source_file.finish(lambda: verify_file(target, model, encoder), not warning)
+    source_file.finish(lambda: _verify_file(target, model, encoder), not warning)
     return progress
 
 
@@ -102,6 +102,18 @@ def _block_samples(reader: AudioReader, packet_frames: int, frame_rate: float) -
     """Return how many samples are read at a time: whole packets."""
     packets = 1 if reader.live else max(1, FILE_FRAMES // packet_frames)
     return round(packets * packet_frames / frame_rate * reader.info.sample_rate)
+
+
+def _verifier(model: Model, encoder: Encoder) -> Verifier:
+    from nacli.jobs.verify import Verifier  # parts of the decoder, which few commands need
+
+    return Verifier(model, encoder)
+
+
+def _verify_file(path: str, model: Model, encoder: Encoder) -> None:
+    from nacli.jobs.verify import verify_file
+
+    verify_file(path, model, encoder)
 
 
 def _write(output: Output, data: bytes, verifier: Verifier | None) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from nacli.decoder.position import parse_position
 from nacli.encoder.settings import DEFAULT_SETTINGS, EncoderSettings
 from nacli.files.names import input_name
 from nacli.jobs.resources import load_model, load_picture
@@ -150,6 +149,7 @@ class DecodeOptions(Options):
         )
 
     def audio_seconds(self, source: str) -> float | None:
+        from nacli.decoder.position import parse_position
         from nacli.inspection.info import read_header
 
         if source == "-" or not os.path.isfile(source):

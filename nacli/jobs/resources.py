@@ -1,8 +1,11 @@
-"""What all conversions of a process share: the model and the cover picture, each loaded once."""
+"""What all conversions of a process share: the model and the cover picture, each loaded once, and
+the cores."""
 
 from __future__ import annotations
 
+import os
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacli.errors import UnreadableInput
@@ -21,9 +24,9 @@ def load_model(path: str | None, device: str = "cpu") -> Model:
         BadCheckpoint: a file of the checkpoint is missing or damaged.
         NacliError: the device is not available.
     """
-    from nacli import api
+    from nacli.checkpoint import load_checkpoint, shipped_model
 
-    return api.load_model(path, device=device)
+    return load_checkpoint(Path(path), device=device) if path else shipped_model(device=device)
 
 
 @cache
@@ -43,3 +46,10 @@ def load_picture(path: str) -> bytes:
         limit = f"{MAX_PICTURE_BYTES >> 20} MiB"
         raise UnreadableInput(f"{path}: a .nac file holds no picture of more than {limit}")
     return body
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

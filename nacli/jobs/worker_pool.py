@@ -28,6 +28,7 @@ from nacli.files.standard_streams import captured_libraries, library_notes
 from nacli.files.temporary_files import remove_stale
 from nacli.jobs.options import Options
 from nacli.jobs.record import Record, failed_record
+from nacli.jobs.resources import cores
 from nacli.jobs.task import run_task
 
 if TYPE_CHECKING:
@@ -45,13 +46,6 @@ Task = tuple[str, str]
 OnTaskProgress = Callable[[int, float, float | None], None]
 """A function that is called with the number of a task, the seconds of audio that are done, and the
 seconds in total, None while these are unknown."""
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass

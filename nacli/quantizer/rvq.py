@@ -27,8 +27,17 @@ class Codebooks:
         """Take entries [N, size, D] and scales [N]; `corrections` are the codebooks of the envelope
         corrections, which a file names together with these."""
         self.entries, self.scales, self.corrections = entries, scales, corrections
-        self.vectors: Floats = entries.astype(np.float32)
-        self.vectors *= scales.astype(np.float32)[:, None, None]
+
+    @cached_property
+    def vectors(self) -> Floats:
+        """The vectors [N, size, D]. Only encoders need all of them."""
+        vectors: Floats = self.entries.astype(np.float32)
+        vectors *= self.scales.astype(np.float32)[:, None, None]
+        return vectors
+
+    def vectors_of(self, stage: int, codes: Integers) -> Floats:
+        """Return the vectors [M, D] of codes [M] of one stage, the same as in `vectors`."""
+        return self.entries[stage, codes].astype(np.float32) * np.float32(self.scales[stage])
 
     @cached_property
     def energies(self) -> Floats:
@@ -39,16 +48,13 @@ class Codebooks:
         return energies
 
     @cached_property
-    def half_energies(self) -> Floats:
-        """Half of `energies`, for the search of one vector: the nearest vector has the largest
-        product with the target less this half."""
-        half: Floats = self.energies / np.float32(2)
-        return half
-
-    @cached_property
-    def transposed(self) -> Floats:
-        """The vectors as matrices [N, D, size], for products with a few residuals at a time."""
-        return np.ascontiguousarray(self.vectors.transpose(0, 2, 1))
+    def search_matrices(self) -> Floats:
+        """Matrices [N, D + 1, size] for the search of the vectors nearest to a few targets: the
+        nearest vector has the largest product with the target, less half of its own energy. Targets
+        have a last element of 1."""
+        half = self.energies[:, None] / np.float32(2)
+        joined = np.concatenate([self.vectors.transpose(0, 2, 1), -half], axis=1)
+        return np.ascontiguousarray(joined)  # concatenate keeps the layout of the transposed part
 
     @property
     def stages(self) -> int:
@@ -78,8 +84,8 @@ class Codebooks:
 def dequantize(codes: Integers, counts: Integers, codebooks: Codebooks) -> Floats:
     """Return latents [F, D] of codes [F, N]: for each frame, the sum of its first `counts[f]`
     vectors."""
-    latents = np.zeros((len(codes), codebooks.vectors.shape[2]), dtype=np.float32)
+    latents = np.zeros((len(codes), codebooks.entries.shape[2]), dtype=np.float32)
     for stage in range(int(counts.max(initial=0))):
         used = np.flatnonzero(counts > stage)
-        latents[used] += codebooks.vectors[stage][codes[used, stage]]
+        latents[used] += codebooks.vectors_of(stage, codes[used, stage])
     return latents

@@ -118,13 +118,15 @@ def test_each_number_of_codes_has_its_own_probabilities() -> None:
     model = CorrectionTables(frequencies(numbers), frequencies(weights))
     bits = [model.bits(np.array([[2, 3]]), np.array([count], np.int32)) for count in (0, 1, 2)]
     assert bits == pytest.approx([10, 12, 0], abs=0.1)
-    for before, wanted in (((0, 0), [10, 12, 0]), ((0, 1), [1.6, 3.6, 1.6])):
-        (numbers,) = model.count_bits_after(*(np.array([n], np.intp) for n in before))
-        codes = np.array([[2, 3]], np.int32)
-        bits = [
-            number + model.codes_bits(codes[:, :count])[0] for count, number in enumerate(numbers)
-        ]
-        assert bits == pytest.approx(wanted, abs=0.1)
+    first = np.zeros(1, np.intp)
+    second = model.next_contexts(first, np.array([1]))
+    for context, expected in (
+        (first, [10, 12, 0]),
+        (model.next_contexts(second, first), [1.6, 3.6, 1.6]),
+    ):
+        bits = np.empty((1, 3))
+        model.span_bits(np.array([[2, 3]]), context, out=bits)
+        assert bits[0] == pytest.approx(expected, abs=0.1)
 
 
 def test_broken_tables_are_refused() -> None:

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 import nacli
 from frame_codes import frame_codes
+from nacli.checkpoint import shipped_model
 from nacli.cli import main
 from nacli.config import ModelConfig
 from nacli.errors import NacliError
@@ -42,7 +43,8 @@ def cuda_on_cpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("nacli.networks.torch_engine.missing_cuda", lambda: None)
     monkeypatch.setattr("nacli.networks.torch_engine.Networks", on_cpu)
-    monkeypatch.setattr(nacli.api, "_shipped_model", nacli.api._shipped_model.__wrapped__)
+    for module in ("nacli.api", "nacli.checkpoint"):
+        monkeypatch.setattr(f"{module}.shipped_model", shipped_model.__wrapped__)
     resources.load_model.cache_clear()
     return made
 

@@ -26,6 +26,7 @@ from nacli.errors import BadCheckpoint
 from nacli.networks import load_networks, torch_engine
 from nacli.networks.numpy_engine.activations import GELU_SCALE, compress, expand, gelu
 from nacli.networks.numpy_engine.engine import BLOCK
+from nacli.networks.numpy_engine.weights import widened
 from nacli.networks.torch_engine import Decoder, Encoder
 from small_networks import SMALL
 
@@ -280,3 +281,10 @@ def test_a_checkpoint_with_the_filter_of_another_decoder_is_refused() -> None:
     assert Model(shipped.config, own | fitting).filter_network is not None
     with pytest.raises(BadCheckpoint, match=rf"{width + 1} features, not 320 and {width}"):
         Model(shipped.config, own | other)
+
+
+def test_every_finite_float16_is_widened_exactly() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)]
+    expected = halves.astype(np.float32)
+    np.testing.assert_array_equal(widened(halves).view(np.uint32), expected.view(np.uint32))

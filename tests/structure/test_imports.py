@@ -202,6 +202,17 @@ def test_light_commands_run_without_heavy_libraries(arguments: list[str]) -> Non
     assert done.stdout
 
 
+@pytest.mark.parametrize("command", ["encode", "decode", "info"])
+def test_a_command_is_imported_without_the_others(command: str) -> None:
+    code = (
+        "import sys; from nacli.cli import main\n"
+        f"main([{command!r}, '--help'], standalone_mode=False)\n"
+        "print('nacli.cli.bench' in sys.modules, 'nacli.jobs.worker_pool' in sys.modules)"
+    )
+    done = run_blocked(code)
+    assert done.stdout.splitlines()[-1:] == ["False False"], done.stderr
+
+
 def test_help_is_instant() -> None:
     """In CPU time, since other work may be on the machine."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

