@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from nacli.adaptive_filter.sizes import HOP
-from training.enhancer.adaptive_filter import FilterInputs
-from training.enhancer.cache import source_of
-from training.enhancer.decoded import Decoded
-from training.enhancer.periods import delay_periods
+from training.adaptive_filter.adaptive_filter import FilterInputs
+from training.adaptive_filter.cache import source_of
+from training.adaptive_filter.decoded import Decoded
+from training.adaptive_filter.periods import delay_periods
 
 MUSIC = ("piano", "bass", "percussion")
 SHARES = {"speech": 0.78, "music": 0.19, "ambience": 0.03}

@@ -30,11 +30,11 @@ from nacli.bench.metrics import (
 from nacli.config import CODED_RATE
 from nacli.networks.torch_engine import History
 from nacli.types import Floats, Integers
-from training.enhancer.adaptive_filter import AdaptiveFilter, FilterInputs
-from training.enhancer.cache import allocated_counts
-from training.enhancer.decoded import Decoded, FrozenCodec, read_mono
-from training.enhancer.periods import delay_periods
-from training.enhancer.states import load_filter
+from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterInputs
+from training.adaptive_filter.cache import allocated_counts
+from training.adaptive_filter.decoded import Decoded, FrozenCodec, read_mono
+from training.adaptive_filter.periods import delay_periods
+from training.adaptive_filter.states import load_filter
 
 FIXED, FIXED_SECONDS = (4.0, 8.0), 4
 """Stage counts, and seconds of a clip."""

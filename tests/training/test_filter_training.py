@@ -16,12 +16,12 @@ from nacli.dsp.filterbank import BANDS
 from nacli.networks.torch_engine import History
 from nacli.types import Floats
 from train_enhancer import main
-from training.enhancer.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
-from training.enhancer.decoded import Decoded
-from training.enhancer.discriminators import PretrainedDiscriminator
-from training.enhancer.evaluation import enhance
-from training.enhancer.periods import delay_periods, measure_periods
-from training.enhancer.states import grow, load_filter, load_filter_state
+from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
+from training.adaptive_filter.decoded import Decoded
+from training.adaptive_filter.discriminators import PretrainedDiscriminator
+from training.adaptive_filter.evaluation import enhance
+from training.adaptive_filter.periods import delay_periods, measure_periods
+from training.adaptive_filter.states import grow, load_filter, load_filter_state
 
 FRAMES = 40
 SMALL = {"width": 32, "hidden": 32, "blocks": 1}

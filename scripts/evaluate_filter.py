@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import torch
 
-from training.enhancer.evaluation import print_table, write_clips
+from training.adaptive_filter.evaluation import print_table, write_clips
 from training.options import PATH
 
 

@@ -20,9 +20,9 @@ from nacli.networks.torch_engine import Networks
 from nacli.timing import POST_PROCESSING_DELAY
 from nacli.types import Floats
 from small_networks import SMALL, make_networks
-from training.enhancer.adaptive_filter import AdaptiveFilter, FilterConfig
-from training.enhancer.decoded import FrozenCodec
-from training.enhancer.evaluation import enhance
+from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig
+from training.adaptive_filter.decoded import FrozenCodec
+from training.adaptive_filter.evaluation import enhance
 
 CONFIG = replace(SMALL, lookahead=2, stages=16, codebook_size=16)
 FRAMES = 90

@@ -17,7 +17,7 @@ from nacli.adaptive_filter.sizes import HOP
 from nacli.config import CODED_RATE
 from nacli.quantizer.allocation import LEVELS_PER_STAGE, packet_counts
 from nacli.types import Floats, Integers
-from training.enhancer.decoded import Decoded, FrozenCodec, read_mono
+from training.adaptive_filter.decoded import Decoded, FrozenCodec, read_mono
 
 SEGMENT_FRAMES, PACKET_FRAMES = 240, 150
 """Frames of a segment, 3.2 s, and of a packet."""

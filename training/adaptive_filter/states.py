@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nacli.dsp.filterbank import BANDS
-from training.enhancer.adaptive_filter import AdaptiveFilter, FilterConfig
+from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig
 
 Weights = dict[str, Tensor]
 

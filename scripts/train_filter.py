@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from training.enhancer.run import train_filter
+from training.adaptive_filter.run import train_filter
 from training.options import PATH
 from training.recipe import recipe_option
 

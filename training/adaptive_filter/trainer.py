@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from nacli.adaptive_filter.sizes import DELAY, HOP
 from nacli.networks.torch_engine import History
 from training.decoder.discriminator_trainer import BETAS
-from training.enhancer.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
-from training.enhancer.discriminators import PretrainedDiscriminator
-from training.enhancer.evaluation import Rows, enhance
-from training.enhancer.losses import FilterLoss
-from training.enhancer.states import grow, load_filter_state
+from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
+from training.adaptive_filter.discriminators import PretrainedDiscriminator
+from training.adaptive_filter.evaluation import Rows, enhance
+from training.adaptive_filter.losses import FilterLoss
+from training.adaptive_filter.states import grow, load_filter_state
 from training.loop.schedule import learning_rate, set_rate
 from training.loop.weight_average import WeightAverage
 from training.losses.adversarial import (

@@ -17,7 +17,7 @@ from nacli.encoder.code_search import search, select
 from nacli.networks.torch_engine import Decoder, Encoder, History
 from nacli.quantizer.rvq import Codebooks, dequantize
 from nacli.types import Floats, Integers
-from training.enhancer.periods import measure_periods
+from training.adaptive_filter.periods import measure_periods
 
 OUTLIER_QUANTILE, OUTLIER_LIMIT = 0.98, 1.5
 """Codebook entries are clipped to this multiple of the quantile of a stage's largest values."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import torch
 
-from training.enhancer.cache import fill_cache
+from training.adaptive_filter.cache import fill_cache
 from training.options import PATH
 
 
