@@ -1,92 +1,182 @@
-"""The decoder gives the adaptive filter what it has in training, at the same times."""
+"""What the adaptive filter gets in the decoder is what it is trained on, and a filter that is put
+into a checkpoint filters as in its training."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
-from filter_network import filter_tensors
-from nacli.adaptive_filter import FilterNetwork
-from nacli.decoder import post_processing
-from nacli.decoder.synthesis import Synthesizer
-from nacli.entropy import ChannelCodes
-from nacli.envelope.predictor import DecayPredictor
-from nacli.networks.torch_engine import Networks
-from nacli.timing import POST_PROCESSING_DELAY
+import attach_filter
+import nacli
+import training_run
+from nacli.adaptive_filter.sizes import DELAY, HOP
+from nacli.checkpoint import Model, load_checkpoint, save_checkpoint
+from nacli.config import CODED_RATE
+from nacli.decoder.depacketizer import Depacketizer
 from nacli.types import Floats
-from small_networks import SMALL, make_networks
+from training.adaptive_filter import cache, evaluation
 from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig
-from training.adaptive_filter.decoded import FrozenCodec
-from training.adaptive_filter.evaluation import enhance
+from training.adaptive_filter.chain import decode_clip, filter_inputs
+from training.adaptive_filter.decoded import Decoded
+from training.adaptive_filter.evaluation import enhance, read_clips, write_clips
+from training.adaptive_filter.segments import SegmentSampler
+from training.corpus.sampler import Source
 
-CONFIG = replace(SMALL, lookahead=2, stages=16, codebook_size=16)
-FRAMES = 90
-
-
-class NoBlocker:
-    """The DC blocker is the one filter that training leaves out."""
-
-    def __init__(self, channels: int) -> None:
-        pass
-
-    def process(self, pcm: Floats) -> Floats:
-        return pcm
+HOPS, LOOKAHEAD = 120, 2
 
 
-def frozen_codec(path: Path, networks: Networks) -> FrozenCodec:
-    """A state of a training on a GPU with these networks and random codebooks, as it is loaded."""
-    weights = {
-        f"{name}.{key}": value
-        for name in ("encoder", "decoder")
-        for key, value in getattr(networks, name).state_dict().items()
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A checkpoint of a tiny codec with look-ahead, whose layers all contribute to its sound."""
+    folder = tmp_path_factory.mktemp("filter")
+    path, threads = folder / "tiny.safetensors", torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(training_run.TINY, "lookahead", LOOKAHEAD)
+        training_run.make_run(folder)
+    training_run.ship(folder / "run" / "state.pt", path)
+    model, random = load_checkpoint(path), np.random.default_rng(1)
+    tensors = {
+        name: (x + random.normal(0, 0.05, x.shape)).astype(x.dtype)
+        if name.startswith("decoder.")
+        else x
+        for name, x in model.tensors.items()
     }
-    shape = (CONFIG.stages, CONFIG.codebook_size, CONFIG.latent_dim)
-    books = torch.randn(shape, generator=torch.Generator().manual_seed(3))
-    torch.save({"config": CONFIG.to_json(), "codec": weights, "codebooks": books}, path)
-    return FrozenCodec(path)
+    save_checkpoint(path, model.config, tensors, {})
+    yield path
+    torch.set_num_threads(threads)
 
 
-def test_the_decoder_filters_as_the_training_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(post_processing, "DcBlocker", NoBlocker)
-    networks, random = make_networks(CONFIG), np.random.default_rng(4)
-    codec = frozen_codec(tmp_path / "state.pt", networks)
-    tensors = filter_tensors(CONFIG.width)
-    gains = random.integers(38, 44, FRAMES).astype(np.int32)
-    counts = random.integers(0, CONFIG.stages + 1, FRAMES).astype(np.int32)
-    codes = random.integers(0, CONFIG.codebook_size, (FRAMES, CONFIG.stages)).astype(np.int32)
+@pytest.fixture(scope="module")
+def tiny(checkpoint: Path) -> Model:
+    return load_checkpoint(checkpoint)
 
-    sizes = {"projected": 6, "width": 24, "hidden": 32, "blocks": 2, "kernel": 5, "before": 4}
-    network = AdaptiveFilter(FilterConfig(features=CONFIG.width, **sizes))
-    network.load_state_dict({name: torch.from_numpy(x).float() for name, x in tensors.items()})
-    hops = FRAMES - codec.delay
-    silence, paths = np.zeros(hops * CONFIG.hop, np.float32), np.stack([codes] * CONFIG.stages)
-    clip = codec.decode(silence, gains, paths, counts)
-    expected, plain = enhance(network, clip), clip.decoded.astype(np.float32)
 
-    no_corrections = np.zeros((FRAMES, 0), np.int32), np.zeros(FRAMES, np.int32)
-    model = SimpleNamespace(
-        config=CONFIG,
-        networks=networks,
-        codebooks=codec.codebooks,
-        predictor=DecayPredictor(0.7),
-        filter_network=FilterNetwork(tensors),
-    )
-    synthesizer = Synthesizer(model, 1, first_hop=0, high_band=False)  # type: ignore[arg-type]
-    coded = ChannelCodes(gains, codes, counts, *no_corrections)
-    parts = [*synthesizer.decode([coded]), *synthesizer.finish()]
-    late = (codec.delay + POST_PROCESSING_DELAY) * CONFIG.hop
-    found = np.concatenate([part.pcm for part in parts])[late:, 0]
+def sound() -> Floats:
+    """Return a voiced sound in noise, whose level changes."""
+    random, time = np.random.default_rng(2), np.arange(HOPS * HOP) / CODED_RATE
+    tones = sum(np.sin(2 * np.pi * 150 * k * time) / k for k in range(1, 9))
+    levels = 10 ** random.uniform(-1.5, 0, HOPS // 10).repeat(10 * HOP)
+    pcm = levels * (0.1 * tones + 0.02 * random.standard_normal(len(time)))
+    return pcm.astype(np.float32)
 
-    inside = slice(30 * CONFIG.hop, (hops - 8) * CONFIG.hop)  # training knows silence around clips
-    found, expected, plain = (x[inside] for x in (found, expected, plain))
-    error, change = np.square(found - expected).mean(), np.square(plain - expected).mean()
+
+def save_filter(path: Path, width: int) -> AdaptiveFilter:
+    """Save a state with a random filter behind a Decoder of this width; return the filter. Its
+    weights are exact in float16."""
+    torch.manual_seed(0)
+    network = AdaptiveFilter(FilterConfig(width, 8, 32, 48, 2, 5, before=4))
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_((weight + 0.05 * torch.randn_like(weight)).half().float())
+    average = network.state_dict()
+    last = {name: torch.zeros_like(weight) for name, weight in average.items()}
+    torch.save({"config": network.config.to_json(), "filter": last, "average": average}, path)
+    return network
+
+
+def attach(run: Path, model: Path, out: Path) -> str:
+    """Return the output of the command."""
+    paths = {"run": run, "model": model, "out": out}
+    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+    return CliRunner().invoke(attach_filter.main, options).output
+
+
+def test_an_attached_filter_decodes_as_in_training(checkpoint: Path, tmp_path: Path) -> None:
+    state, out = tmp_path / "state.pt", tmp_path / "out.safetensors"
+    network = save_filter(state, training_run.TINY["width"])  # type: ignore[arg-type]
+    assert attach(state, checkpoint, out).startswith(f"{out}: {out.stat().st_size} bytes")
+    model, plain = load_checkpoint(out), load_checkpoint(checkpoint)
+    kept = {name for name in model.tensors if not name.startswith("filter.")}
+    assert kept == plain.tensors.keys()
+    assert model.tensors["filter.enter.weight"].dtype == np.float16
+
+    data = nacli.encode(sound(), CODED_RATE, bitrate=6, model=model)
+    found = nacli.decode(data, model=model)[0][:, 0]
+    clip, _ = decode_clip(model, sound(), 6)
+    pcm, features, _ = filter_inputs(model, data)
+    exact = clip._replace(decoded=pcm[: len(found)], features=features[:HOPS])  # not float16
+    expected = enhance(network, exact)
+    inside = slice(30 * HOP, -DELAY * HOP)  # training knows no sound before and after clips
+    np.testing.assert_allclose(found[inside], expected[inside], atol=1e-5)
     assert np.abs(expected).max() < 1, "nothing is clipped"
-    assert change > 1e-3 * np.square(plain).mean()
-    assert error < 1e-5 * change
+    assert np.square(expected - pcm[: len(found)]).mean() > 1e-3 * np.square(expected).mean()
+
+
+def test_a_filter_of_another_decoder_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    state, out = tmp_path / "state.pt", tmp_path / "out.safetensors"
+    save_filter(state, 24)
+    output = attach(state, checkpoint, out)
+    assert output.startswith(f"Error: {state} does not fit {checkpoint}") and "24 feat" in output
+    assert not out.exists()
+
+
+def test_stage_counts_are_later_by_the_look_ahead(tiny: Model) -> None:
+    data = nacli.encode(sound(), CODED_RATE, bitrate=4, model=tiny)
+    reader = Depacketizer(tiny, conceal=False)
+    parts = [*reader.feed(data), *reader.finish()]
+    counts = np.concatenate([part.codes[0].counts for part in parts])  # type: ignore[union-attr]
+    assert len(np.unique(counts)) > 1
+    pcm, features, recorded = filter_inputs(tiny, data)
+    np.testing.assert_array_equal(recorded[: HOPS - LOOKAHEAD], counts[1 + LOOKAHEAD :])
+    assert len(pcm) == HOP * len(features) == HOP * len(recorded)
+
+
+def test_the_recorded_sound_is_the_decoded_one(tiny: Model) -> None:
+    """Without a filter, the chain only delays what the filter would get."""
+    data = nacli.encode(sound(), CODED_RATE, bitrate=4, model=tiny)
+    decoded = nacli.decode(data, model=tiny)[0][:, 0]
+    np.testing.assert_array_equal(filter_inputs(tiny, data)[0][: len(decoded)], decoded)
+    clip, kbps = decode_clip(tiny, sound(), 4)
+    assert kbps == pytest.approx(8 * len(data) / 1000 / (len(sound()) / CODED_RATE))
+    np.testing.assert_allclose(clip.original, sound(), atol=1e-4)
+    np.testing.assert_allclose(clip.decoded, decoded, rtol=1e-3, atol=1e-7)
+
+
+def sources() -> list[Source]:
+    """Noise as music, and noise of a constant magnitude as speech."""
+    noise = np.random.default_rng(3).normal(size=20 * CODED_RATE) * 3000
+    speech = 3000 * np.sign(noise)
+    rows = {"speech": speech, "music": noise}
+    return [Source(kind, kind, samples.astype(np.int16)) for kind, samples in rows.items()]
+
+
+def test_a_cache_has_segments_of_speech_and_music(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cache, "CLIPS", 2)
+    monkeypatch.setattr(cache, "SEGMENT_FRAMES", 20)
+    cache.fill_cache(tiny, sources(), tmp_path, range(2, 4))
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "speech-002",
+        "music-003",
+    ]
+    cache.fill_cache(tiny, sources(), tmp_path, range(2, 4))
+    assert not capsys.readouterr().out
+    for kind, name in (("speech", "speech-002"), ("music", "music-003")):
+        with np.load(tmp_path / f"{name}.npz") as stored:
+            assert stored["pcm"].shape == (2 * 3, 20 * HOP) and stored["lags"].shape == (6, 40, 2)
+            magnitudes = np.abs(stored["pcm"][0].astype(int))
+            assert (np.ptp(magnitudes) <= 1) == (kind == "speech")
+    sampler = SegmentSampler(tmp_path, 15, seed=0)
+    pcm, inputs = sampler.batch(4)
+    assert pcm.shape == inputs.pcm.shape == (4, 15 * HOP) and inputs.counts.shape == (4, 15)
+
+
+def test_validation_clips_are_stored_for_two_bitrates(
+    tiny: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "SECONDS", 0.4)
+    write_clips(tiny, sources(), "music", 2, store := tmp_path / "new" / "clips.npz")
+    low, high = read_clips(store)
+    assert len(low) == len(high) == 2
+    for name, value in decode_clip(tiny, low[1].original, 5.94)[0]._asdict().items():
+        np.testing.assert_array_equal(getattr(high[1], name), value)
+    held_out = sources()[1].validation[: len(low[0].pcm)] / 32768
+    np.testing.assert_allclose(low[0].original, held_out, atol=1e-4)
+    assert low[0].counts.mean() < high[0].counts.mean()
+    assert isinstance(low[0], Decoded)

@@ -33,9 +33,8 @@ def fill_cache(model: Model, sources: list[Source], out: Path, numbers: range) -
         sampler = Sampler(sources, SEGMENTS * SEGMENT_FRAMES * HOP, number, music)
         rates = sampler.random.choice(BITRATES, CLIPS)
         rows = zip(sampler.batch(CLIPS).numpy(), rates, strict=True)
-        clips, kbps = zip(
-            *(decode_clip(model, pcm, float(rate)) for pcm, rate in rows), strict=True
-        )
+        decoded = [decode_clip(model, pcm, float(rate)) for pcm, rate in rows]
+        clips, kbps = zip(*decoded, strict=True)
         save_arrays(path, _segments(clips))
         print(f"{path.stem}: {np.mean(kbps):.2f} kbps", flush=True)
 

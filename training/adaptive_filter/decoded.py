@@ -17,8 +17,9 @@ OUTLIER_QUANTILE, OUTLIER_LIMIT = 0.98, 1.5
 
 
 class Decoded(NamedTuple):
-    """A clip of F hops: original samples, and what the filter gets: samples [F * HOP], the Decoder's
-    features [F, width], stage counts [F], and lags and strengths [2 F, 2] of `measure_periods`."""
+    """A clip of F hops: the original samples [F * HOP], and what the filter gets: samples, the
+    Decoder's features [F, width], stage counts [F], and lags and strengths [2 F, 2] of
+    `measure_periods`."""
 
     pcm: NDArray[np.int16]
     decoded: NDArray[np.float16]

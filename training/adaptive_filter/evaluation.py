@@ -64,9 +64,10 @@ def write_clips(model: Model, sources: list[Source], kind: str, count: int, stor
     the mean bitrates of their files."""
     arrays: dict[str, Any] = {}
     for rate in BITRATES:
-        clips = validation_clips(sources, kind, SECONDS, count)
-        decoded, kbps = zip(*(decode_clip(model, pcm, rate) for pcm in clips), strict=True)
-        for index, clip in enumerate(decoded):
+        held_out = validation_clips(sources, kind, SECONDS, count)
+        decoded = [decode_clip(model, pcm, rate) for pcm in held_out]
+        clips, kbps = zip(*decoded, strict=True)
+        for index, clip in enumerate(clips):
             named = clip._asdict().items()
             arrays |= {f"{1000 * rate:.0f}.{index}.{field}": values for field, values in named}
         print(f"{rate} kbps: {np.mean(kbps):.3f}", flush=True)
