@@ -60,7 +60,8 @@ class PostProcess:
         self._dc_blocker = DcBlocker(channels)
         self._meter = BandEnergyMeter(channels, bark_spectra(config.hop, config.sample_rate))
         self._correction_filter = CorrectionFilter(channels, config.hop, config.sample_rate)
-        self._adaptive_filter = AdaptiveFilter(network, channels, config.hop)
+        self.adaptive_filter = AdaptiveFilter(network, channels, config.hop)
+        """The stage. Its training puts one that records in its place."""
         self._gain_before = np.zeros((channels, 1), dtype=np.int32)
         self._pending_gains = np.zeros((channels, self.DELAY), dtype=np.int32)
         late = DecodedFrames.silence(config, channels, CORRECTION_FILTER_DELAY)
@@ -74,7 +75,7 @@ class PostProcess:
         decoded = self._dc_blocker.process(frames.pcm)
         corrections = self._corrections.take(self._meter.measure(decoded))
         decoded = self._correction_filter.process(decoded, corrections)
-        decoded = self._adaptive_filter.process(decoded, features, counts)
+        decoded = self.adaptive_filter.process(decoded, features, counts)
         return np.clip(decoded * self._gate(gains), -1.0, 1.0)
 
     def finish(self) -> Floats:

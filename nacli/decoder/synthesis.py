@@ -45,7 +45,7 @@ class Synthesizer:
         self._corrections = CorrectionDecoder(
             config, model.codebooks.corrections, model.predictor, channels
         )
-        self._post_processing = PostProcess(
+        self.post_processing = PostProcess(
             config, model.filter_network, self._corrections, channels
         )
         self._last = FrameInputs.silence(channels, 1, config.latent_dim)
@@ -85,7 +85,7 @@ class Synthesizer:
         if self._config.lookahead:
             channels, _, dim = self._last.latents.shape
             yield self._run(FrameInputs.silence(channels, self._config.lookahead, dim))
-        yield self._with_high_band(self._post_processing.finish())
+        yield self._with_high_band(self.post_processing.finish())
 
     def _dequantized(self, coded: list[ChannelCodes], part: slice) -> FrameInputs:
         """Return the inputs of the network for `part` of the frames of a packet."""
@@ -113,7 +113,7 @@ class Synthesizer:
         taken = np.stack([frames.gains, frames.counts], axis=2)
         output, self._pending = delayed(self._pending, taken)
         frames = frames._replace(gains=output[..., 0], counts=output[..., 1])
-        pcm = self._post_processing.process(frames)
+        pcm = self.post_processing.process(frames)
         return self._with_high_band(pcm, levels)
 
     def _with_high_band(self, pcm: Floats, levels: Integers | None = None) -> CodedSound:

@@ -22,8 +22,8 @@ from nacli.config import CODED_RATE
 from nacli.networks.torch_engine import History
 from nacli.tensor_file import Tensors
 from nacli.types import Floats, Integers
-from training.enhancer import adaptive_filter as trained
-from training.enhancer.periods import delay_periods, measure_periods
+from training.adaptive_filter import adaptive_filter as trained
+from training.adaptive_filter.periods import delay_periods, measure_periods
 
 TALK = Path(__file__).parents[1] / "data" / "talk.flac"
 HOPS, GAP = 160, slice(60, 110)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from torch import Tensor
 
 from nacli.adaptive_filter.sizes import HOP
-from training.enhancer.adaptive_filter import FilterInputs
-from training.enhancer.cache import source_of
-from training.enhancer.decoded import Decoded
-from training.enhancer.periods import delay_periods
+from training.adaptive_filter.adaptive_filter import FilterInputs
+from training.adaptive_filter.decoded import Decoded
+from training.adaptive_filter.periods import delay_periods
 
-MUSIC = ("piano", "bass", "percussion")
-SHARES = {"speech": 0.78, "music": 0.19, "ambience": 0.03}
-"""Share of each kind in the segments that are drawn."""
+SHARES = {"speech": 0.8, "music": 0.2}
+"""Share of each kind in the segments that are drawn. A file's name starts with its kind."""
 RATES = (HOP, HOP, 1, 1, 2, 2)
 """Values of a frame in each field of `Decoded`."""
 
@@ -33,16 +33,15 @@ class SegmentSampler:
     def refresh(self) -> int:
         """Read the files that have been added to the cache; return the number of segments."""
         for path in sorted(self._folder.glob("*.npz")):
-            if path.stem not in self._files and ".partial" not in path.name:
+            if path.stem not in self._files:
                 with np.load(path) as stored:
                     self._files[path.stem] = Decoded(*(stored[n] for n in Decoded._fields))
         self._rows = [(name, i) for name, file in self._files.items() for i in range(len(file.pcm))]
-        kinds = np.array([_kind(source_of(Path(name))) for name, _ in self._rows])
-        weights = np.zeros(len(self._rows))
-        for kind, share in SHARES.items():
-            own = kinds == kind
-            if own.any():
-                weights[own] = share / own.sum()
+        if not self._rows:
+            raise click.ClickException(f"{self._folder} has no files of scripts/cache_filter.py")
+        kinds = [name.partition("-")[0] for name, _ in self._rows]
+        counts = Counter(kinds)
+        weights = np.array([SHARES[kind] / counts[kind] for kind in kinds])
         self._weights = weights / weights.sum()
         return len(self._rows)
 
@@ -65,7 +64,3 @@ class SegmentSampler:
             values[index, start * rate : (start + frames) * rate]
             for values, rate in zip(fields, RATES, strict=True)
         ]
-
-
-def _kind(source: str) -> str:
-    return "music" if source in MUSIC else "ambience" if source == "ambience" else "speech"

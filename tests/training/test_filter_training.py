@@ -1,4 +1,4 @@
-"""The adaptive filter behind the Decoder: start, streaming, conversion of states, and a run."""
+"""The adaptive filter behind the Decoder: start, streaming, and runs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from nacli.adaptive_filter.sizes import DELAY, HOP, STEPS
-from nacli.dsp.filterbank import BANDS
+from nacli.adaptive_filter.sizes import DELAY, HOP
 from nacli.networks.torch_engine import History
 from nacli.types import Floats
-from train_enhancer import main
-from training.enhancer.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
-from training.enhancer.decoded import Decoded
-from training.enhancer.discriminators import PretrainedDiscriminator
-from training.enhancer.evaluation import enhance
-from training.enhancer.periods import delay_periods, measure_periods
-from training.enhancer.states import grow, load_filter, load_filter_state
+from train_filter import main
+from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
+from training.adaptive_filter.decoded import Decoded
+from training.adaptive_filter.discriminators import PretrainedDiscriminator
+from training.adaptive_filter.evaluation import enhance
+from training.adaptive_filter.periods import delay_periods, measure_periods
+from training.adaptive_filter.states import load_filter
 
 FRAMES = 40
 SMALL = {"width": 32, "hidden": 32, "blocks": 1}
@@ -85,34 +84,6 @@ def test_gradients_reach_every_weight() -> None:
         assert weight.grad is not None and weight.grad.abs().max() > 0, name
 
 
-def test_a_grown_filter_starts_with_the_same_output() -> None:
-    inputs, small = clip(), perturbed()
-    large = AdaptiveFilter(FilterConfig(**SMALL, before=4))
-    large.load_state_dict(grow(small.state_dict(), small.config, large.config))
-    first, second = (network(inputs, History()) for network in (small, large))
-    torch.testing.assert_close(first, second, atol=1e-5, rtol=0)
-    with pytest.raises(ValueError, match="does not grow"):
-        grow(large.state_dict(), large.config, small.config)
-
-
-def test_a_state_with_an_envelope_is_converted(tmp_path: Path) -> None:
-    network, path = perturbed(), tmp_path / "old.pt"
-    old = {name: value for name, value in network.config.to_json().items() if name != "before"}
-    old |= {"periods": 2, "bands": True, "envelope": True}
-    average = dict(network.state_dict())
-    for name in ("leave.weight", "leave.bias"):
-        weight = average[name]
-        average[name] = torch.cat([weight, torch.ones(STEPS, *weight.shape[1:])])
-    assert len(average["leave.bias"]) == 5 * BANDS + STEPS
-    torch.save({"config": old, "average": average, "judge": {}}, path)
-    loaded = load_filter(path)
-    assert load_filter_state(path)["discriminator"] == {}
-    torch.testing.assert_close(loaded(clip(), History()), network(clip(), History()))
-    torch.save({"config": old | {"periods": 1}, "average": average}, path)
-    with pytest.raises(ValueError, match="no conversion"):
-        load_filter(path)
-
-
 def test_periods_are_those_of_the_sound() -> None:
     inputs, inside = clip(pitch=150), slice(20, -10)
     lags = inputs.lags[0, inside].abs().float()
@@ -138,7 +109,7 @@ def test_filtered_clips_are_aligned_with_the_original() -> None:
 def test_a_run_against_discriminators_resumes(tmp_path: Path) -> None:
     cache, judge = tmp_path / "cache", tmp_path / "judge.pt"
     cache.mkdir()
-    np.savez(cache / "vctk-001.npz", **{k: v[None] for k, v in decoded()._asdict().items()})
+    np.savez(cache / "speech-001.npz", **{k: v[None] for k, v in decoded()._asdict().items()})
     torch.save({"judge": PretrainedDiscriminator().state_dict()}, judge)
     options = ["--cache", str(cache), "--run", str(tmp_path / "run"), "--discriminator", str(judge)]
     options += ["--frames", "24", "--batch", "2", "--crop", "2560", "--log-steps", "1", "--quiet"]
@@ -148,7 +119,20 @@ def test_a_run_against_discriminators_resumes(tmp_path: Path) -> None:
     rows = [json.loads(row) for row in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2]
     assert {"total", "adversarial", "features", "norm"} <= rows[1].keys()
-    grown = [*options, "--steps", "1", "--before", "4", "--init", str(tmp_path / "run/state.pt")]
-    grown[3] = str(tmp_path / "grown")
-    assert CliRunner().invoke(main, grown, catch_exceptions=False).exit_code == 0
-    assert load_filter(tmp_path / "grown" / "state.pt").config.before == 4
+    started = [*options, "--steps", "1", "--init", str(tmp_path / "run/state.pt")]
+    started[3] = str(tmp_path / "second")
+    assert CliRunner().invoke(main, started, catch_exceptions=False).exit_code == 0
+    first, second = (load_filter(tmp_path / name / "state.pt") for name in ("run", "second"))
+    assert first.enter.weight.std() > 0
+    torch.testing.assert_close(first.enter.weight, second.enter.weight, atol=1e-3, rtol=0)
+
+
+def test_a_run_names_what_it_cannot_use(tmp_path: Path) -> None:
+    cache, state = tmp_path / "cache", tmp_path / "state.pt"
+    cache.mkdir()
+    torch.save({"codec": {}, "config": {}}, state)
+    options = ["--cache", str(cache), "--run", str(tmp_path / "run"), "--quiet"]
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code == 1 and f"{cache} has no files" in result.output
+    result = CliRunner().invoke(main, [*options, "--init", str(state)])
+    assert result.exit_code == 1 and f"{state}: not a state" in result.output

@@ -1,8 +1,4 @@
-"""Quality of filtered clips: of validation clips while training, or of evaluation clips.
-
-Clips are decoded with fixed stage counts, or with those that packets of 3.2 and 6 kbps give by the
-gains. The latter is an estimate of whole files: no file is written, and no entropy model runs.
-"""
+"""Quality of filtered clips: of held-out ends of the corpus, coded at two bitrates."""
 
 from __future__ import annotations
 
@@ -27,24 +23,22 @@ from nacli.bench.metrics import (
     pesq_wb,
     si_sdr,
 )
+from nacli.checkpoint import Model
 from nacli.config import CODED_RATE
 from nacli.networks.torch_engine import History
-from nacli.types import Floats, Integers
-from training.enhancer.adaptive_filter import AdaptiveFilter, FilterInputs
-from training.enhancer.cache import allocated_counts
-from training.enhancer.decoded import Decoded, FrozenCodec, read_mono
-from training.enhancer.periods import delay_periods
-from training.enhancer.states import load_filter
+from nacli.types import Floats
+from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterInputs
+from training.adaptive_filter.chain import decode_clip
+from training.adaptive_filter.decoded import Decoded, save_arrays
+from training.adaptive_filter.periods import delay_periods
+from training.adaptive_filter.states import load_filter
+from training.corpus.sampler import Source, validation_clips
 
-FIXED, FIXED_SECONDS = (4.0, 8.0), 4
-"""Stage counts, and seconds of a clip."""
-ALLOCATED, ALLOCATED_SECONDS = (4.5, 8.7), 6
-"""Mean stage counts at 3.2 and 6 kbps, with 8.9 bits a code, 44 bits a second of framing and 130 of
-gains."""
-DEPTH = 16
+BITRATES, SECONDS = (3.15, 5.94), 6
+"""Bitrates in kbps, and seconds of a clip."""
 NAMES = ("DistillMOS", "PESQ", "ESTOI", "log-mel", "SI-SDR", "treble dB")
 Rows = list[list[Decoded]]
-"""All clips for each of two rates."""
+"""All clips for each bitrate."""
 
 
 def print_table(store: Path, runs: list[Path], baseline: bool) -> None:
@@ -53,7 +47,7 @@ def print_table(store: Path, runs: list[Path], baseline: bool) -> None:
     rows = read_clips(store)
     print(f"| {store.stem}, {len(rows[0])} clips | " + " | ".join(NAMES) + " |", flush=True)
     if baseline:
-        _print_row("Decoder alone", compare(rows, lambda clip: clip.decoded.astype(np.float32)))
+        _print_row("none", compare(rows, lambda clip: clip.decoded.astype(np.float32)))
     for path in runs:
         network = load_filter(path)
         found = compare(rows, lambda clip, network=network: enhance(network, clip))  # type: ignore[misc]
@@ -65,46 +59,32 @@ def _print_row(name: str, figures: list[list[float]]) -> None:
     print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
-def write_clips(state: Path, folder: Path, store: Path, allocate: bool) -> None:
-    """Decode the .npy or .flac clips of a folder with a GPU state, and write them to `store`."""
-    paths = sorted(folder.glob("*.npy")) or sorted(folder.glob("*.flac"))
-    seconds = ALLOCATED_SECONDS if allocate else FIXED_SECONDS
+def write_clips(model: Model, sources: list[Source], kind: str, count: int, store: Path) -> None:
+    """Code and decode held-out clips of one kind at each bitrate, write them to `store`, and print
+    the mean bitrates of their files."""
     arrays: dict[str, Any] = {}
-    codec = FrozenCodec(state)
-    for index, path in enumerate(paths):
-        clip = np.load(path) if path.suffix == ".npy" else read_mono(path)
-        clip = clip[: min(len(clip), seconds * CODED_RATE) // HOP * HOP]
-        gains, codes = codec.encode(clip, DEPTH)
-        for name, stages in zip(FIXED, ALLOCATED if allocate else FIXED, strict=True):
-            counts = mean_counts(gains, stages) if allocate else fixed_counts(gains, int(stages))
-            decoded = codec.decode(clip, gains, codes, counts)
-            for field in Decoded._fields:
-                arrays[f"{name:.0f}.{index}.{field}"] = getattr(decoded, field)
-    np.savez(store, **arrays)
+    for rate in BITRATES:
+        held_out = validation_clips(sources, kind, SECONDS, count)
+        decoded = [decode_clip(model, pcm, rate) for pcm in held_out]
+        clips, kbps = zip(*decoded, strict=True)
+        for index, clip in enumerate(clips):
+            named = clip._asdict().items()
+            arrays |= {f"{1000 * rate:.0f}.{index}.{field}": values for field, values in named}
+        print(f"{rate} kbps: {np.mean(kbps):.3f}", flush=True)
+    save_arrays(store, arrays)
 
 
 def read_clips(store: Path) -> Rows:
     """Return the clips that `write_clips` wrote."""
     with np.load(store) as stored:
-        count = len({key.split(".")[1] for key in stored})
+        rates, indices = (dict.fromkeys(name.split(".")[n] for name in stored) for n in (0, 1))
         return [
             [
-                Decoded(*(stored[f"{name:.0f}.{index}.{field}"] for field in Decoded._fields))
-                for index in range(count)
+                Decoded(*(stored[f"{rate}.{index}.{field}"] for field in Decoded._fields))
+                for index in indices
             ]
-            for name in FIXED
+            for rate in rates
         ]
-
-
-def fixed_counts(gains: Integers, stages: int) -> Integers:
-    """Return the same stage count for every frame [F] that is not silent."""
-    return np.where(gains > 0, stages, 0).astype(np.int32)
-
-
-def mean_counts(gains: Integers, stages: float) -> Integers:
-    """Return the stage counts [F] of packets at the level whose mean is nearest to `stages`."""
-    choices = [allocated_counts(gains, level, DEPTH) for level in range(8, 200)]
-    return min(choices, key=lambda counts: abs(float(counts.mean()) - stages))
 
 
 @torch.no_grad()

@@ -6,7 +6,8 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from nacli.adaptive_filter.sizes import DELAY, HALF
+from nacli.adaptive_filter.inputs import LATE
+from nacli.adaptive_filter.sizes import HALF
 from nacli.dsp.periods import MARGIN, periods_at
 from nacli.types import Doubles, Floats, Indices
 
@@ -26,6 +27,5 @@ def measure_periods(pcm: Floats) -> tuple[Indices, Doubles]:
 def delay_periods(lags: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
     """Return lags and strengths [B, W, 2] of whole clips DELAY hops later, as the filter takes
     them: a stream knows the period of a position only when the sound after it has come."""
-    late = 2 * DELAY
-    lags, strengths = (F.pad(x[:, :-late], (0, 0, late, 0)) for x in (lags, strengths))
+    lags, strengths = (F.pad(x[:, :-LATE], (0, 0, LATE, 0)) for x in (lags, strengths))
     return lags, strengths

@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nacli.adaptive_filter.inputs import LATE
+from nacli.adaptive_filter.network import AROUND
 from nacli.adaptive_filter.sizes import (
     AFTER,
-    DELAY,
     HALF,
     HOP,
     LEVEL_WINDOWS,
@@ -29,9 +30,9 @@ from nacli.adaptive_filter.sizes import (
     REACH,
     STEPS,
 )
+from nacli.adaptive_filter.windows import LAG_WINDOWS, START
 from nacli.config import CODED_RATE
 from nacli.dsp.filterbank import BANDS, ENERGY_OFFSET, bark_spectra
-from nacli.dsp.periods import MAX_PERIOD
 from nacli.networks.torch_engine import History
 from nacli.networks.torch_engine.layers import CausalDepthwise
 
@@ -66,7 +67,7 @@ class FilterConfig:
     @property
     def first_inputs(self) -> int:
         """Number of inputs that precede those of the shifted stretches."""
-        return (2 * NEIGHBOURS + 1) * (BANDS + self.projected)
+        return AROUND * (BANDS + self.projected)
 
     def to_json(self) -> dict[str, Any]:
         """Return the sizes by name."""
@@ -130,7 +131,7 @@ class AdaptiveFilter(nn.Module):
         """Return the filtered samples [B, F * HOP], DELAY hops late."""
         pcm = history.extend(self.past["pcm"], inputs.pcm.unsqueeze(-1), REACH * HOP).squeeze(-1)
         windows = torch.arange(inputs.lags.shape[1], device=pcm.device)
-        starts = (REACH - DELAY) * HOP + HALF * windows
+        starts = START + HALF * windows
         positions = starts[:, None] + self._offsets(inputs.lags, history)
         positions = positions.unsqueeze(-1) + torch.arange(HOP, device=pcm.device)
         stretches = pcm.gather(1, positions.flatten(1)).view(positions.shape)
@@ -152,9 +153,8 @@ class AdaptiveFilter(nn.Module):
         after it are multiples of one lag.
         """
         before, after = lags.unbind(-1)
-        reach = MOST_BEFORE * MAX_PERIOD // HALF
-        joined = history.extend(self.past["lags"], before.unsqueeze(-1), reach).squeeze(-1)
-        windows = torch.arange(reach, joined.shape[1], device=lags.device)
+        joined = history.extend(self.past["lags"], before.unsqueeze(-1), LAG_WINDOWS).squeeze(-1)
+        windows = torch.arange(LAG_WINDOWS, joined.shape[1], device=lags.device)
         offset = torch.zeros_like(before)
         offsets = [offset]
         for number in range(1, self.config.before + 1):
@@ -186,7 +186,7 @@ class AdaptiveFilter(nn.Module):
     ) -> Tensor:
         """Return the inputs [B, W, n] of the network; `pcm` are the samples with their context."""
         counts = inputs.counts.repeat_interleave(2, 1)
-        counts = history.extend(self.past["counts"], counts, 2 * DELAY)[:, : len(starts), None]
+        counts = history.extend(self.past["counts"], counts, LATE)[:, : len(starts), None]
         columns = [
             self._levels(pcm, starts + NEIGHBOURS * HALF, history),
             self._projected(inputs.features, history),
@@ -207,15 +207,15 @@ class AdaptiveFilter(nn.Module):
         length = LEVEL_WINDOWS + NEIGHBOURS
         energies = history.extend(self.past["energies"], energies, length)
         mean = energies.mean(-1).unfold(1, length + 1, 1).mean(-1)
-        around = energies[:, LEVEL_WINDOWS - NEIGHBOURS :].unfold(1, 2 * NEIGHBOURS + 1, 1)
+        around = energies[:, LEVEL_WINDOWS - NEIGHBOURS :].unfold(1, AROUND, 1)
         return (around / mean[:, :, None, None]).clamp_min(1e-6).log().flatten(2) / 4
 
     def _projected(self, features: Tensor, history: History) -> Tensor:
         """Return projections [B, W, n] of the Decoder's features of NEIGHBOURS half hops before
         and after that before a window's centre."""
         own = self.project(features).unflatten(-1, (2, -1)).flatten(1, 2)
-        joined = history.extend(self.past["projected"], own, 2 * DELAY + NEIGHBOURS)
-        around = joined[:, : own.shape[1] + 2 * NEIGHBOURS].unfold(1, 2 * NEIGHBOURS + 1, 1)
+        joined = history.extend(self.past["projected"], own, LATE + NEIGHBOURS)
+        around = joined[:, : own.shape[1] + 2 * NEIGHBOURS].unfold(1, AROUND, 1)
         return around.flatten(2)
 
     def _correlations(self, real: Tensor, imaginary: Tensor) -> Tensor:

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from nacli.adaptive_filter.sizes import DELAY, HOP
 from nacli.networks.torch_engine import History
+from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
+from training.adaptive_filter.discriminators import PretrainedDiscriminator
+from training.adaptive_filter.evaluation import Rows, enhance
+from training.adaptive_filter.losses import FilterLoss
+from training.adaptive_filter.states import load_filter_state
 from training.decoder.discriminator_trainer import BETAS
-from training.enhancer.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
-from training.enhancer.discriminators import PretrainedDiscriminator
-from training.enhancer.evaluation import Rows, enhance
-from training.enhancer.losses import FilterLoss
-from training.enhancer.states import grow, load_filter_state
 from training.loop.schedule import learning_rate, set_rate
 from training.loop.weight_average import WeightAverage
 from training.losses.adversarial import (
@@ -62,8 +62,7 @@ class FilterTrainer:
     def start_from(self, path: Path) -> None:
         """Start anew from the averaged weights of another run, and from its discriminator."""
         state = load_filter_state(path)
-        old, new = FilterConfig(**state["config"]), self.network.config
-        self.network.load_state_dict(grow(state["average"], old, new))
+        self.network.load_state_dict(state["average"])
         self.average.restore({})
         if self.discriminator and "discriminator" in state:
             self.discriminator.load_state_dict(state["discriminator"])

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from training.enhancer.evaluation import Rows, compare, enhance, read_clips
-from training.enhancer.segments import SegmentSampler
-from training.enhancer.states import load_filter_state
-from training.enhancer.trainer import FilterTrainer
+from training.adaptive_filter.evaluation import Rows, compare, enhance, read_clips
+from training.adaptive_filter.segments import SegmentSampler
+from training.adaptive_filter.states import load_filter_state
+from training.adaptive_filter.trainer import FilterTrainer
 from training.loop.states import save_state
 
 

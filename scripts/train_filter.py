@@ -1,8 +1,8 @@
-"""Train the adaptive filter behind the Decoder, an experiment that is not shipped.
+"""Train the adaptive filter behind the Decoder.
 
-    python scripts/train_enhancer.py --recipe training/recipes/enhancer-full.toml
+    python scripts/train_filter.py --recipe training/recipes/filter-reconstruction.toml
 
-The filter learns from a cache of decoded segments (`scripts/cache_enhancer.py`) by reconstruction
+The filter learns from a cache of decoded segments (`scripts/cache_filter.py`) by reconstruction
 losses, and with `--discriminator` also against the discriminators of a training on a GPU. A run
 resumes from `<run>/state.pt`. `<run>/log.jsonl` has the losses and the validation loss.
 """
@@ -14,17 +14,19 @@ from typing import Any
 
 import click
 
-from training.enhancer.run import train_filter
+from training.adaptive_filter.run import train_filter
 from training.options import PATH
 from training.recipe import recipe_option
 
 
-@click.command("train_enhancer")
+@click.command("train_filter")
 @recipe_option
-@click.option("--cache", type=PATH, default=Path("runs/enhancer/cache"), help="Decoded segments.")
-@click.option("--run", type=PATH, default=Path("runs/enhancer-full"), help="Folder of the run.")
+@click.option("--cache", type=PATH, default=Path("runs/filter/cache"), help="Decoded segments.")
+@click.option(
+    "--run", type=PATH, default=Path("runs/filter-reconstruction"), help="Folder of the run."
+)
 @click.option("--init", type=PATH, help="State whose averaged weights to start from.")
-@click.option("--validation", type=PATH, help="Decoded clips of scripts/evaluate_enhancer.py.")
+@click.option("--validation", type=PATH, help="Decoded clips of scripts/evaluate_filter.py.")
 @click.option("--before", default=2, help="Periods before a window that the comb filter uses.")
 @click.option("--steps", default=2500, help="Steps in all.")
 @click.option("--frames", default=60, help="Frames of a clip.")

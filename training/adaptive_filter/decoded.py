@@ -1,0 +1,51 @@
+"""Sound before the adaptive filter, with all that the filter takes beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nacli.types import Floats
+
+OUTLIER_QUANTILE, OUTLIER_LIMIT = 0.98, 1.5
+"""Codebook entries are clipped to this multiple of the quantile of a stage's largest values."""
+
+
+class Decoded(NamedTuple):
+    """A clip of F hops: the original samples [F * HOP], and what the filter gets: samples, the
+    Decoder's features [F, width], stage counts [F], and lags and strengths [2 F, 2] of
+    `measure_periods`."""
+
+    pcm: NDArray[np.int16]
+    decoded: NDArray[np.float16]
+    features: NDArray[np.float16]
+    counts: NDArray[np.uint8]
+    lags: NDArray[np.int16]
+    likeness: NDArray[np.float16]  # the strengths, by their name in stored files
+
+    @property
+    def original(self) -> Floats:
+        """The original samples within +-1."""
+        return self.pcm.astype(np.float32) / np.float32(32767)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays to a temporary file and rename it: an interruption leaves no damaged
+    file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    os.replace(partial, path)
+
+
+def clip_outliers(vectors: Floats) -> Floats:
+    """Return codebooks [N, size, D] without entries that would make the scale of a stage's 8-bit
+    integers too coarse."""
+    limits = OUTLIER_LIMIT * np.quantile(np.abs(vectors).max(2), OUTLIER_QUANTILE, axis=1)
+    return vectors.clip(-limits[:, None, None], limits[:, None, None]).astype(np.float32)

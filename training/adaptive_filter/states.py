@@ -1,0 +1,27 @@
+"""States of the training of the adaptive filter on the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig
+from training.loop.states import load_state
+
+
+def load_filter_state(path: Path) -> dict[str, Any]:
+    """Load a state of a run. Raises `click.ClickException` where it is one of another training."""
+    state = load_state(path, "cpu")
+    if not state.keys() >= {"config", "filter", "average"}:
+        raise click.ClickException(f"{path}: not a state of scripts/train_filter.py")
+    return state
+
+
+def load_filter(path: Path) -> AdaptiveFilter:
+    """Return the filter of a state with its averaged weights."""
+    state = load_filter_state(path)
+    network = AdaptiveFilter(FilterConfig(**state["config"]))
+    network.load_state_dict(state["average"])
+    return network.eval().requires_grad_(False)
