@@ -7,13 +7,13 @@ import numpy as np
 from nacli.dsp.high_band import RATIO
 from nacli.dsp.high_band_analysis import SILENCE_ENERGY, HighBandAnalyzer
 from nacli.dsp.stereo_rotation import StereoRotation
+from nacli.encoder.residual_gate import EMPHASIS, ResidualGate
 from nacli.encoder.residual_gate import RATIO as MASKED
-from nacli.encoder.residual_gate import ResidualGate
 from nacli.encoder.stereo_angle import AngleChooser, covariance
 from nacli.types import Floats
 
-SILENCE = (2 / 32768) ** 2
-"""Mean square up to which a packet counts as silent."""
+SILENCE = 1e-10
+"""Mean square, after pre-emphasis, up to which a packet counts as silent."""
 NOISE_FLOOR = SILENCE_ENERGY / 20
 """The same for the mean energy of a bin of the high band: a few hops of such a packet may have
 sound."""
@@ -32,7 +32,8 @@ class StereoAnalyzer:
     def rotate(self, pcm: Floats) -> tuple[Floats, tuple[int]]:
         """Return principal and residual [T, 2] of the samples [T, 2] of a packet at the coded rate,
         and their angle."""
-        angle = self._choosers[0].choose(covariance(pcm - pcm.mean(0)))
+        emphasised = pcm[1:] - np.float32(EMPHASIS) * pcm[:-1]
+        angle = self._choosers[0].choose(covariance(emphasised - emphasised.mean(0)))
         coded = self._rotations[0].rotate(pcm, np.full(len(pcm) // self._hop, angle))
         return self._gate.process(coded), (angle,)
 

@@ -13,6 +13,9 @@ from nacli.types import Complex, Doubles, Floats
 TOLERANCE = 1.05
 """Energy of the residual at a simpler angle, relative to the least: 0.2 dB are not worth a change
 of the angle, nor noise that a channel would take over from the other."""
+EQUAL_TOLERANCE = 2.0
+"""The same for the sum and the difference of the channels, 3 dB: at high frequencies, where a band
+is hardly more than its level, they keep the width of diffuse sound, and other angles do not."""
 NEGLIGIBLE = 1e-4
 """Energy of the residual, relative to that of the sound, that counts as none: -40 dB, which is far
 below the noise of the coding."""
@@ -45,10 +48,14 @@ class AngleChooser:
         step = 2 * math.pi / ANGLE_STEPS
         best = math.atan2(2 * common, left - right) / 2
         principal = round(best / step)
-        limit = TOLERANCE * max(0.0, residual(best)) + NEGLIGIBLE * (left + right)
-        apart = (LEFT, RIGHT) if left >= right else (RIGHT, LEFT)
-        simple = (*apart, EQUAL, self._last)
-        found = next((a for a in simple if residual(a * step) <= limit), principal)
+        least, none = max(0.0, residual(best)), NEGLIGIBLE * (left + right)
+        simple = (
+            (LEFT if left >= right else RIGHT, TOLERANCE),
+            (EQUAL, EQUAL_TOLERANCE),
+            (self._last, TOLERANCE),
+        )
+        fitting = (a for a, most in simple if residual(a * step) <= most * least + none)
+        found = next(fitting, principal)
         self._last = (self._last + nearest_turn(found - self._last)) % ANGLE_STEPS
         return self._last
 
