@@ -41,14 +41,14 @@ class StereoRotation:
         have these angles [H] in steps."""
         cosine, sine = self._directions(angles)
         scale = 1 / (np.abs(cosine) + np.abs(sine))
-        return _turn(pcm, cosine * scale, sine * scale)
+        return _reflect(pcm, cosine * scale, sine * scale)
 
     def restore(self, coded: Floats, angles: Integers) -> Floats:
         """Return left and right [H * hop, 2] of principal and residual [H * hop, 2]: the inverse of
         `rotate`."""
         cosine, sine = self._directions(angles)
         scale = np.abs(cosine) + np.abs(sine)
-        return _turn(coded, cosine * scale, -sine * scale)
+        return _reflect(coded, cosine * scale, sine * scale)
 
     def _directions(self, angles: Integers) -> tuple[Doubles, Doubles]:
         """Return cosine and sine of the angle of each sample [H * hop]."""
@@ -76,8 +76,9 @@ def _direction(angles: Integers | Doubles) -> tuple[Doubles, Doubles]:
     return cosine, sine
 
 
-def _turn(pair: Floats, cosine: Doubles, sine: Doubles) -> Floats:
-    """Return the pair [T, 2] turned by the angle with this scaled cosine and sine [T]."""
+def _reflect(pair: Floats, cosine: Doubles, sine: Doubles) -> Floats:
+    """Return the products [T, 2] of the pair [T, 2] with the matrix ((cosine, sine), (sine,
+    -cosine)) of each sample. The residual has this sign, so that the matrix is its own inverse."""
     first, second = pair.T
     cosine, sine = cosine.astype(np.float32), sine.astype(np.float32)
-    return np.stack([cosine * first + sine * second, cosine * second - sine * first], axis=1)
+    return np.stack([cosine * first + sine * second, sine * first - cosine * second], axis=1)

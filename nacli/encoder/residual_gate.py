@@ -28,13 +28,15 @@ class ResidualGate:
     def __init__(self, hop: int) -> None:
         self._hop = hop
         self._last: Floats = np.zeros((1, 2), dtype=np.float32)
-        self._peak, self._since_audible, self._gain = 0.0, HOLD_HOPS + 1, 0.0
+        self._peak, self._since_audible = 0.0, HOLD_HOPS + 1
+        self._gain: float | None = None
 
     def process(self, coded: Floats) -> Floats:
         """Return principal and residual [H * hop, 2] of a packet, with silence where the residual
         is masked, and ramps of one hop beside it."""
         gains = self._open_hops(self._energies(coded)).astype(np.float64)
-        before = np.concatenate([[self._gain], gains[:-1]])
+        start = gains[0] if self._gain is None else self._gain
+        before = np.concatenate([[start], gains[:-1]])
         self._gain = float(gains[-1])
         ramp = (np.arange(self._hop) + 0.5) / self._hop
         envelope = before[:, None] + (gains - before)[:, None] * ramp

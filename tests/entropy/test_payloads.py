@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nacli.config import ANGLE_STEPS, GAIN_LEVELS
-from nacli.entropy import PRECISION_BITS, ChannelCodes, PacketCodes, StaticTables, angle_bits, frequencies
+from nacli.entropy import (
+    PRECISION_BITS,
+    ChannelCodes,
+    PacketCodes,
+    StaticTables,
+    angle_bits,
+    frequencies,
+)
 
 STAGES, SIZE = 4, 64
 CODER_BITS = 32
@@ -68,7 +75,10 @@ def information_bits(tables: StaticTables, channels: list[ChannelCodes]) -> floa
 
 def test_the_cost_is_what_the_tables_say(tables: StaticTables) -> None:
     coded = [channel(7, 200)]
-    assert abs(len(tables.compress(PacketCodes(coded))) * 8 - information_bits(tables, coded)) <= CODER_BITS
+    assert (
+        abs(len(tables.compress(PacketCodes(coded))) * 8 - information_bits(tables, coded))
+        <= CODER_BITS
+    )
 
 
 @given(st.lists(st.integers(0, 2**23), min_size=2, max_size=300).filter(any))
@@ -85,7 +95,10 @@ def test_coder_uses_the_frequencies_without_rounding(tables: StaticTables, code:
     codes[:, 0] = code
     gains, counts = np.full(1000, 5, dtype=np.int32), np.ones(1000, dtype=np.int32)
     coded = [ChannelCodes(gains, codes, counts)]
-    assert abs(len(tables.compress(PacketCodes(coded))) * 8 - information_bits(tables, coded)) <= CODER_BITS
+    assert (
+        abs(len(tables.compress(PacketCodes(coded))) * 8 - information_bits(tables, coded))
+        <= CODER_BITS
+    )
 
 
 @given(st.binary(max_size=200))

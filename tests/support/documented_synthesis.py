@@ -272,6 +272,6 @@ def restore(pair: Array, angles: list[int]) -> Array:
         angle = 2 * np.pi / 256 * (before + change * (np.arange(n) + 0.5) / n)
         cosine, sine = np.cos(angle), np.sin(angle)
         p, r = pair[h * n : (h + 1) * n].T
-        turned = np.stack([cosine * p - sine * r, sine * p + cosine * r], axis=1)
+        turned = np.stack([cosine * p + sine * r, sine * p - cosine * r], axis=1)
         result[h * n : (h + 1) * n] = turned * (abs(cosine) + abs(sine))[:, None]
     return result
