@@ -1,4 +1,4 @@
-"""The rotation of stereo: exact inversion, angles of simple sounds, and the gate of the residual."""
+"""The rotation of stereo: exact inversion, angles of simple sounds, and the gate."""
 
 from __future__ import annotations
 

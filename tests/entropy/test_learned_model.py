@@ -22,7 +22,7 @@ from learned_model import (
     make_tensors,
 )
 from nacli.config import GAIN_LEVELS
-from nacli.entropy import ChannelCodes, LearnedModel
+from nacli.entropy import ChannelCodes, LearnedModel, PacketCodes
 
 MODEL = make_learned()
 GOLDEN_TABLES = "690feb09b89e5e0c9e1a6b6e603a35677438b877940dac8a8fb69bde443a8722"
