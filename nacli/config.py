@@ -12,6 +12,8 @@ MAX_PACKET_FRAMES = 4096
 GAIN_LEVELS = 81
 """Number of gain indices. 0 is digital silence, 1 is `gain_floor_db`; each further index is
 `gain_step_db` more."""
+ANGLE_STEPS = 256
+"""Steps of a whole turn in which the angles of the stereo rotation are counted: 1.4 degrees."""
 MAX_LOOKAHEAD = 8
 """Largest look-ahead in frames: with more delay, people in a call would hear an echo of
 themselves."""

@@ -37,6 +37,8 @@ def table(path: str, info: FileInfo, counts: dict[str, Any] | None = None) -> st
 
 def _code_rows(counts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the coded bits of each part, and their share of the bits of plain numbers."""
+    if counts["angle_bits"]:
+        yield "stereo angles", counted(counts["angle_bits"], "bit")
     yield "gains", counted(counts["gain_bits"], "bit")
     corrections = _share(counts["correction_bits"], counts["raw_correction_bits"])
     yield "envelope corrections", corrections
@@ -56,7 +58,7 @@ def _rows(info: FileInfo) -> Iterator[tuple[str, str]]:
     stream = info.header.stream
     yield "duration", _duration(info)
     layout = counted(stream.channels, "channel")
-    mode = stream.channel_mode.name.lower().replace("_", "/")
+    mode = stream.channel_mode.name.lower()
     yield "original", f"{stream.sample_rate} Hz, {layout} ({mode}), {stream.sample_format.name}"
     yield "bitrate", _bitrate(info)
     yield "model", info.model

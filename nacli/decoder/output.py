@@ -7,20 +7,19 @@ import numpy as np
 from nacli.audio import SeekableResampler
 from nacli.config import CODED_RATE
 from nacli.decoder.synthesis import CodedSound
-from nacli.dsp import mid_side
 from nacli.dsp.high_band import RATIO
-from nacli.format import ChannelMode, StreamInfo
+from nacli.format import StreamInfo
 from nacli.types import Floats
 
 
 class PcmOutput:
-    """Resamples, adds the high band, cuts out the section, and unmixes mid and side."""
+    """Resamples, adds the high band, and cuts out the section."""
 
     def __init__(
         self, stream: StreamInfo, first: int, last: int | None, has_high_band: bool
     ) -> None:
         """The section is samples `first` to `last` at the original rate; None means the end."""
-        self._stream, self.first, self.last = stream, first, last
+        self.first, self.last = first, last
         ratios = (1, RATIO) if has_high_band else (1,)
         self._bands = [_BandOutput(ratio, stream, first) for ratio in ratios]
         self._given = first
@@ -65,8 +64,7 @@ class PcmOutput:
         pcm = self._bands[0].take(samples)
         for band in self._bands[1:]:
             pcm = pcm + band.take(samples)
-        stereo = self._stream.channel_mode == ChannelMode.MID_SIDE
-        return mid_side.unmix(pcm) if stereo else pcm
+        return pcm
 
 
 class _BandOutput:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nacli.entropy import ChannelCodes
+from nacli.entropy import PacketCodes
 
 
 @dataclass(frozen=True)
@@ -12,12 +12,12 @@ class Coded:
     """A packet.
 
     Args:
-        codes: its codes by channel.
+        codes: its codes.
         size: its bytes in the file.
         samples: the samples that it completes, at the original rate.
     """
 
-    codes: list[ChannelCodes]
+    codes: PacketCodes
     size: int
     samples: int
 

@@ -1,4 +1,5 @@
-"""The payloads of packets to gains, codes, corrections and high-band levels, without synthesis.
+"""The payloads of packets to angles, gains, codes, corrections and high-band levels, without
+synthesis.
 
 Reading codes takes less time for several packets side by side: the entropy model predicts one code
 of each at a time.
@@ -14,7 +15,7 @@ import numpy as np
 from nacli.checkpoint import Model
 from nacli.config import ModelConfig
 from nacli.dsp.high_band import span_count as high_span_count
-from nacli.entropy import ChannelCodes, EntropyModel, PayloadReader
+from nacli.entropy import ChannelCodes, PacketCodes, PayloadReader
 from nacli.envelope.corrections import span_count
 from nacli.format import Event, Packet, StreamInfo
 from nacli.quantizer.allocation import packet_counts
@@ -23,8 +24,8 @@ from nacli.types import Integers
 BATCH_FRAMES = 600
 """Frames of all channels that a batch of packets has at least: more would not be faster."""
 
-Codes = list[ChannelCodes] | ValueError
-"""The codes of a packet by channel, or the error in its payload."""
+Codes = PacketCodes | ValueError
+"""The codes of a packet, or the error in its payload."""
 
 
 def batches(events: Iterable[Event]) -> Iterator[list[Event]]:
@@ -41,8 +42,8 @@ def batches(events: Iterable[Event]) -> Iterator[list[Event]]:
     yield batch
 
 
-def read_codes(packet: Packet, stream: StreamInfo, model: Model) -> list[ChannelCodes]:
-    """Read the codes of a packet by channel. Raises `ValueError` for a payload that no encoder
+def read_codes(packet: Packet, stream: StreamInfo, model: Model) -> PacketCodes:
+    """Read the codes of a packet. Raises `ValueError` for a payload that no encoder
     writes."""
     [codes] = read_side_by_side([packet], stream, model)
     if isinstance(codes, ValueError):
@@ -53,38 +54,42 @@ def read_codes(packet: Packet, stream: StreamInfo, model: Model) -> list[Channel
 def read_side_by_side(packets: list[Packet], stream: StreamInfo, model: Model) -> list[Codes]:
     """Read the codes of several packets of one stream; errors are returned, each in the place of
     its packet."""
-    entropy, config = model.entropy, model.config
-    readings = [_begin(packet, entropy, config) for packet in packets]
+    high = model.codes_high_band(stream.sample_rate)
+    angles = stream.angles(high)
+    readings = [_begin(packet, angles, model) for packet in packets]
     good = [reading for reading in readings if isinstance(reading, _Reading)]
     for channel in range(len(good[0].gains) if good else 0):
-        rows = entropy.pop_codes(
+        rows = model.entropy.pop_codes(
             [reading.reader.coder for reading in good],
             [reading.gains[channel] for reading in good],
             [reading.counts[channel] for reading in good],
         )
         for reading, codes in zip(good, rows, strict=True):
             reading.codes.append(codes)
-    high = model.codes_high_band(stream.sample_rate)
+    config = model.config
     return [_finish(one, config, high) if isinstance(one, _Reading) else one for one in readings]
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """A packet of which the gains and stage counts [C, F] have been read, and the codes of the
+    """A packet of which angles, gains and stage counts [C, F] have been read, and the codes of the
     first channels."""
 
     reader: PayloadReader
+    angles: tuple[int, ...]
     gains: Integers
     counts: Integers
     codes: list[Integers] = field(default_factory=list)
 
 
-def _begin(packet: Packet, entropy: EntropyModel, config: ModelConfig) -> _Reading | ValueError:
-    """Read the gains of a packet, from which its stage counts follow."""
+def _begin(packet: Packet, angles: int, model: Model) -> _Reading | ValueError:
+    """Read this number of angles, and the gains of a packet, from which its stage counts follow."""
     try:
-        reader = entropy.open(packet.payload)
+        reader = model.entropy.open(packet.payload)
+        turned = reader.angles(angles)
         gains = np.stack([reader.gains(packet.frames) for _ in packet.levels])
-        return _Reading(reader, gains, packet_counts(gains, packet.levels, config.stages))
+        counts = packet_counts(gains, packet.levels, model.config.stages)
+        return _Reading(reader, turned, gains, counts)
     except ValueError as error:
         return error
 
@@ -100,7 +105,8 @@ def _finish(reading: _Reading, config: ModelConfig, high: bool) -> Codes:
             levels = [reader.high(high_span_count(counts)) for _, _, counts in rows]
     except ValueError as error:
         return error
-    return [
+    channels = [
         ChannelCodes(*row, *codes, own)
         for row, codes, own in zip(rows, corrections, levels, strict=True)
     ]
+    return PacketCodes(channels, reading.angles)

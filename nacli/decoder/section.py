@@ -9,6 +9,7 @@ from nacli.checkpoint import Model
 from nacli.decoder.output import PcmOutput
 from nacli.decoder.parts import Coded, Lost, Part
 from nacli.decoder.position import Position
+from nacli.decoder.stereo import StereoRestorer
 from nacli.decoder.synthesis import CodedSound, Synthesizer
 from nacli.decoder.timeline import Gap
 from nacli.errors import OutOfRange
@@ -50,6 +51,9 @@ class SectionDecoder:
         first_hop = self.first_packet * stream.frames_per_packet - decoder_delay(model.config)
         self._output.begin(first_hop * hop_samples)
         self._synthesizer = Synthesizer(model, stream.channels, first_hop, high_band)
+        self._stereo: StereoRestorer | None = None
+        if bands := stream.angles(high_band):
+            self._stereo = StereoRestorer(bands, hop_samples, decoder_delay(model.config))
         self._coded_bytes, self._coded_samples = 0, 0
 
     @property
@@ -73,7 +77,7 @@ class SectionDecoder:
     def decode(self, part: Part) -> Iterator[Floats]:
         """Yield the samples [T, C] that a part completes, at the original rate."""
         for sound in self._synthesize(part):
-            yield self._output.process(sound)
+            yield self._restored(sound)
 
     def finish(self, total: int, end_bytes: int) -> Iterator[Floats]:
         """Yield the last samples of a recording of `total` samples, whose end record has
@@ -83,17 +87,26 @@ class SectionDecoder:
         self._coded_samples = min(self._coded_samples, total)
         self._coded_bytes += end_bytes
         for sound in self._synthesizer.finish():
-            yield self._output.process(sound)
+            yield self._restored(sound)
         yield self._output.finish(total)
 
     def _synthesize(self, part: Part) -> Iterator[CodedSound]:
         if isinstance(part, Coded):
             self._coded_bytes += part.size
             self._coded_samples += part.samples
-            return self._synthesizer.decode(part.codes)
+            channels = part.codes.channels
+            if self._stereo:
+                self._stereo.add(len(channels[0].gains), part.codes.angles)
+            return self._synthesizer.decode(channels)
         self._report(part)
         concealed = 0 if part.at_end else part.frames
+        if self._stereo:
+            self._stereo.add(concealed)
         return self._synthesizer.conceal(concealed) if concealed else iter(())
+
+    def _restored(self, sound: CodedSound) -> Floats:
+        """Return the samples [T, C] that coded sound completes, at the original rate."""
+        return self._output.process(self._stereo.process(sound) if self._stereo else sound)
 
     def _report(self, lost: Lost) -> None:
         """Report the part of a gap that lies in the section."""

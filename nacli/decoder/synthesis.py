@@ -25,7 +25,7 @@ memory than short ones."""
 
 
 class CodedSound(NamedTuple):
-    """Coded channels [T, C] at the coded rate, and their high band [RATIO * T, C] if the stream has
+    """Channels [T, C] at the coded rate, and their high band [RATIO * T, C] if the stream has
     one."""
 
     pcm: Floats

@@ -24,6 +24,9 @@ LEVELS = 40
 """Number of levels of a band: level 0 is silence, level 1 is `LOWEST_DB`, and each further level is
 `STEP_DB` higher."""
 LOWEST_DB, STEP_DB = -82.0, 3.0
+FOLLOWED_OFFSET = 1.6e-7
+"""Energy that is added to the followed energy, that of white noise at -90 dB: sound that is in the
+high band alone has a level, and where the coded signal is silent for a moment, it is low."""
 FOLLOWED_BANDS = slice(23, 25)
 """The bands of `nacli/dsp/filterbank.py` whose energy the high band follows: 6 to 12 kHz."""
 SPAN_FRAMES = ((9, 2), (5, 4), (0, 8))

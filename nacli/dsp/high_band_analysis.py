@@ -8,6 +8,8 @@ import numpy as np
 
 from nacli.dsp.filterbank import BandEnergyMeter, Spectra
 from nacli.dsp.high_band import (
+    BAND_EDGES,
+    FOLLOWED_OFFSET,
     LEVELS,
     LOWEST_DB,
     RATIO,
@@ -17,14 +19,11 @@ from nacli.dsp.high_band import (
     followed_energy,
 )
 from nacli.dsp.trajectory import smooth_trajectory
-from nacli.types import Floats, Integers
+from nacli.types import Complex, Floats, Integers
 
 SILENCE_ENERGY = 5e-8
 """Mean energy of a bin up to which a band counts as silent: that of white noise at -98 dB, such as
 the dither of 16-bit recordings."""
-FOLLOWED_OFFSET = 1.6e-7
-"""Energy that is added to the followed energy, that of white noise at -90 dB: where the coded
-signal is silent, the levels of the high band come out low."""
 LEVEL_REACH = 1
 """Largest difference between a smoothed level and the measured one."""
 CHANGE_COST, STEP_COST = 1.0, 0.3
@@ -53,7 +52,8 @@ class HighBandAnalyzer:
             hop: hop of the coded signal in samples.
         """
         self._resampler, self._hop = resampler, RATIO * hop
-        self._meter = BandEnergyMeter(channels, Spectra(self._hop, band_weights()))
+        self._spectra = Spectra(self._hop, band_weights())
+        self._meter = BandEnergyMeter(channels, self._spectra)
         self._pending: Floats = np.zeros((0, channels), dtype=np.float32)
         self._ended = False
 
@@ -71,10 +71,26 @@ class HighBandAnalyzer:
         self._pending = np.concatenate([self._pending, self._resampler.flush()])
 
     def take(self, hops: int) -> Floats:
-        """Return the energies [C, F, BANDS] of the next hops; after the end there is silence."""
+        """Return the energies [C, F, BANDS] of the next hops."""
+        return self.measure(self.samples(hops))
+
+    def samples(self, hops: int) -> Floats:
+        """Return the samples [T, C] of the next hops, at `high_band.RATE`, for `measure`; after the
+        end there is silence."""
         samples = hops * self._hop
         pcm, self._pending = self._pending[:samples], self._pending[samples:]
-        return self._meter.measure(np.pad(pcm, ((0, samples - len(pcm)), (0, 0))).T)
+        return np.pad(pcm, ((0, samples - len(pcm)), (0, 0)))
+
+    def measure(self, pcm: Floats) -> Floats:
+        """Return the energies [C, F, BANDS] of the hops of `samples`, rotated or as they are."""
+        return self._meter.measure(pcm.T)
+
+    def bins(self, pcm: Floats) -> Complex:
+        """Return the bins [F, bins, C] of the high band in the spectra of hops of samples [T, C],
+        without overlap."""
+        hops = pcm.T.reshape(pcm.shape[1], -1, self._hop) * self._spectra.window
+        bins = np.fft.rfft(hops)[..., BAND_EDGES[0] : BAND_EDGES[-1]].astype(np.complex64)
+        return np.moveaxis(bins, 0, -1)
 
 
 def level_trajectories(high: Floats, below: Floats) -> dict[int, Integers]:

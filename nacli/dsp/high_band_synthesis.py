@@ -9,6 +9,7 @@ from nacli.dsp.filterbank import Spectra, bark_spectra
 from nacli.dsp.high_band import (
     BAND_EDGES,
     BANDS,
+    FOLLOWED_OFFSET,
     LOWEST_DB,
     RATIO,
     STEP_DB,
@@ -51,7 +52,7 @@ class HighBandSynthesizer:
             self._tail = np.zeros_like(self._tail)
             return pcm_out
         decibels = LOWEST_DB + STEP_DB * (levels - 1)
-        followed = np.sqrt(self._followed_energies(pcm))[..., None]
+        followed = np.sqrt(self._followed_energies(pcm) + FOLLOWED_OFFSET)[..., None]
         return self._noise(np.where(levels > 0, 10 ** (decibels / 10), 0) * followed, first)
 
     def _delayed(self, levels: Integers | None, frames: int) -> Integers:

@@ -6,17 +6,17 @@ import numpy as np
 
 from nacli.audio import Resampler
 from nacli.checkpoint import Model
-from nacli.dsp import mid_side
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
 from nacli.dsp.high_band import RATE as HIGH_BAND_RATE
 from nacli.dsp.high_band_analysis import HighBandAnalyzer, level_trajectories
 from nacli.encoder.packet_analysis import PacketAnalysis
 from nacli.encoder.pre_processing import PreProcess
+from nacli.encoder.stereo import StereoAnalyzer
 from nacli.types import Floats, Integers, Pcm
 
 
 class Analyzer:
-    """Resamples, mixes to coded channels, and runs the Encoder network, with explicit state.
+    """Resamples, rotates stereo, and runs the Encoder network, with explicit state.
 
     Samples are pushed in blocks of any size and taken in whole frames, so the cutting of the input
     changes nothing. `take` may run in the prefetch thread: nothing is pushed meanwhile.
@@ -25,10 +25,11 @@ class Analyzer:
     def __init__(
         self, model: Model, sample_rate: int, channels: int, stereo: bool, high_band: bool
     ) -> None:
-        """`stereo` codes two channels as mid and side; `high_band` says whether the stream has a
-        high band."""
+        """`stereo` codes two channels as principal and residual; `high_band` says whether the
+        stream has a high band."""
         config = model.config
-        self._hop, self._stereo = config.hop, stereo
+        self._hop = config.hop
+        self._stereo = StereoAnalyzer(config.hop) if stereo else None
         self._resampler = Resampler(sample_rate, config.sample_rate, channels)
         self._high_band: HighBandAnalyzer | None = None
         if high_band:
@@ -44,7 +45,7 @@ class Analyzer:
         """Add samples [T, C] at the original rate."""
         self._append(self._resampler.process(pcm))
         if self._high_band:
-            self._high_band.push(mid_side.mix(pcm) if self._stereo else pcm)
+            self._high_band.push(pcm)
 
     def flush(self) -> None:
         """Add the last samples, which the resamplers held back."""
@@ -79,19 +80,22 @@ class Analyzer:
         """Return the features of the next frames, which must be ready."""
         block, self._pending = np.split(self._pending, [frames * self._hop])
         self._frames_taken += frames
+        angles: tuple[int, ...] = ()
+        if self._stereo:
+            block, angles = self._stereo.rotate(block)
         pcm, silent = self._pre_processing.process(block.T)
         latents, gains = self._networks.analyze(pcm, self._history)
         gains = np.where(silent, 0, gains).astype(np.int32)
         energies = self._meter.measure(pcm)
-        return PacketAnalysis(latents, gains, energies, self._high_band_levels(energies))
-
-    def _high_band_levels(self, energies: Floats) -> list[dict[int, Integers]]:
-        """Return the levels of the high band of the next hops, whose bands below have these
-        energies [C, F, BANDS]; an empty list where the stream has no high band."""
         if self._high_band is None:
-            return []
-        return list(map(level_trajectories, self._high_band.take(energies.shape[1]), energies))
+            return PacketAnalysis(latents, gains, energies, angles=angles)
+        if self._stereo:
+            high, turned = self._stereo.high_band_energies(self._high_band, frames)
+            angles += turned
+        else:
+            high = self._high_band.take(frames)
+        levels: list[dict[int, Integers]] = list(map(level_trajectories, high, energies))
+        return PacketAnalysis(latents, gains, energies, levels, angles)
 
     def _append(self, pcm: Pcm) -> None:
-        mixed = mid_side.mix(pcm) if self._stereo else pcm
-        self._pending = np.concatenate([self._pending, mixed])
+        self._pending = np.concatenate([self._pending, pcm])

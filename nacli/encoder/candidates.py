@@ -19,7 +19,7 @@ from nacli.dsp.high_band import span_frames as high_band_span
 from nacli.encoder.code_search import SearchResult, rate_costs, search, select
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
 from nacli.encoder.settings import EFFORTS
-from nacli.entropy import ChannelCodes
+from nacli.entropy import ChannelCodes, angle_bits
 from nacli.quantizer.allocation import highest_level, packet_counts, packet_levels
 from nacli.types import Doubles, Integers
 
@@ -34,7 +34,7 @@ class Candidate:
     """A packet at one allocation level, without corrections.
 
     `placed` is what the entropy model has found of the codes of each channel, `bits` the size of
-    gains, codes and high band.
+    angles, gains, codes and high band.
     """
 
     level: int
@@ -68,6 +68,7 @@ class CandidateMaker:
             channels = [replace(row, high=at_span(high, row.counts)) for row, high in rows]
         placed = [entropy.place_codes(channel) for channel in channels]
         bits = sum(map(entropy.placed_bits, placed)) + sum(map(entropy.side_bits, channels))
+        bits += angle_bits(analysis.angles)
         return Candidate(level, channels, placed, bits)
 
     def sufficient_level(self, packet: SearchedPacket, snr_db: float, highest: int) -> int:
@@ -92,7 +93,7 @@ class CandidateMaker:
         channels = _channels(gains, packet.results, self.counts(gains, max_level))
         bits = [entropy.code_bits(channel) for channel in channels]
         sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
-        gain_bits = self.gain_bits(gains)
+        side_bits = angle_bits(packet.analysis.angles) + self.gain_bits(gains)
         high = [
             {span: entropy.high.bits(levels) for span, levels in row.items()}
             for row in packet.analysis.high_band
@@ -101,7 +102,7 @@ class CandidateMaker:
         def total(counts: Integers) -> float:
             rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
             side = sum(at_span(row, c) for row, c in zip(high, counts, strict=bool(high)))
-            return gain_bits + side + sum(float(row.sum()) for row in rows)
+            return side_bits + side + sum(float(row.sum()) for row in rows)
 
         return SizePrediction(max_level, total)
 

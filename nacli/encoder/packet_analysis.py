@@ -19,18 +19,20 @@ class PacketAnalysis:
         energies: band energies of the hops [C, F, BANDS], for the envelope corrections.
         high_band: by channel, levels [S, n] of the high band for each span length in frames; empty
             where the stream has no high band.
+        angles: angles of the stereo rotation, as `nacli.entropy.PacketCodes` has them.
     """
 
     latents: Floats
     gains: Integers
     energies: Floats
     high_band: list[dict[int, Integers]] = field(default_factory=list)
+    angles: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class SizePrediction:
-    """Predicts the bits of a packet's gains, codes and high band from its stage counts [C, F], for
-    allocation levels up to `max_level`."""
+    """Predicts the bits of a packet's angles, gains, codes and high band from its stage counts
+    [C, F], for allocation levels up to `max_level`."""
 
     max_level: int
     bits: Callable[[Integers], float]

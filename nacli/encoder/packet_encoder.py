@@ -10,7 +10,7 @@ from nacli.encoder.local_decoder import LocalDecoder
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket
 from nacli.encoder.rate_loop import Estimates, FittedPacket, RateLoop, typical_span_bits
 from nacli.encoder.settings import EncoderSettings
-from nacli.entropy import ChannelCodes
+from nacli.entropy import PacketCodes
 from nacli.quantizer.allocation import packet_levels
 
 
@@ -19,7 +19,7 @@ class EncodedPacket:
     """A packet's allocation levels by channel, its codes, and the payload that holds them."""
 
     levels: tuple[int, ...]
-    channels: list[ChannelCodes]
+    codes: PacketCodes
     payload: bytes
 
 
@@ -59,5 +59,5 @@ class PacketEncoder:
     def _keep(self, fitted: FittedPacket) -> EncodedPacket:
         """Keep this packet's estimates for the next packet; return its codes and payload."""
         self._estimates = fitted.after
-        levels = packet_levels(fitted.level, len(fitted.channels))
-        return EncodedPacket(levels, fitted.channels, fitted.payload)
+        levels = packet_levels(fitted.level, len(fitted.codes.channels))
+        return EncodedPacket(levels, fitted.codes, fitted.payload)

@@ -65,10 +65,10 @@ class PacketWriter:
         packet = Packet(self._seek.packets & 0xFFFF, frames, encoded.levels, encoded.payload)
         data = pack_packet(packet, self._stream.frames_per_packet)
         if isinstance(self._control, RateControl):
-            full = fullness(encoded.channels, self._stream.stages)
+            full = fullness(encoded.codes.channels, self._stream.stages)
             self._control.spend(seconds, len(data), full)
         self._seek.add(len(data))
-        update_codes_digest(self._digest, encoded.channels)
+        update_codes_digest(self._digest, encoded.codes)
         return data
 
     def _choose(self, packet: SearchedPacket, seconds: float, last: bool) -> EncodedPacket:

@@ -17,6 +17,8 @@ MIN_BITRATE, MAX_BITRATE = 1.5, 24.0
 GAIN_KBPS = 0.3
 """Bitrate that is set aside for the gains of each channel: four bits a frame, more than they take
 on average."""
+STEREO_BYTES = 3
+"""Largest number of bytes of the two angles of a packet of stereo."""
 
 NEARLY_ALL = 0.75
 """Share of the stages at which the loudest frames of complex sounds nearly reach the target SNR."""
@@ -49,8 +51,9 @@ def _longer_packets(bitrate: float, channels: int, packet_frames: int, frame_rat
 
 
 def _least_bitrate(channels: int, packet_frames: int, frame_rate: float) -> float:
-    """Return the kbps of framing and gains."""
-    framing = packet_cost(channels, CODER_BYTES, packet_frames, packet_frames)
+    """Return the kbps of framing, gains, and the angles of stereo."""
+    angles = STEREO_BYTES if channels == 2 else 0
+    framing = packet_cost(channels, CODER_BYTES + angles, packet_frames, packet_frames)
     return framing * 8 / 1000 * frame_rate / packet_frames + GAIN_KBPS * channels
 
 

@@ -18,7 +18,7 @@ from nacli.encoder.candidates import Candidate, CandidateMaker
 from nacli.encoder.envelope_coder import USUAL, CodedEnvelope, EnvelopeCoder
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
-from nacli.entropy import ChannelCodes
+from nacli.entropy import ChannelCodes, PacketCodes
 from nacli.envelope.corrections import span_frames, span_stages
 from nacli.format import packet_cost
 from nacli.timing import corrections_delay
@@ -61,7 +61,7 @@ class FittedPacket:
     """A packet at one level with its corrections and payload, and the estimates after it."""
 
     level: int
-    channels: list[ChannelCodes]
+    codes: PacketCodes
     payload: bytes
     after: Estimates
 
@@ -83,7 +83,7 @@ class RateLoop:
         """Encode a packet at a level, with the usual corrections."""
         candidate = self._maker.make(packet, level)
         envelope = self._envelope.code(candidate.channels, packet.analysis.energies, before.decoder)
-        return self._packed(candidate, envelope, USUAL, before)
+        return self._packed(packet, candidate, envelope, USUAL, before)
 
     def fit(
         self, packet: SearchedPacket, budget: int, snr_db: float, before: Estimates
@@ -125,18 +125,24 @@ class RateLoop:
         room = self._room(candidate, budget)
         last = len(envelope.bits) - 1 if grows else min(USUAL, len(envelope.bits) - 1)
         index = max((i for i in range(last + 1) if envelope.bits[i] <= room), default=0)
-        fitted = self._packed(candidate, envelope, index, estimates)
+        fitted = self._packed(packet, candidate, envelope, index, estimates)
         while index and self._size(fitted.payload, candidate.channels) > budget:
             index -= 1
-            fitted = self._packed(candidate, envelope, index, estimates)
+            fitted = self._packed(packet, candidate, envelope, index, estimates)
         return fitted
 
     def _packed(
-        self, candidate: Candidate, envelope: CodedEnvelope, index: int, before: Estimates
+        self,
+        packet: SearchedPacket,
+        candidate: Candidate,
+        envelope: CodedEnvelope,
+        index: int,
+        before: Estimates,
     ) -> FittedPacket:
         """Return the packet with the corrections of one scale, and the estimates after it."""
         channels = envelope.with_choice(candidate.channels, index)
-        payload = self._model.entropy.compress(channels, candidate.placed)
+        codes = PacketCodes(channels, packet.analysis.angles)
+        payload = self._model.entropy.compress(codes, candidate.placed)
         span_bits = dict(before.span_bits)
         for channel, choice in zip(channels, envelope.choices, strict=True):
             span, sounding = self._sounding_spans(channel.counts)
@@ -144,7 +150,7 @@ class RateLoop:
                 usual = float(choice.bits[USUAL]) / sounding
                 span_bits[span] += ADAPTATION * (usual - span_bits[span])
         after = Estimates(before.code_share, span_bits, envelope.decoder)
-        return FittedPacket(candidate.level, channels, payload, after)
+        return FittedPacket(candidate.level, codes, payload, after)
 
     def _searched_enough(
         self, packet: SearchedPacket, budget: int, estimates: Estimates

@@ -67,7 +67,7 @@ class Encoder:
         self._hop, self._control = model.config.hop, control
         self._header = make_header(model, sample_rate, channels, settings, samples)
         stream, frame_rate = self._header.stream, model.config.frame_rate
-        stereo = stream.channel_mode == ChannelMode.MID_SIDE
+        stereo = stream.channel_mode == ChannelMode.ROTATED
         high_band = model.codes_high_band(sample_rate)
         encoder = PacketEncoder(model, channels, settings)
         self._analyzer = Analyzer(model, sample_rate, channels, stereo, high_band)

@@ -1,4 +1,4 @@
-"""The codes of one channel of a packet: everything that its payload holds."""
+"""The codes of a packet: everything that its payload holds."""
 
 from __future__ import annotations
 
@@ -32,3 +32,13 @@ class ChannelCodes:
     corrections: Integers = field(default_factory=lambda: NO_CORRECTIONS)
     correction_counts: Integers = field(default_factory=lambda: NO_CORRECTIONS.ravel())
     high: Integers | None = None
+
+
+@dataclass(frozen=True)
+class PacketCodes:
+    """The codes of a packet, by channel, and the angles of its stereo rotation in steps: none where
+    channels are coded as they are, else that of the coded signal, and that of the high band if the
+    stream has one."""
+
+    channels: list[ChannelCodes]
+    angles: tuple[int, ...] = ()

@@ -14,7 +14,8 @@ from functools import cached_property
 import constriction
 import numpy as np
 
-from nacli.entropy.channel_codes import ChannelCodes
+from nacli.entropy import angles
+from nacli.entropy.channel_codes import ChannelCodes, PacketCodes
 from nacli.entropy.corrections import CorrectionTables
 from nacli.entropy.frequencies import PRECISION_BITS, Coder, Frequencies, push_intervals
 from nacli.entropy.gains import GainTable
@@ -92,9 +93,10 @@ class EntropyModel(ABC):
         """First 8 bytes of the SHA-256 of `to_bytes`, by which a file names its model."""
         return hashlib.sha256(self.to_bytes()).digest()[:8]
 
-    def compress(self, channels: list[ChannelCodes], placed: list[Doubles] | None = None) -> bytes:
+    def compress(self, codes: PacketCodes, placed: list[Doubles] | None = None) -> bytes:
         """Return the payload of a packet. `placed` are the results of `place_codes` for the
         channels, if they are known already."""
+        channels = codes.channels
         if placed is None:
             placed = [self.place_codes(channel) for channel in channels]
         coder = constriction.stream.stack.AnsCoder()
@@ -107,6 +109,7 @@ class EntropyModel(ABC):
             push_intervals(coder, intervals)
         for channel in reversed(channels):
             self.gains.push(coder, channel.gains)
+        angles.push(coder, codes.angles)
         return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
 
     def open(self, payload: bytes) -> PayloadReader:
@@ -115,8 +118,8 @@ class EntropyModel(ABC):
 
 
 class PayloadReader:
-    """Decodes a payload part by part: the gains of all channels; then their corrections; then the
-    levels of their high band.
+    """Decodes a payload part by part: the angles, if there are any; the gains of all channels; then
+    their corrections; then the levels of their high band.
 
     Between gains and corrections, when the stage counts are known, `EntropyModel.pop_codes` decodes
     the codes from `coder`.
@@ -126,6 +129,10 @@ class PayloadReader:
         self._model = model
         words = np.frombuffer(payload + b"\0" * (-len(payload) % 4), dtype="<u4")
         self.coder = constriction.stream.stack.AnsCoder(words.astype(np.uint32))
+
+    def angles(self, count: int) -> tuple[int, ...]:
+        """Decode the angles of the packet."""
+        return angles.pop(self.coder, count)
 
     def gains(self, frames: int) -> Integers:
         """Decode the gains [F] of the next channel."""

@@ -33,14 +33,14 @@ class ChannelMode(IntEnum):
     """Relation of the coded channels to the channels of the original file."""
 
     MONO = 0
-    MID_SIDE = 1
+    ROTATED = 1
     INDEPENDENT = 2
 
 
 def channel_mode(channels: int) -> ChannelMode:
-    """Return the channel mode for a channel count: mono, mid/side for two channels, else
+    """Return the channel mode for a channel count: mono, rotated for two channels, else
     independent."""
-    modes = {1: ChannelMode.MONO, 2: ChannelMode.MID_SIDE}
+    modes = {1: ChannelMode.MONO, 2: ChannelMode.ROTATED}
     return modes.get(channels, ChannelMode.INDEPENDENT)
 
 
@@ -107,10 +107,14 @@ class StreamInfo:
         _require("hop", self.hop, 1, MAX_HOP)
         _require("frames per packet", self.frames_per_packet, 1, MAX_FRAMES)
         _require("stage count", self.stages, 1, MAX_STAGES)
-        modes = {ChannelMode.MONO: 1, ChannelMode.MID_SIDE: 2}
+        modes = {ChannelMode.MONO: 1, ChannelMode.ROTATED: 2}
         if self.channels != modes.get(self.channel_mode, self.channels):
             channels = counted(self.channels, "channel")
             raise ValueError(f"channel mode {self.channel_mode} with {channels}")
+
+    def angles(self, high_band: bool) -> int:
+        """Return the number of angles of a packet, for a stream with or without a high band."""
+        return 1 + high_band if self.channel_mode == ChannelMode.ROTATED else 0
 
     def payload_limit(self, frames: int) -> int:
         """Return the largest payload, in bytes, of a packet of `frames` frames: four bytes for each

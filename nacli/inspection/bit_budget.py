@@ -1,5 +1,5 @@
-"""The bits that each part of a .nac file's payloads takes: gains, envelope corrections, the high
-band and the codes of each stage, coded and as plain numbers.
+"""The bits that each part of a .nac file's payloads takes: angles, gains, envelope corrections,
+the high band and the codes of each stage, coded and as plain numbers.
 
 Payloads are entropy-decoded; no audio is synthesised.
 """
@@ -16,6 +16,7 @@ from nacli.checkpoint import Model
 from nacli.config import MAX_PACKET_FRAMES
 from nacli.decoder.payload_reader import read_codes
 from nacli.decoder.tables import check_tables
+from nacli.entropy import angle_bits
 from nacli.errors import DamagedPacket, WrongModel
 from nacli.files.names import naming
 from nacli.format import Event, Header, Packet, Parser, StreamInfo, short_digest
@@ -30,6 +31,7 @@ class CodeCounts:
         codes: number of codes of each stage [N].
         stage_bits: coded bits of each stage [N].
         plain_bits: bits of one code as a plain number.
+        angle_bits: coded bits of the angles of stereo.
         gain_bits: coded bits of the gains.
         corrections: number of codes of envelope corrections.
         correction_bits: coded bits of the envelope corrections.
@@ -39,6 +41,7 @@ class CodeCounts:
     codes: NDArray[np.int64]
     stage_bits: NDArray[np.float64]
     plain_bits: int
+    angle_bits: float
     gain_bits: float
     corrections: int
     correction_bits: float
@@ -52,6 +55,7 @@ class CodeCounts:
             "raw_stage_bits": (self.codes * self.plain_bits).tolist(),
             "code_bits": round(float(self.stage_bits.sum())),
             "stage_bits": np.rint(self.stage_bits).astype(int).tolist(),
+            "angle_bits": round(self.angle_bits),
             "gain_bits": round(self.gain_bits),
             "corrections": self.corrections,
             "raw_correction_bits": self.corrections * self.plain_bits,
@@ -84,7 +88,7 @@ class CodeCounter:
         self._codes = np.zeros(self._entropy.shape[0], dtype=np.int64)
         self._stage_bits = np.zeros(self._entropy.shape[0])
         self._stream: StreamInfo | None = None
-        self._gain_bits, self._high_bits = 0.0, 0.0
+        self._angle_bits, self._gain_bits, self._high_bits = 0.0, 0.0, 0.0
         self._corrections, self._correction_bits = 0, 0.0
 
     def take(self, event: Event) -> None:
@@ -102,10 +106,11 @@ class CodeCounter:
         if packet.frames > MAX_PACKET_FRAMES:
             raise DamagedPacket("a packet is longer than any encoder writes")
         try:
-            channels = read_codes(packet, self._stream, self._model)
+            codes = read_codes(packet, self._stream, self._model)
         except ValueError as error:
             raise DamagedPacket(f"packet {packet.sequence}: {error}") from error
-        for channel in channels:
+        self._angle_bits += angle_bits(codes.angles)
+        for channel in codes.channels:
             self._codes += (channel.counts[:, None] > np.arange(len(self._codes))).sum(0)
             self._stage_bits += self._entropy.code_bits(channel).sum(0)
             self._gain_bits += self._entropy.gains.bits(channel.gains)
@@ -120,5 +125,6 @@ class CodeCounter:
         """Return the counts so far."""
         size = self._entropy.shape[1]
         plain = (size - 1).bit_length()
-        side = (self._gain_bits, self._corrections, self._correction_bits, self._high_bits)
+        corrections = (self._corrections, self._correction_bits)
+        side = (self._angle_bits, self._gain_bits, *corrections, self._high_bits)
         return CodeCounts(self._codes, self._stage_bits, plain, *side)

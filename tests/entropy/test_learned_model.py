@@ -22,7 +22,7 @@ from learned_model import (
     make_tensors,
 )
 from nacli.config import GAIN_LEVELS
-from nacli.entropy import ChannelCodes, LearnedModel
+from nacli.entropy import ChannelCodes, LearnedModel, PacketCodes
 
 MODEL = make_learned()
 GOLDEN_TABLES = "690feb09b89e5e0c9e1a6b6e603a35677438b877940dac8a8fb69bde443a8722"
@@ -40,7 +40,7 @@ def read(payload: bytes, frames: list[int], counts: list[np.ndarray]) -> list[np
 @settings(max_examples=30, deadline=None)
 def test_what_goes_in_comes_out(seed: int, frames: int, count: int) -> None:
     channels = [make_channel(seed + index, frames) for index in range(count)]
-    payload = MODEL.compress(channels)
+    payload = MODEL.compress(PacketCodes(channels))
     found = read(payload, [frames] * count, [channel.counts for channel in channels])
     for wanted, codes in zip(channels, found, strict=True):
         np.testing.assert_array_equal(codes, wanted.codes)
@@ -51,7 +51,7 @@ def test_what_goes_in_comes_out(seed: int, frames: int, count: int) -> None:
 @settings(max_examples=30, deadline=None)
 def test_payloads_side_by_side_come_out_as_they_do_alone(seed: int, lengths: list[int]) -> None:
     channels = [make_channel(seed + index, frames) for index, frames in enumerate(lengths)]
-    readers = [MODEL.open(MODEL.compress([channel])) for channel in channels]
+    readers = [MODEL.open(MODEL.compress(PacketCodes([channel]))) for channel in channels]
     gains = [reader.gains(frames) for reader, frames in zip(readers, lengths, strict=True)]
     coders = [reader.coder for reader in readers]
     found = MODEL.pop_codes(coders, gains, [channel.counts for channel in channels])
@@ -62,14 +62,14 @@ def test_payloads_side_by_side_come_out_as_they_do_alone(seed: int, lengths: lis
 @pytest.mark.parametrize("frames", [1, 2, 75, 700])
 def test_the_cost_is_near_what_it_takes(frames: int) -> None:
     coded = [make_channel(frames, frames)]
-    taken = len(MODEL.compress(coded)) * 8
+    taken = len(MODEL.compress(PacketCodes(coded))) * 8
     told = sum(MODEL.side_bits(row) + MODEL.code_bits(row).sum() for row in coded)
     assert abs(taken - told) <= 32 + 0.01 * told
 
 
 def test_no_codes_at_all() -> None:
     silent = ChannelCodes(*(np.zeros(shape, dtype=np.int32) for shape in (9, (9, STAGES), 9)))
-    codes = read(MODEL.compress([silent]), [9], [silent.counts])
+    codes = read(MODEL.compress(PacketCodes([silent])), [9], [silent.counts])
     assert not codes[0].any()
 
 
@@ -78,7 +78,7 @@ def test_a_plain_integer_decoder_agrees(seed: int) -> None:
     tensors, entries = make_tensors(seed), make_entries(seed)
     channel = make_channel(seed, 21)
     plain = PlainDecoder(tensors, entries)
-    payload = LearnedModel(tensors, entries).compress([channel])
+    payload = LearnedModel(tensors, entries).compress(PacketCodes([channel]))
     np.testing.assert_array_equal(
         plain.decode(payload, channel.gains, channel.counts), channel.codes
     )
@@ -88,7 +88,7 @@ def test_a_plain_integer_decoder_agrees(seed: int) -> None:
 def test_the_tables_are_those_of_the_plain_decoder() -> None:
     channel = make_channel(5, 40)
     plain = PlainDecoder(make_tensors(), make_entries())
-    plain.decode(MODEL.compress([channel]), channel.gains, channel.counts)
+    plain.decode(MODEL.compress(PacketCodes([channel])), channel.gains, channel.counts)
     wanted = hashlib.sha256(b"".join(t.astype("<u4").tobytes() for t in plain.tables))
     assert wanted.hexdigest() == GOLDEN_TABLES
     assert tables_digest(40) == GOLDEN_TABLES
@@ -151,7 +151,7 @@ def large_digest() -> str:
     sizes = (16, 1024, 160)
     model = LearnedModel(make_tensors(1, *sizes), make_entries(1, *sizes))
     channel = make_channel(1, 40, 16, 1024)
-    payload = model.compress([channel])
+    payload = model.compress(PacketCodes([channel]))
     reader = model.open(payload)
     [codes] = model.pop_codes([reader.coder], [reader.gains(40)], [channel.counts])
     assert (codes == channel.codes).all()
@@ -173,7 +173,7 @@ def test_random_payloads_give_codes_or_a_value_error(payload: bytes, seed: int) 
 @settings(max_examples=40, deadline=None)
 def test_damaged_payloads_give_codes_or_a_value_error(place: int, cut: bool) -> None:
     channel = make_channel(8, 30)
-    payload = bytearray(MODEL.compress([channel]))
+    payload = bytearray(MODEL.compress(PacketCodes([channel])))
     payload[place % len(payload)] ^= 1 << place % 8
     try:
         reader = MODEL.open(bytes(payload[: place % len(payload)] if cut else payload))
@@ -215,7 +215,7 @@ def test_sums_as_large_as_they_may_be_stay_exact() -> None:
         tensors[name] = np.full_like(tensors[name], 127)
     tensors["shifts"] = np.array([16, 16, 16, 7], dtype=np.uint8)
     channel = make_channel(2, 12)
-    payload = LearnedModel(tensors, entries).compress([channel])
+    payload = LearnedModel(tensors, entries).compress(PacketCodes([channel]))
     plain = PlainDecoder(tensors, entries)
     np.testing.assert_array_equal(
         plain.decode(payload, channel.gains, channel.counts), channel.codes

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nacli.config import GAIN_LEVELS
-from nacli.entropy import PRECISION_BITS, ChannelCodes, StaticTables, frequencies
+from nacli.config import ANGLE_STEPS, GAIN_LEVELS
+from nacli.entropy import (
+    PRECISION_BITS,
+    ChannelCodes,
+    PacketCodes,
+    StaticTables,
+    angle_bits,
+    frequencies,
+)
 
 STAGES, SIZE = 4, 64
 CODER_BITS = 32
@@ -34,13 +41,31 @@ def channel(seed: int, frames: int) -> ChannelCodes:
 @given(st.integers(0, 1000), st.integers(1, 80), st.integers(1, 3))
 def test_what_goes_in_comes_out(tables: StaticTables, seed: int, frames: int, count: int) -> None:
     channels = [channel(seed + index, frames) for index in range(count)]
-    reader = tables.open(tables.compress(channels))
+    reader = tables.open(tables.compress(PacketCodes(channels)))
     gains = [reader.gains(frames) for _ in channels]
     for wanted, found in zip(channels, gains, strict=True):
         np.testing.assert_array_equal(found, wanted.gains)
     for wanted in channels:
         [codes] = tables.pop_codes([reader.coder], [wanted.gains], [wanted.counts])
         np.testing.assert_array_equal(codes, wanted.codes)
+
+
+@given(st.lists(st.integers(0, ANGLE_STEPS - 1), max_size=2), st.integers(1, 20))
+def test_angles_come_first_and_take_what_is_said(
+    tables: StaticTables, angles: list[int], frames: int
+) -> None:
+    coded = channel(1, frames)
+    payload = tables.compress(PacketCodes([coded], tuple(angles)))
+    reader = tables.open(payload)
+    assert reader.angles(len(angles)) == tuple(angles)
+    np.testing.assert_array_equal(reader.gains(frames), coded.gains)
+    plain = len(tables.compress(PacketCodes([coded])))
+    assert abs(8 * (len(payload) - plain) - angle_bits(tuple(angles))) <= CODER_BITS
+
+
+def test_usual_angles_are_cheap() -> None:
+    equal, left, other = (angle_bits((angle,)) for angle in (ANGLE_STEPS // 8, 0, 1))
+    assert equal < 1 < left == 4 < other == 10
 
 
 def information_bits(tables: StaticTables, channels: list[ChannelCodes]) -> float:
@@ -50,7 +75,10 @@ def information_bits(tables: StaticTables, channels: list[ChannelCodes]) -> floa
 
 def test_the_cost_is_what_the_tables_say(tables: StaticTables) -> None:
     coded = [channel(7, 200)]
-    assert abs(len(tables.compress(coded)) * 8 - information_bits(tables, coded)) <= CODER_BITS
+    assert (
+        abs(len(tables.compress(PacketCodes(coded))) * 8 - information_bits(tables, coded))
+        <= CODER_BITS
+    )
 
 
 @given(st.lists(st.integers(0, 2**23), min_size=2, max_size=300).filter(any))
@@ -67,7 +95,10 @@ def test_coder_uses_the_frequencies_without_rounding(tables: StaticTables, code:
     codes[:, 0] = code
     gains, counts = np.full(1000, 5, dtype=np.int32), np.ones(1000, dtype=np.int32)
     coded = [ChannelCodes(gains, codes, counts)]
-    assert abs(len(tables.compress(coded)) * 8 - information_bits(tables, coded)) <= CODER_BITS
+    assert (
+        abs(len(tables.compress(PacketCodes(coded))) * 8 - information_bits(tables, coded))
+        <= CODER_BITS
+    )
 
 
 @given(st.binary(max_size=200))

@@ -38,7 +38,7 @@ def test_usual_rates_and_channels_are_named(tmp_path: Path) -> None:
     paths, expected = [], []
     for rate in (*RATES, 12_345):
         for channels, words in ((1, "mono"), (2, "stereo"), (6, "6 channels")):
-            mode = (ChannelMode.MONO, ChannelMode.MID_SIDE, ChannelMode.INDEPENDENT)[
+            mode = (ChannelMode.MONO, ChannelMode.ROTATED, ChannelMode.INDEPENDENT)[
                 min(channels, 3) - 1
             ]
             stream = replace(STREAM, sample_rate=rate, channels=channels, channel_mode=mode)
@@ -46,7 +46,7 @@ def test_usual_rates_and_channels_are_named(tmp_path: Path) -> None:
             path.write_bytes(pack_header(replace(HEADER, stream=stream)))
             paths.append(path)
             known = f" {rate} Hz," if rate in RATES else ""
-            expected.append(f"nacli compressed audio, version 2,{known} {words}")
+            expected.append(f"nacli compressed audio, version 3,{known} {words}")
     assert describe(*paths) == expected
 
 

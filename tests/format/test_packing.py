@@ -42,7 +42,7 @@ from small_stream import COVER, END, FILE, HEADER, STARTS, STREAM, STREAM_FIELDS
 @st.composite
 def streams(draw: st.DrawFn) -> StreamInfo:
     channels = draw(st.integers(1, 8))
-    modes = {1: ChannelMode.MONO, 2: ChannelMode.MID_SIDE}
+    modes = {1: ChannelMode.MONO, 2: ChannelMode.ROTATED}
     return StreamInfo(
         sample_rate=draw(st.integers(1, 1_536_000)),
         channels=channels,

@@ -51,6 +51,7 @@ def decoded(data: bytes, model: Any) -> tuple[list[int], list[float], float, flo
     for event in [*parser.feed(data), *parser.finish()]:
         if isinstance(event, Packet):
             reader = model.entropy.open(event.payload)
+            reader.angles(1)
             gains = np.stack([reader.gains(event.frames) for _ in event.levels])
             counts = packet_counts(gains, event.levels, CONFIG.stages)
             for row, count in zip(gains, counts, strict=True):

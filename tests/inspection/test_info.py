@@ -29,7 +29,7 @@ from nacli.format import (
 from nacli.inspection.info import FileInfo, check_info, read_info
 from nacli.inspection.info_json import to_json
 
-STREAM = StreamInfo(48_000, 2, ChannelMode.MID_SIDE, SampleFormat.PCM_24, 96_000, 320, 75, 16)
+STREAM = StreamInfo(48_000, 2, ChannelMode.ROTATED, SampleFormat.PCM_24, 96_000, 320, 75, 16)
 CODEBOOKS, ENTROPY = TableSection(b"codebook", b"inline"), TableSection(b"entropy.")
 COVER = Picture(3, "image/png", "front", 8, 9, 24, 0, b"data")
 HEADER = Header(STREAM, bytes(range(8)), CODEBOOKS, ENTROPY, ("A=1",), pack_picture(COVER))
@@ -97,7 +97,7 @@ def test_json_has_stable_names(path: Path) -> None:
     assert values["picture"] == {
         "type": 3, "mime": "image/png", "description": "front", "width": 8, "height": 9, "bytes": 4,
     }  # fmt: skip
-    assert (values["channel_mode"], values["sample_format"]) == ("mid_side", "PCM_24")
+    assert (values["channel_mode"], values["sample_format"]) == ("rotated", "PCM_24")
     assert list(values) == [
         "version", "sample_rate", "channels", "channel_mode", "sample_format", "samples",
         "seconds", "missing_seconds", "hop", "frames_per_packet", "stages", "model", "codebooks",

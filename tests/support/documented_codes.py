@@ -84,12 +84,13 @@ class Recording:
     mode: int
     samples: int
     packets: list[list[Channel]]
+    angles: list[list[int]]
 
 
 def read_file(data: bytes, model: ModelFile) -> Recording:
     """Read a whole file, and check all its digests."""
     reader, sections = Bytes(data), {}
-    assert reader.take(5) == b"\x8fnac\x02"
+    assert reader.take(5) == b"\x8fnac\x03"
     while tag := reader.take(1)[0]:
         sections[tag] = reader.take(reader.varint())
     reader.check(0)
@@ -104,6 +105,8 @@ def read_file(data: bytes, model: ModelFile) -> Recording:
     stream.varint()
     hop, per_packet, stages = stream.varint(), stream.varint(), stream.take(1)[0]
     packets: list[list[Channel]] = []
+    angles: list[list[int]] = []
+    count = (1 + (rate > 24000)) * (modes & 15 == 1)
     check = hashlib.sha256()
     while True:
         start, sync = reader.at, int.from_bytes(reader.take(2), "big")
@@ -114,7 +117,10 @@ def read_file(data: bytes, model: ModelFile) -> Recording:
         allocation = list(reader.take(channels))
         payload = reader.take(reader.varint())
         reader.check(start)
-        packets.append(read_payload(payload, frames, allocation, stages, rate > 24000, model))
+        coder = Ans(payload)
+        angles.append([coder.pop(angle_row()) for _ in range(count)])
+        packets.append(read_payload(coder, frames, allocation, stages, rate > 24000, model))
+        check.update(bytes(angles[-1]))
         for channel in packets[-1]:
             check.update(bytes(channel.gains) + bytes(channel.counts))
             for code in chain(*channel.codes, *channel.corrections):
@@ -125,14 +131,21 @@ def read_file(data: bytes, model: ModelFile) -> Recording:
     assert reader.take(8) == check.digest()[:8]
     hops = -(-samples * 24000 // (rate * hop))
     assert sum(len(packet[0].gains) for packet in packets) == hops + 1
-    return Recording(rate, channels, modes & 15, samples, packets)
+    return Recording(rate, channels, modes & 15, samples, packets, angles)
+
+
+def angle_row() -> Array:
+    """Return the frequencies of angles."""
+    row = np.full(256, 1 << 14)
+    row[32], row[0], row[64] = 643 << 14, 1 << 20, 1 << 20
+    return row
 
 
 def read_payload(
-    payload: bytes, frames: int, allocation: list[int], stages: int, high: bool, model: ModelFile
+    coder: Ans, frames: int, allocation: list[int], stages: int, high: bool, model: ModelFile
 ) -> list[Channel]:
-    """Decode the symbols of a payload."""
-    coder, channels, gain_table = Ans(payload), [], model["entropy.gains"]
+    """Decode the symbols of a payload after the angles."""
+    channels, gain_table = [], model["entropy.gains"]
     for _ in allocation:
         gains, before = [], 81
         for _ in range(frames):

@@ -325,7 +325,7 @@ def high_band(y: Array, packets: list[list[Channel]], channel: int) -> Array:
         levels += [part.levels[f // span] for f in range(len(part.counts))]
     for h in range(len(y) // HOP):
         own = np.fft.rfft(y[h * HOP : (h + 1) * HOP] * window(HOP))
-        strength = math.sqrt(energies(own)[23:25].mean())
+        strength = math.sqrt(energies(own)[23:25].mean() + 1.6e-7)
         for s in (2 * h, 2 * h + 1):
             bins = np.zeros(HOP + 1, dtype=complex)
             for band, n in enumerate(levels[h]):
@@ -341,3 +341,18 @@ def hashes(s: int, k: Array, channel: int) -> Array:
     v = (v ^ (v >> 16)) * 0x7FEB352D % 2**32
     v = (v ^ (v >> 15)) * 0x846CA68B % 2**32
     return v ^ (v >> 16)
+
+
+def restore(pair: Array, angles: list[int]) -> Array:
+    """Return left and right [H * n, 2] of principal and residual, whose hops have these angles."""
+    n = len(pair) // len(angles)
+    result = np.zeros_like(pair)
+    for h, own in enumerate(angles):
+        before = angles[h - 1] if h else own
+        change = (own - before + 128) % 256 - 128
+        angle = 2 * np.pi / 256 * (before + change * (np.arange(n) + 0.5) / n)
+        cosine, sine = np.cos(angle), np.sin(angle)
+        p, r = pair[h * n : (h + 1) * n].T
+        turned = np.stack([cosine * p + sine * r, sine * p - cosine * r], axis=1)
+        result[h * n : (h + 1) * n] = turned * (abs(cosine) + abs(sine))[:, None]
+    return result

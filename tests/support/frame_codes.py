@@ -17,6 +17,6 @@ def frame_codes(data: bytes, model: Any) -> list[Any]:
     assert isinstance(header, Header)
     rows: list[Any] = []
     for packet in (event for event in events if isinstance(event, Packet)):
-        for channel in read_codes(packet, header.stream, model):
+        for channel in read_codes(packet, header.stream, model).channels:
             rows += list(np.concatenate([channel.gains[:, None], channel.codes], axis=1))
     return rows
