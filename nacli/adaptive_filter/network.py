@@ -77,13 +77,13 @@ class FilterNetwork:
         """Return the gains [W, 1 + shifted, BANDS] of the stretches of windows with these inputs
         [W, n]. Before the level is applied they sum to 1, so that the comb filter keeps what
         repeats itself."""
-        x = inputs @ self._enter
+        x: Floats = inputs @ self._enter
         x += self._enter_bias
         for layer in self._layers:
             x = layer(x, state)
         x = x @ self._leave
         x += self._leave_bias
-        gains: Floats = x.reshape(len(x), -1, BANDS)
+        gains = x.reshape(len(x), -1, BANDS)
         level: Floats = np.exp(gains[:, :1].clip(-4, 2))
         np.subtract(1, gains[:, 1:].sum(1), out=gains[:, 0])
         gains *= level
