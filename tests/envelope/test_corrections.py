@@ -120,13 +120,13 @@ def test_each_number_of_codes_has_its_own_probabilities() -> None:
     assert bits == pytest.approx([10, 12, 0], abs=0.1)
     first = np.zeros(1, np.intp)
     second = model.next_contexts(first, np.array([1]))
+    span_bits = np.empty((1, 3))
     for context, expected in (
         (first, [10, 12, 0]),
         (model.next_contexts(second, first), [1.6, 3.6, 1.6]),
     ):
-        bits = np.empty((1, 3))
-        model.span_bits(np.array([[2, 3]]), context, out=bits)
-        assert bits[0] == pytest.approx(expected, abs=0.1)
+        model.span_bits(np.array([[2, 3]]), context, out=span_bits)
+        assert span_bits[0] == pytest.approx(expected, abs=0.1)
 
 
 def test_broken_tables_are_refused() -> None:

@@ -50,7 +50,7 @@ def filter_inputs(model: Model, data: bytes) -> tuple[Floats, Floats, Integers]:
     with one_thread():
         for part in chain(reader.feed(data), reader.finish()):
             assert isinstance(part, Coded), "damage raises"
-            list(synthesizer.decode(part.codes))
+            list(synthesizer.decode(part.codes.channels))
         list(synthesizer.finish())
     late = decoder_delay(model.config) - ADAPTIVE_FILTER_DELAY
     pcm, features, counts = recorder.inputs()
