@@ -140,7 +140,7 @@ def _codebooks(config: ModelConfig, tensors: Tensors) -> Codebooks:
     any."""
     corrections = None
     if config.correction_stages:
-        corrections = Codebooks(tensors["trims.entries"], tensors["trims.scales"])
+        corrections = Codebooks(tensors["corrections.entries"], tensors["corrections.scales"])
         if corrections.entries.shape[2] != BANDS:
             raise ValueError(f"corrections are not of {BANDS} bands")
     return Codebooks(tensors["codebooks.entries"], tensors["codebooks.scales"], corrections)
@@ -153,9 +153,9 @@ def _static_tables(tensors: Tensors) -> StaticTables:
 
 def _correction_tables(tensors: Tensors) -> CorrectionTables | None:
     """Return the tables of the corrections, if the checkpoint has them."""
-    if "entropy.trims" not in tensors:
+    if "entropy.corrections" not in tensors:
         return None
-    names = ("entropy.trim_numbers", "entropy.trims")
+    names = ("entropy.correction_numbers", "entropy.corrections")
     return CorrectionTables(*(tensors[name].astype(np.int64) for name in names))
 
 

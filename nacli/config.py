@@ -17,14 +17,6 @@ ANGLE_STEPS = 256
 MAX_LOOKAHEAD = 8
 """Largest look-ahead in frames: with more delay, people in a call would hear an echo of
 themselves."""
-_STORED_NAMES = {
-    "correction_stages": "trim_stages",
-    "correction_frames": "trim_frames",
-    "correction_fine": "trim_fine",
-    "correction_memory": "trim_memory",
-}
-"""Fields whose names in checkpoints differ. The digest of a model covers these names, so they can
-only change with the next checkpoint."""
 UPSAMPLINGS = ("subpixel", "transposed", "interpolation")
 
 
@@ -125,8 +117,8 @@ class ModelConfig:
         return own + self.lookahead
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data, under the names that checkpoints use."""
-        return {_STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        """Return plain data, as checkpoints store it."""
+        return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:
@@ -136,11 +128,9 @@ class ModelConfig:
             TypeError: a name is unknown.
             ValueError: the values contradict each other.
         """
-        names = {_STORED_NAMES.get(field.name, field.name): field.name for field in fields(cls)}
-        unknown = set(values) - set(names)
+        unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise TypeError(f"unknown configuration names: {', '.join(sorted(unknown))}")
-        values = {names[name]: value for name, value in values.items()}
         if "strides" in values:
-            values["strides"] = tuple(values["strides"])
+            values = values | {"strides": tuple(values["strides"])}
         return cls(**values)

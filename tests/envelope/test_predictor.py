@@ -176,11 +176,11 @@ def test_training_adds_predictor_codebooks_and_tables_to_a_checkpoint(tmp_path: 
     assert isinstance(before.predictor, DecayPredictor) and isinstance(
         after.predictor, LearnedPredictor
     )
-    changed = ("predictor.", "trims.", "entropy.trim")
+    changed = ("predictor.", "corrections.", "entropy.correction")
     for name, tensor in before.tensors.items():
         if not name.startswith(changed):
             np.testing.assert_array_equal(after.tensors[name], tensor)
-    entries = [model.tensors["trims.entries"] for model in (before, after)]
+    entries = [model.tensors["corrections.entries"] for model in (before, after)]
     assert (entries[0] != entries[1]).any()
     assert (after.entropy.corrections.codes != before.entropy.corrections.codes).any()
     pcm = np.random.default_rng(0).normal(size=24_000).astype(np.float32) * 0.1

@@ -40,7 +40,7 @@ class ModelFile:
     def table_digests(self) -> tuple[bytes, bytes]:
         """Return the digests of CODEBOOKS and of ENTROPY (kind 1)."""
         books = b""
-        for name in ("codebooks", "trims"):
+        for name in ("codebooks", "corrections"):
             entries = self.tensors[f"{name}.entries"]
             books += struct.pack("<3H", *entries.shape)
             books += self.tensors[f"{name}.scales"].tobytes() + entries.tobytes()
@@ -52,8 +52,8 @@ class ModelFile:
         sizes += (len(own), *last.shape, len(exp2))
         tables = struct.pack("<9H", *sizes) + self.tensors["entropy.gains"].tobytes()
         tables += b"".join(part.tobytes() for part in parts)
-        tables += struct.pack("<2H", *self.tensors["entropy.trims"].shape)
-        for name in ("trim_numbers", "trims"):
+        tables += struct.pack("<2H", *self.tensors["entropy.corrections"].shape)
+        for name in ("correction_numbers", "corrections"):
             tables += self.tensors[f"entropy.{name}"].tobytes()
         tables += struct.pack("<2H", 5, 40)
         for name in ("high_numbers", "high"):

@@ -80,8 +80,8 @@ def ship(state: Path, checkpoint: Path) -> None:
     shapes = {
         "codes": (16, 4),
         "gains": (82, 81),
-        "trim_numbers": (16, 4),
-        "trims": (6, 4),
+        "correction_numbers": (16, 4),
+        "corrections": (6, 4),
     }
     tables = {
         f"entropy.{name}": frequencies(np.ones(shape, np.int64)).astype(np.uint32)
@@ -90,8 +90,8 @@ def ship(state: Path, checkpoint: Path) -> None:
     books: Tensors = {
         "codebooks.entries": codebooks.entries,
         "codebooks.scales": codebooks.scales,
-        "trims.entries": codebooks.corrections.entries,
-        "trims.scales": codebooks.corrections.scales,
+        "corrections.entries": codebooks.corrections.entries,
+        "corrections.scales": codebooks.corrections.scales,
     }
     save_checkpoint(checkpoint, config, {**weights, **books, **tables}, {})
 

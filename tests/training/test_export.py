@@ -44,7 +44,7 @@ def test_a_decoder_is_replaced_only_for_the_same_codes() -> None:
     corrections = Codebooks.from_vectors(np.ones((1, 2, 4), np.float32))
     made = with_decoder(shipped, newer, Codebooks(codebooks.entries, codebooks.scales, corrections))
     assert "decoder.old" not in made and not made["decoder.b"].any()
-    assert made["trims.entries"] is corrections.entries
+    assert made["corrections.entries"] is corrections.entries
     with pytest.raises(click.ClickException, match=r"another encoder\.a"):
         with_decoder(shipped, {**newer, "encoder.a": np.zeros(2, np.float16)}, codebooks)
 

@@ -21,8 +21,8 @@ def correction_codebooks(codebooks: Codebooks) -> Tensors:
     if codebooks.corrections is None:
         return {}
     return {
-        "trims.entries": codebooks.corrections.entries,
-        "trims.scales": codebooks.corrections.scales,
+        "corrections.entries": codebooks.corrections.entries,
+        "corrections.scales": codebooks.corrections.scales,
     }
 
 
@@ -38,7 +38,7 @@ def correction_tables(tables: CorrectionTables | None) -> Tensors:
     """Return the tensors of the tables of corrections."""
     if tables is None:
         return {}
-    rows = {"entropy.trim_numbers": tables.counts, "entropy.trims": tables.codes}
+    rows = {"entropy.correction_numbers": tables.counts, "entropy.corrections": tables.codes}
     return {name: table.astype(np.uint32) for name, table in rows.items()}
 
 
