@@ -171,7 +171,11 @@ def _read_corrections(coder: Ans, channel: Channel, model: ModelFile) -> list[li
     numbers, table = model["entropy.correction_numbers"], model["entropy.corrections"]
     a = b = 0
     spans: list[list[int]] = []
-    frames = 1 if max(channel.counts) >= model.config["correction_fine"] else model.config["correction_frames"]
+    frames = (
+        1
+        if max(channel.counts) >= model.config["correction_fine"]
+        else model.config["correction_frames"]
+    )
     for _ in range(-(-len(channel.counts) // frames)):
         n = coder.pop(numbers[a * numbers.shape[1] + b])
         spans.append([coder.pop(table[n * (n - 1) // 2 + i]) for i in range(n)])

@@ -146,7 +146,11 @@ def corrections(h: Array, parts: list[Channel], model: ModelFile) -> Array:
     at, late = 0, model.config["lookahead"]
     for part in parts:
         counts, frames = part.counts, len(part.counts)
-        span = 1 if max(counts) >= model.config["correction_fine"] else model.config["correction_frames"]
+        span = (
+            1
+            if max(counts) >= model.config["correction_fine"]
+            else model.config["correction_frames"]
+        )
         before = np.zeros(BANDS)
         for number, codes in enumerate(part.corrections):
             own = range(number * span, min((number + 1) * span, frames))
@@ -156,7 +160,9 @@ def corrections(h: Array, parts: list[Channel], model: ModelFile) -> Array:
             inputs = np.concatenate([seen, [stages / 8, span == 1]])
             before = predict(inputs, before, model)
             for i, code in enumerate(codes):
-                before = before + model["corrections.scales"][i] * model["corrections.entries"][i, code]
+                before = (
+                    before + model["corrections.scales"][i] * model["corrections.entries"][i, code]
+                )
             before = np.clip(before, -4, 4)
             result[at + own[0] : last + 1] = before
         at += frames
