@@ -16,9 +16,9 @@ from nacli.dsp.filterbank import BANDS
 from nacli.networks.torch_engine import History
 from nacli.types import Floats
 from train_enhancer import main
+from training.discriminators.discriminators import Discriminators
 from training.enhancer.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
 from training.enhancer.decoded import Decoded
-from training.enhancer.discriminators import PretrainedDiscriminator
 from training.enhancer.evaluation import enhance
 from training.enhancer.periods import delay_periods, measure_periods
 from training.enhancer.states import grow, load_filter, load_filter_state
@@ -139,7 +139,7 @@ def test_a_run_against_discriminators_resumes(tmp_path: Path) -> None:
     cache, judge = tmp_path / "cache", tmp_path / "judge.pt"
     cache.mkdir()
     np.savez(cache / "vctk-001.npz", **{k: v[None] for k, v in decoded()._asdict().items()})
-    torch.save({"judge": PretrainedDiscriminator().state_dict()}, judge)
+    torch.save({"judge": Discriminators().state_dict()}, judge)
     options = ["--cache", str(cache), "--run", str(tmp_path / "run"), "--discriminator", str(judge)]
     options += ["--frames", "24", "--batch", "2", "--crop", "2560", "--log-steps", "1", "--quiet"]
     for steps in ("1", "2"):

@@ -13,6 +13,8 @@ from nacli.config import CODED_RATE
 
 MUSIC, AMBIENCE = 0.33, 0.05
 """Shares of music and ambience in batches; the rest is speech."""
+SILENT_PEAK, MAX_GAIN_DB = 0.003, 12.0
+"""Peak under which segments are silent, and largest random change of the level."""
 HELD_OUT_SECONDS = 60.0
 """Length of the end of every source that training never sees: validation clips come from there."""
 
@@ -79,15 +81,15 @@ class Sampler:
         return torch.from_numpy(np.stack([self._segment() for _ in range(size)]))
 
     def _segment(self) -> np.ndarray:
-        """Draw a segment that is not silent, and change its level by up to 12 dB."""
+        """Draw a segment that is not silent, and change its level."""
         for _ in range(20):
             samples = self.sources[self.random.choice(len(self.sources), p=self.weights)].training
             start = self.random.integers(len(samples) - self.segment)
             pcm = samples[start : start + self.segment].astype(np.float32) / 32768
             peak = np.abs(pcm).max()
-            if peak > 0.003:
+            if peak > SILENT_PEAK:
                 break
-        gain = 10 ** (self.random.uniform(-12, 12) / 20)
+        gain = 10 ** (self.random.uniform(-MAX_GAIN_DB, MAX_GAIN_DB) / 20)
         return pcm * min(gain, 0.99 / max(peak, 1e-6))
 
 

@@ -18,9 +18,7 @@ from nacli.networks.torch_engine import Decoder, Encoder, History
 from nacli.quantizer.rvq import Codebooks, dequantize
 from nacli.types import Floats, Integers
 from training.enhancer.periods import measure_periods
-
-OUTLIER_QUANTILE, OUTLIER_LIMIT = 0.98, 1.5
-"""Codebook entries are clipped to this multiple of the quantile of a stage's largest values."""
+from training.export.tensors import clip_outliers
 
 
 class Decoded(NamedTuple):
@@ -100,13 +98,6 @@ class FrozenCodec:
         outputs = self.decoder.decode(latent, columns[0], columns[1], History())
         pcm, features = (x[0].numpy() for x in outputs)
         return pcm[self.delay * self.config.hop :], features[self.delay :]
-
-
-def clip_outliers(vectors: Floats) -> Floats:
-    """Return codebooks [N, size, D] without entries that would make the scale of a stage's 8-bit
-    integers too coarse."""
-    limits = OUTLIER_LIMIT * np.quantile(np.abs(vectors).max(2), OUTLIER_QUANTILE, axis=1)
-    return vectors.clip(-limits[:, None, None], limits[:, None, None]).astype(np.float32)
 
 
 def read_mono(path: Path) -> Floats:

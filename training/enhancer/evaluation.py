@@ -6,10 +6,7 @@ gains. The latter is an estimate of whole files: no file is written, and no entr
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +27,7 @@ from nacli.bench.metrics import (
 from nacli.config import CODED_RATE
 from nacli.networks.torch_engine import History
 from nacli.types import Floats, Integers
+from training.distill_mos import distill_mos
 from training.enhancer.adaptive_filter import AdaptiveFilter, FilterInputs
 from training.enhancer.cache import allocated_counts
 from training.enhancer.decoded import Decoded, FrozenCodec, read_mono
@@ -146,24 +144,3 @@ def _figures(originals: list[Floats], decoded: list[Floats], quick: bool) -> lis
         rows.append([si_sdr(x, y) for x, y in pairs])
         rows.append([brightness(x, y, CODED_RATE) for x, y in pairs])
     return [float(np.nanmean(row)) for row in rows]
-
-
-@torch.no_grad()
-def distill_mos(clips: list[Floats]) -> list[float]:
-    """Return DistillMOS of clips [T] at SPEECH_RATE, from the package `distillmos`."""
-    return [float(_distill_mos()(torch.from_numpy(clip)[None])) for clip in clips]
-
-
-@cache
-def _distill_mos() -> Any:
-    """Return the model. Its package imports torchaudio only to read files, so an empty module takes
-    the place of one that is missing or does not fit this torch."""
-    try:
-        import torchaudio  # noqa: F401
-    except (ImportError, OSError):
-        empty = {name: types.ModuleType(name) for name in ("torchaudio", "torchaudio.transforms")}
-        empty["torchaudio.transforms"].MFCC = object  # type: ignore[attr-defined]
-        sys.modules.update(empty)
-    import distillmos
-
-    return distillmos.ConvTransformerSQAModel().eval()
