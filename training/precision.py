@@ -41,8 +41,8 @@ def autocast_blocks(codec: Codec, device: str, enabled: bool | None) -> None:
         layer.forward = bf16(device)(layer.forward)
 
 
-def bf16(device: str, enabled: bool = True) -> torch.autocast:
+def bf16(device: str) -> torch.autocast:
     """Return a context of products in bfloat16. It keeps no converted weights, which a CUDA graph
     could not convert again."""
     kind = torch.device(device).type
-    return torch.autocast(kind, dtype=torch.bfloat16, enabled=enabled, cache_enabled=False)
+    return torch.autocast(kind, dtype=torch.bfloat16, cache_enabled=False)

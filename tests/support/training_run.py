@@ -31,7 +31,18 @@ TINY = {
     "recurrent_layers": 1,
 }
 CROP = 1280
-SIZES = ["--crop", str(CROP), "--batch", "2", "--segment", "0.1", "--threads", "1", "--log-steps", "1"]
+SIZES = [
+    "--crop",
+    str(CROP),
+    "--batch",
+    "2",
+    "--segment",
+    "0.1",
+    "--threads",
+    "1",
+    "--log-steps",
+    "1",
+]
 
 
 def make_run(folder: Path) -> None:

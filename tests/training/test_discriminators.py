@@ -38,14 +38,14 @@ def test_some_scales_learn_to_tell_and_the_gradient_reaches_the_sound() -> None:
     torch.manual_seed(0)
     part = Discriminators(sizes=(256,), periods=(), highest=3000)
     original = torch.randn(2, 2400)
-    decoded = torch.nn.functional.avg_pool1d(original[:, None], 5, 1, 2)[:, 0].requires_grad_()
+    decoded = (0.1 * original).requires_grad_()
     outputs = part(original, decoded)
     for pair in outputs[0]:
         assert pair[0].shape == pair[1].shape
     (gradient,) = torch.autograd.grad(generator_loss(outputs), decoded, retain_graph=True)
     assert gradient.isfinite().all() and gradient.abs().sum(1).all()
     optimizer = torch.optim.AdamW(part.parameters(), lr=5e-3, betas=(0.8, 0.99))
-    for _ in range(20):
+    for _ in range(30):
         outputs = part(original, decoded.detach())
         optimizer.zero_grad()
         discriminator_loss(outputs).backward()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -60,7 +61,7 @@ class Adversary:
         first = min(CONTEXT, target.shape[1] - length)
         start = torch.randint(first, target.shape[1] - length + 1, (1,), device=target.device)
         part = start + torch.arange(length, device=target.device)
-        with bf16(self.options["device"], self._bf16):
+        with bf16(self.options["device"]) if self._bf16 else nullcontext():
             outputs = self.discriminators(target.index_select(1, part), heard.index_select(1, part))
         codec = {"adversarial": generator_loss(outputs), "features": feature_matching_loss(outputs)}
         scores = mean_scores(outputs)
