@@ -123,14 +123,12 @@ def test_the_codec_learns_from_discriminators_only_when_they_tell(folder: Path) 
     alone = train(folder, "alone", *options, "--alone", "600")
     told = train(folder, "told", *options, "--alone", "0")
     name = "decoder.layers.0.reduce.weight"
-    torch.testing.assert_close(alone["codec"][name], plain["codec"][name], atol=1e-6, rtol=1e-3)
+    torch.testing.assert_close(alone["codec"][name], plain["codec"][name], atol=1e-5, rtol=1e-3)
     assert alone["told"] is None and told["told"] == 0
-    start = small_discriminators()
-    torch.manual_seed(0)
-    assert any(
-        not torch.equal(weight, told["discriminators"][name])
-        for name, weight in start.state_dict().items()
-    )
+    for state in (alone, told):
+        start = small_discriminators().state_dict()
+        pairs = [(weight, start[name]) for name, weight in state["discriminators"].items()]
+        assert not any(torch.equal(*pair) for pair in pairs if pair[0].numel() > 1)
 
 
 def test_a_run_stops_after_its_time_and_resumes_with_more(

@@ -94,12 +94,15 @@ class Sampler:
 
 
 def validation_clips(sources: list[Source], kind: str, seconds: float, count: int) -> np.ndarray:
-    """Return held-out clips [count, samples] of one kind, spread over its sources."""
-    chosen = [s for s in sources if s.kind == kind and s.held_out > 2 * seconds * s.sample_rate]
-    length, clips = int(seconds * CODED_RATE), []
-    for index in range(count):
-        source = chosen[index % len(chosen)]
-        number = index // len(chosen)
-        clip = source.validation[number * length : (number + 1) * length]
-        clips.append(np.asarray(clip, dtype=np.float32) / 32768)
-    return np.stack(clips)
+    """Return held-out clips [N, samples] of one kind, spread over its sources: `count`, or all
+    where there are fewer."""
+    length = int(seconds * CODED_RATE)
+    held_out = [s.validation for s in sources if s.kind == kind and s.held_out >= 2 * length]
+    most = max((len(samples) // length for samples in held_out), default=0)
+    clips = [
+        samples[number * length : (number + 1) * length]
+        for number in range(most)
+        for samples in held_out
+        if len(samples) >= (number + 1) * length
+    ]
+    return np.stack(clips[:count]).astype(np.float32) / 32768
