@@ -66,7 +66,7 @@ def make_state() -> dict[str, Any]:
     codec = Codec(ModelConfig(**TINY))  # type: ignore[arg-type]
     codec.quantizer.fit(torch.randn(200, 8), batch_frames=20)
     state = {"codec": codec.state_dict(), "config": codec.config.to_json()}
-    average = dict(codec.named_parameters())
+    average = {name: weight.detach() for name, weight in codec.named_parameters()}
     optimizer = torch.optim.AdamW(parameter_groups(codec, 0.5), fused=True)
     past = {"steps": 0, "seconds": 0.0}
     rest = {"average": average, "optimizer": optimizer.state_dict(), "past": past}

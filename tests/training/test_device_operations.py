@@ -55,9 +55,9 @@ def test_a_device_draws_as_the_sampler_does() -> None:
     drawn = DeviceCorpus(sampler, torch.device("cpu")).batch(600)
     assert drawn.shape == (600, 2400) and drawn.max() <= 1
     assert (drawn >= 0).all()  # nothing that is held out
-    assert drawn.amax(1).gt(0.003 / 4).float().mean() > 0.95  # rarely silent
-    ratio = drawn.amax(1).log().std()
-    assert ratio > 0.3  # at random levels
+    peaks = drawn.amax(1)
+    assert (peaks > 0).float().mean() > 0.95  # rarely silent
+    assert peaks[peaks > 0].log().std() > 0.3  # at random levels
 
 
 @pytest.mark.parametrize("music", [0.0, 0.95])

@@ -29,16 +29,19 @@ WARMUP = 200
 
 
 def parameter_groups(codec: Codec, encoder_rate: float) -> list[dict[str, Any]]:
-    """Return the parameters in groups with the same `scale`, which multiplies the scheduled rate.
+    """Return the parameters in groups of one network and one `scale`, which multiplies the
+    scheduled rate.
 
     The Encoder learns at `encoder_rate` of the Decoder's rate.
     """
-    groups: dict[float, list[nn.Parameter]] = {}
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
     for name, parameter in codec.named_parameters():
-        scale = encoder_rate if name.startswith("encoder") else 1.0
-        scale *= next((rate for part, rate in RATE_SCALES.items() if part in name), 1.0)
-        groups.setdefault(scale, []).append(parameter)
-    return [{"params": parameters, "scale": scale} for scale, parameters in groups.items()]
+        scale = next((rate for part, rate in RATE_SCALES.items() if part in name), 1.0)
+        groups.setdefault((name.startswith("encoder"), scale), []).append(parameter)
+    return [
+        {"params": parameters, "scale": scale * (encoder_rate if encoder else 1.0)}
+        for (encoder, scale), parameters in groups.items()
+    ]
 
 
 def cosine_decay(progress: float, floor: float = 0.02) -> float:
