@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CORPUS ?= ../shared/corpus
 CLIPS ?= tests/data
 
-.PHONY: venv demo test check compatibility man fuzz bench baseline model entropy envelope finish clean
+.PHONY: venv demo test check compatibility man fuzz bench baseline model entropy envelope filter clean
 
 venv: $(VENV)/.done
 
@@ -53,25 +53,19 @@ baseline: venv
 
 RECIPES = training/recipes
 TRAIN = $(BIN)/python scripts/train.py --recipe $(RECIPES)
-TRAIN_DECODER = $(BIN)/python scripts/finish.py --recipe $(RECIPES)
 EXPORT = $(BIN)/python scripts/export.py --recipe $(RECIPES)
+FILTER = $(BIN)/python scripts/train_filter.py --recipe $(RECIPES)
+WIDE = runs/wide-adversarial
 
-# The shipped checkpoint from nothing. Each recipe says what its run is for.
+# The checkpoint from nothing. Each recipe says what its run is for; the first two want a GPU.
 model: venv
 	$(BIN)/python scripts/corpus.py --part-one $(CORPUS) --out data/corpus
-	$(TRAIN)/decoder-start.toml
-	$(TRAIN)/joint.toml
-	$(TRAIN)/main.toml
-	$(TRAIN)/long.toml
-	$(TRAIN)/last.toml
-	$(BIN)/python scripts/refit.py --recipe $(RECIPES)/mean.toml
+	$(TRAIN)/wide-reconstruction.toml
+	$(TRAIN)/wide-adversarial.toml
 	$(EXPORT)/export.toml
 	$(MAKE) entropy
-	$(TRAIN_DECODER)/decoder-1.toml
-	$(TRAIN_DECODER)/decoder-2.toml
-	$(TRAIN_DECODER)/decoder-3.toml
-	$(EXPORT)/decoder-export.toml
 	$(MAKE) envelope
+	$(MAKE) filter
 	$(BIN)/python scripts/fit_highband.py
 	$(BIN)/python scripts/golden.py
 	$(MAKE) baseline
@@ -85,14 +79,12 @@ entropy: venv
 envelope: venv
 	$(BIN)/python scripts/train_corrections.py
 
-# The Decoder alone, against discriminators; codes and entropy model stay. FINISH takes more options,
-# such as `--hours 4` or `--discriminator bands`.
-finish: venv
-	$(TRAIN_DECODER)/finish.toml $(FINISH)
-	$(EXPORT)/finish-export.toml
-	$(MAKE) envelope
-	$(BIN)/python scripts/golden.py
-	$(MAKE) baseline
+# The adaptive filter behind the Decoder of the wide network.
+filter: venv
+	$(BIN)/python scripts/cache_filter.py
+	$(FILTER)/filter-reconstruction.toml
+	$(FILTER)/filter-adversarial.toml --discriminator $(WIDE)/discriminators.pt
+	$(BIN)/python scripts/attach_filter.py --run runs/filter-adversarial/state.pt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

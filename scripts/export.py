@@ -2,8 +2,9 @@
 
     python scripts/export.py --state runs/main/state.pt --out models/nacli-24k.safetensors
 
-With `--decoder-for`, only the Decoder and its envelope corrections are taken from the states: codes
-keep their meaning, though files made before name another model.
+The checkpoint has no envelope corrections; `scripts/train_corrections.py` adds them. With
+`--decoder-for`, only the Decoder is taken from the states: codes keep their meaning and the entropy
+model fits, though files made before name another model.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ from training.codec import Codec
 from training.precision import autocast_blocks
 
 
-def frozen_codec(model: Model, batch_frames: int = 1000) -> Codec:
-    """Return the codec of a checkpoint in evaluation mode; `batch_frames` as in `Codec.adopt`."""
+def frozen_codec(model: Model) -> Codec:
+    """Return the codec of a checkpoint in evaluation mode."""
     codec = Codec(model.config)
-    codec.adopt(model, batch_frames)
+    codec.adopt(model)
     codec.eval()
     autocast_blocks(codec, "cpu", None)
     return codec

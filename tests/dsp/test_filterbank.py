@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from fake_model import CONFIG, make_model
 from nacli.dsp.filterbank import BANDS, BandEnergyMeter, band_corrections, bark_spectra
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.envelope.correction_filter import CorrectionFilter, per_spectrum, smooth
 from nacli.envelope.predictor import DecayPredictor
-from training.differentiable.filterbank import BandCorrection
 
 HOP, RATE = CONFIG.hop, CONFIG.sample_rate
 SPAN = CONFIG.correction_frames
@@ -84,33 +82,6 @@ def test_corrections_go_over_into_each_other() -> None:
     rising = found[(found > 0) & (found < 1)]
     np.testing.assert_allclose(rising, [0.1, 0.9])
     assert (np.diff(found) >= 0).all()
-
-
-@pytest.mark.parametrize("span", [1, 2, 3])
-def test_the_training_has_the_same_levels(span: int) -> None:
-    levels = BandCorrection(CONFIG)
-    levels._span = span
-    original, decoded = (torch.from_numpy(x) for x in (coloured(21), noise(21)))
-    pair = [levels.energies(x) for x in (original, decoded)]
-    np.testing.assert_allclose(pair[0], energies(original.numpy()), rtol=1e-3, atol=1e-5)
-    wanted = levels.targets(*pair)
-    expected = band_corrections(pair[0].numpy(), pair[1].numpy(), span)
-    np.testing.assert_allclose(wanted, expected, atol=1e-5)
-    late = CorrectionFilter.DELAY
-    stepped = np.pad(expected.repeat(span, 1)[:, :21], ((0, 0), (0, late), (0, 0)), "edge")
-    padded = np.pad(decoded.numpy(), ((0, 0), (0, late * HOP)))
-    sound = CorrectionFilter(2, HOP, RATE).process(padded, stepped)[:, late * HOP :]
-    inside = slice(3 * HOP, -3 * HOP)  # before and after a clip others come
-    np.testing.assert_allclose(
-        levels.apply_corrections(decoded, wanted)[:, inside], sound[:, inside], atol=1e-5
-    )
-
-
-def test_gradients_reach_what_is_with_corrections() -> None:
-    levels, pcm = BandCorrection(CONFIG), torch.from_numpy(noise(8)).requires_grad_()
-    levels.apply_corrections(pcm, torch.zeros(2, 4, BANDS)).square().sum().backward()
-    assert pcm.grad is not None
-    torch.testing.assert_close(pcm.grad[:, HOP:], 2 * pcm.detach()[:, HOP:], atol=1e-4, rtol=1e-3)
 
 
 class Passing:

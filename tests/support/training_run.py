@@ -13,13 +13,11 @@ import torch
 
 from nacli.checkpoint import save_checkpoint
 from nacli.config import ModelConfig
-from nacli.dsp.filterbank import BANDS
 from nacli.entropy import frequencies
 from nacli.tensor_file import Tensors
 from training.codec import Codec
 from training.export.checkpoint import read_states
-from training.joint.trainer import JointTrainer
-from training.losses.reconstruction import CompressedLoss, LossWeights, ReconstructionLosses
+from training.loop.schedule import parameter_groups
 
 TINY = {
     "width": 16,
@@ -32,7 +30,19 @@ TINY = {
     "quantizer_groups": 2,
     "recurrent_layers": 1,
 }
-SIZES = ["--batch", "2", "--segment", "0.1", "--threads", "1", "--log-steps", "1"]
+CROP = 1280
+SIZES = [
+    "--crop",
+    str(CROP),
+    "--batch",
+    "2",
+    "--segment",
+    "0.1",
+    "--threads",
+    "1",
+    "--log-steps",
+    "1",
+]
 
 
 def make_run(folder: Path) -> None:
@@ -46,13 +56,21 @@ def make_run(folder: Path) -> None:
         rows.append({"name": kind, "kind": kind, "file": f"{kind}.npy"})
     (folder / "corpus" / "index.json").write_text(json.dumps(rows))
     (folder / "config.json").write_text(json.dumps(TINY))
-    codec = Codec(ModelConfig(**TINY))  # type: ignore[arg-type]
-    codec.quantizer.fit(torch.randn(200, TINY["latent_dim"]), batch_frames=20)
-    codec.corrections.fit(torch.randn(200, BANDS), batch_frames=5)
     (folder / "run").mkdir()
-    losses = ReconstructionLosses(24_000, LossWeights(), CompressedLoss(24_000))
-    options = {"device": "cpu", "encoder_rate": 1.0, "seed": 0, "ema": 0.999}
-    torch.save(JointTrainer(codec, losses, options).state(), folder / "run" / "state.pt")
+    torch.save(make_state(), folder / "run" / "state.pt")
+
+
+def make_state() -> dict[str, Any]:
+    """Return the state of a training that has made no step, with random codebooks."""
+    torch.manual_seed(0)
+    codec = Codec(ModelConfig(**TINY))  # type: ignore[arg-type]
+    codec.quantizer.fit(torch.randn(200, 8), batch_frames=20)
+    state = {"codec": codec.state_dict(), "config": codec.config.to_json()}
+    average = {name: weight.detach() for name, weight in codec.named_parameters()}
+    optimizer = torch.optim.AdamW(parameter_groups(codec, 0.5), fused=True)
+    past = {"steps": 0, "seconds": 0.0}
+    rest = {"average": average, "optimizer": optimizer.state_dict(), "past": past}
+    return {**state, **rest, "step": 0, "seconds": 0.0}
 
 
 def prepared_run(folder: Path) -> Iterator[Path]:
@@ -76,12 +94,9 @@ def run_command(
 def ship(state: Path, checkpoint: Path) -> None:
     """Make a checkpoint of a state, with uniform probability tables."""
     config, weights, codebooks, _ = read_states((state,))
-    assert codebooks.corrections is not None
     shapes = {
         "codes": (16, 4),
         "gains": (82, 81),
-        "correction_numbers": (16, 4),
-        "corrections": (6, 4),
     }
     tables = {
         f"entropy.{name}": frequencies(np.ones(shape, np.int64)).astype(np.uint32)
@@ -90,8 +105,6 @@ def ship(state: Path, checkpoint: Path) -> None:
     books: Tensors = {
         "codebooks.entries": codebooks.entries,
         "codebooks.scales": codebooks.scales,
-        "corrections.entries": codebooks.corrections.entries,
-        "corrections.scales": codebooks.corrections.scales,
     }
     save_checkpoint(checkpoint, config, {**weights, **books, **tables}, {})
 

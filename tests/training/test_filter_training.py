@@ -17,10 +17,10 @@ from nacli.types import Floats
 from train_filter import main
 from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
 from training.adaptive_filter.decoded import Decoded
-from training.adaptive_filter.discriminators import PretrainedDiscriminator
 from training.adaptive_filter.evaluation import enhance
 from training.adaptive_filter.periods import delay_periods, measure_periods
 from training.adaptive_filter.states import load_filter
+from training.discriminators.discriminators import Discriminators
 
 FRAMES = 40
 SMALL = {"width": 32, "hidden": 32, "blocks": 1}
@@ -110,7 +110,7 @@ def test_a_run_against_discriminators_resumes(tmp_path: Path) -> None:
     cache, judge = tmp_path / "cache", tmp_path / "judge.pt"
     cache.mkdir()
     np.savez(cache / "speech-001.npz", **{k: v[None] for k, v in decoded()._asdict().items()})
-    torch.save({"judge": PretrainedDiscriminator().state_dict()}, judge)
+    torch.save({"judge": Discriminators().state_dict()}, judge)
     options = ["--cache", str(cache), "--run", str(tmp_path / "run"), "--discriminator", str(judge)]
     options += ["--frames", "24", "--batch", "2", "--crop", "2560", "--log-steps", "1", "--quiet"]
     for steps in ("1", "2"):

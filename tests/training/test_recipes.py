@@ -56,7 +56,8 @@ def command_value(command: click.Command, name: str, value: Any) -> Any:
 def test_runs_start_from_states_of_other_runs() -> None:
     """A recipe that starts from a run names the folder of another recipe."""
     recipes = [read_recipe(path).options for path in FILES]
-    outputs = {f"{options['run']}/state.pt" for options in recipes if "run" in options}
+    folders = [options["run"] for options in recipes if "run" in options]
+    outputs = {f"{run}/{name}.pt" for run in folders for name in ("state", "weights")}
     outputs |= {options["out"] for options in recipes if "out" in options}
     for options in recipes:
         inputs = [options.get("init"), options.get("weights"), *options.get("state", [])]

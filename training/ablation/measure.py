@@ -31,7 +31,9 @@ def measure(codec: Codec, clips: list[Clip]) -> dict[str, float]:
             for name, value in score(clip, decoded).items():
                 rows.setdefault(f"{clip.group} {name} {stages}", []).append(value)
     figures = {name: float(np.nanmean(values)) for name, values in rows.items()}
-    bits = code_entropies(torch.cat(codes, 1)[:BITS_STAGES], codec.config.codebook_size)
+    size = codec.config.codebook_size
+    counts = [torch.bincount(row, minlength=size) for row in torch.cat(codes, 1)[:BITS_STAGES]]
+    bits = code_entropies(torch.stack(counts))
     return {**figures, "bits": float(np.mean(bits)), "speed": speed(codec, clips)}
 
 

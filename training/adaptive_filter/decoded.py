@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 
 from nacli.types import Floats
 
-OUTLIER_QUANTILE, OUTLIER_LIMIT = 0.98, 1.5
-"""Codebook entries are clipped to this multiple of the quantile of a stage's largest values."""
-
 
 class Decoded(NamedTuple):
     """A clip of F hops: the original samples [F * HOP], and what the filter gets: samples, the
@@ -42,10 +39,3 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     with partial.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
     os.replace(partial, path)
-
-
-def clip_outliers(vectors: Floats) -> Floats:
-    """Return codebooks [N, size, D] without entries that would make the scale of a stage's 8-bit
-    integers too coarse."""
-    limits = OUTLIER_LIMIT * np.quantile(np.abs(vectors).max(2), OUTLIER_QUANTILE, axis=1)
-    return vectors.clip(-limits[:, None, None], limits[:, None, None]).astype(np.float32)

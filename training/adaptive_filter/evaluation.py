@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +30,7 @@ from training.adaptive_filter.decoded import Decoded, save_arrays
 from training.adaptive_filter.periods import delay_periods
 from training.adaptive_filter.states import load_filter
 from training.corpus.sampler import Source, validation_clips
+from training.distill_mos import distill_mos
 
 BITRATES, SECONDS = (3.15, 5.94), 6
 """Bitrates in kbps, and seconds of a clip."""
@@ -126,24 +124,3 @@ def _figures(originals: list[Floats], decoded: list[Floats], quick: bool) -> lis
         rows.append([si_sdr(x, y) for x, y in pairs])
         rows.append([brightness(x, y, CODED_RATE) for x, y in pairs])
     return [float(np.nanmean(row)) for row in rows]
-
-
-@torch.no_grad()
-def distill_mos(clips: list[Floats]) -> list[float]:
-    """Return DistillMOS of clips [T] at SPEECH_RATE, from the package `distillmos`."""
-    return [float(_distill_mos()(torch.from_numpy(clip)[None])) for clip in clips]
-
-
-@cache
-def _distill_mos() -> Any:
-    """Return the model. Its package imports torchaudio only to read files, so an empty module takes
-    the place of one that is missing or does not fit this torch."""
-    try:
-        import torchaudio  # noqa: F401
-    except (ImportError, OSError):
-        empty = {name: types.ModuleType(name) for name in ("torchaudio", "torchaudio.transforms")}
-        empty["torchaudio.transforms"].MFCC = object  # type: ignore[attr-defined]
-        sys.modules.update(empty)
-    import distillmos
-
-    return distillmos.ConvTransformerSQAModel().eval()

@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from nacli.adaptive_filter.sizes import DELAY, HOP
 from nacli.networks.torch_engine import History
 from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
-from training.adaptive_filter.discriminators import PretrainedDiscriminator
 from training.adaptive_filter.evaluation import Rows, enhance
 from training.adaptive_filter.losses import FilterLoss
 from training.adaptive_filter.states import load_filter_state
-from training.decoder.discriminator_trainer import BETAS
-from training.loop.schedule import learning_rate, set_rate
+from training.discriminators.discriminators import Discriminators, read_weights
+from training.loop.schedule import BETAS, learning_rate, set_rate
 from training.loop.weight_average import WeightAverage
 from training.losses.adversarial import (
     discriminator_loss,
@@ -31,6 +30,8 @@ LEAD = 6
 """Hops at the start of a segment without a loss: the filter does not know what precedes them."""
 FLOOR, WARMUP = 0.03, 50
 """Share of the learning rate that it falls to, and steps of its warm-up."""
+DISCRIMINATOR_PERIODS, HIGHEST = (7,), 5000
+"""Periods that the discriminator uses, and its highest frequency in Hz."""
 LENGTHS = 20
 """Steps whose median ratio of gradient lengths scales the adversarial gradient."""
 
@@ -51,10 +52,10 @@ class FilterTrainer:
             *(options[name] for name in ("complex_share", "compressed", "mel", "waveform"))
         )
         self.lengths: list[float] = []
-        self.discriminator: PretrainedDiscriminator | None = None
+        self.discriminator: Discriminators | None = None
         if options["discriminator"]:
-            self.discriminator = PretrainedDiscriminator()
-            self.discriminator.load(options["discriminator"])
+            self.discriminator = Discriminators(periods=DISCRIMINATOR_PERIODS, highest=HIGHEST)
+            self.discriminator.adopt(read_weights(options["discriminator"]))
             self.discriminator_optimizer = torch.optim.AdamW(
                 self.discriminator.parameters(), betas=BETAS, weight_decay=0.0
             )
@@ -139,7 +140,7 @@ class FilterTrainer:
         ratio = length / max(gradient.norm().item(), 1e-9)
         self.lengths = [*self.lengths[1 - LENGTHS :], ratio]
         factor = self.options["adversarial"] * sorted(self.lengths)[len(self.lengths) // 2]
-        scores = mean_scores(outputs)
+        scores = mean_scores(outputs).tolist()
         losses |= {"adversarial": generator.item(), "features": features.item()}
         losses |= {"score_original": scores[0], "score_decoded": scores[1]}
         return factor * gradient, losses

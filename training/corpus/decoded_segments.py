@@ -39,13 +39,13 @@ def decode_segments(
     codec: Codec, corpus: Path, seed: int, segments: int
 ) -> Iterator[DecodedSegment]:
     """Yield segments of the corpus, each decoded with the stage counts of a random packet."""
-    config, random = codec.config, np.random.default_rng(3)
+    config = codec.config
     sampler = Sampler(read_corpus(corpus), FRAMES * config.hop, seed)
     spectra = bark_spectra(config.hop, config.sample_rate)
     for _ in tqdm(range(segments // BATCH), desc="decoding", disable=None):
         pcm = sampler.batch(BATCH)
         with torch.no_grad():
-            coded = codec.code(pcm, random_allocation(config.stages, random))
+            coded = codec(pcm, random_allocation(config.stages))
         sounds = (pcm.numpy(), coded.output.numpy())
         energies = (BandEnergyMeter(BATCH, spectra).measure(sound) for sound in sounds)
         hops = pcm.shape[1] // config.hop

@@ -13,6 +13,8 @@ from nacli.config import CODED_RATE
 
 MUSIC, AMBIENCE = 0.33, 0.05
 """Shares of music and ambience in batches; the rest is speech."""
+SILENT_PEAK, MAX_GAIN_DB = 0.003, 12.0
+"""Peak under which segments are silent, and largest random change of the level."""
 HELD_OUT_SECONDS = 60.0
 """Length of the end of every source that training never sees: validation clips come from there."""
 
@@ -79,25 +81,28 @@ class Sampler:
         return torch.from_numpy(np.stack([self._segment() for _ in range(size)]))
 
     def _segment(self) -> np.ndarray:
-        """Draw a segment that is not silent, and change its level by up to 12 dB."""
+        """Draw a segment that is not silent, and change its level."""
         for _ in range(20):
             samples = self.sources[self.random.choice(len(self.sources), p=self.weights)].training
             start = self.random.integers(len(samples) - self.segment)
             pcm = samples[start : start + self.segment].astype(np.float32) / 32768
             peak = np.abs(pcm).max()
-            if peak > 0.003:
+            if peak > SILENT_PEAK:
                 break
-        gain = 10 ** (self.random.uniform(-12, 12) / 20)
+        gain = 10 ** (self.random.uniform(-MAX_GAIN_DB, MAX_GAIN_DB) / 20)
         return pcm * min(gain, 0.99 / max(peak, 1e-6))
 
 
 def validation_clips(sources: list[Source], kind: str, seconds: float, count: int) -> np.ndarray:
-    """Return held-out clips [count, samples] of one kind, spread over its sources."""
-    chosen = [s for s in sources if s.kind == kind and s.held_out > 2 * seconds * s.sample_rate]
-    length, clips = int(seconds * CODED_RATE), []
-    for index in range(count):
-        source = chosen[index % len(chosen)]
-        number = index // len(chosen)
-        clip = source.validation[number * length : (number + 1) * length]
-        clips.append(np.asarray(clip, dtype=np.float32) / 32768)
-    return np.stack(clips)
+    """Return held-out clips [N, samples] of one kind, spread over its sources: `count`, or all
+    where there are fewer."""
+    length = int(seconds * CODED_RATE)
+    held_out = [s.validation for s in sources if s.kind == kind and s.held_out >= 2 * length]
+    most = max((len(samples) // length for samples in held_out), default=0)
+    clips = [
+        samples[number * length : (number + 1) * length]
+        for number in range(most)
+        for samples in held_out
+        if len(samples) >= (number + 1) * length
+    ]
+    return np.stack(clips[:count]).astype(np.float32) / 32768

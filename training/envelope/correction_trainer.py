@@ -64,7 +64,7 @@ class CorrectionTrainer:
         """Make all steps, in ROUNDS rounds; the learning rate falls to zero."""
         for _ in tqdm(range(ROUNDS), desc="training", disable=None):
             rate_share = float(self.schedule.get_last_lr()[0]) / self.rate
-            self.quantizer.decay = codebook_decay(rate_share)
+            self.quantizer.decay.fill_(codebook_decay(rate_share))
             rows = _joined([self._spans(clips) for clips in groups])
             for _ in range(self.steps // ROUNDS):
                 self._step(rows.take(torch.randint(len(rows.inputs), (ROWS,))))

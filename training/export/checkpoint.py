@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,14 @@ from training.corpus.sampler import Sampler, read_corpus
 from training.entropy.static_tables import fit_tables
 from training.export.loudness import amplified, missing_level
 from training.export.tensors import (
-    correction_codebooks,
-    correction_tables,
+    clip_outliers,
     latent_codebooks,
     static_tables,
     with_decoder,
 )
-from training.loop.states import load_state
+from training.loop.states import load_state, state_config
 
-MAX_BYTES = 16 << 20
+MAX_BYTES = 36 << 20
 """Largest checkpoint that may ship."""
 
 
@@ -37,23 +37,19 @@ def read_states(
     """Return configuration, float16 weights, rounded codebooks and training notes of states.
 
     Weights are the mean over all states, of their moving averages where they have any, unless
-    `last` asks for the weights of the last step. All else comes from the last state.
+    `last` asks for the weights of the last step. All else comes from the last state. The
+    configuration has no corrections, which `scripts/train_corrections.py` adds.
     """
     states = [load_state(path, "cpu") for path in paths]
     state = states[-1]
-    config = ModelConfig.from_json(state.get("config", {}))
+    config = replace(state_config(state), correction_stages=0)
     codecs = [s["codec"] | ({} if last else s.get("average", {})) for s in states]
     weights = {
         name: torch.stack([codec[name].float() for codec in codecs]).mean(0).half().numpy()
         for name in codecs[-1]
         if name.startswith(("encoder.", "decoder."))
     }
-    latents, corrections = (
-        state["codec"][f"{n}.codebooks"].numpy() for n in ("quantizer", "corrections")
-    )
-    codebooks = Codebooks.from_vectors(
-        latents, Codebooks.from_vectors(corrections) if len(corrections) else None
-    )
+    codebooks = Codebooks.from_vectors(clip_outliers(state["codec"]["quantizer.codebooks"].numpy()))
     past = state.get("past", {"steps": 0, "seconds": 0.0})
     steps = past["steps"] + state.get("step", 0)
     hours = round((past["seconds"] + state.get("seconds", 0.0)) / 3600, 2)
@@ -77,8 +73,6 @@ def export_checkpoint(states: Sequence[Path], out: Path, options: dict[str, Any]
         tensors = with_decoder(shipped, weights, codebooks)
     else:
         tensors = weights | latent_codebooks(codebooks) | static_tables(tables)
-        tensors |= correction_codebooks(codebooks)
-    tensors |= correction_tables(tables.corrections)
     if options["levels"]:
         sampler = Sampler(sources, 3 * config.sample_rate, seed=6)
         decibels = missing_level(Model(config, tensors), sampler, options["levels"])

@@ -10,47 +10,43 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nacli.config import ModelConfig
 from training.quantizer.residual import code_entropies
-
-RECENT = 16
-"""Steps whose codes the entropies are measured over."""
 
 
 class TrainingLog:
-    """Writes the mean losses, the entropies of the codes and the speed every `every` steps."""
+    """Writes the mean losses, the entropies of the codes and the speed every `every` steps.
 
-    def __init__(self, path: Path, every: int, config: ModelConfig) -> None:
-        self._file, self._every, self._config = path.open("a"), every, config
+    Losses stay on their device until then: a step does not wait for the one before.
+    """
+
+    def __init__(self, path: Path, every: int, sample_rate: int) -> None:
+        self._file, self._every, self._rate = path.open("a"), every, sample_rate
         self._clear()
 
     def _clear(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._codes: list[Tensor] = []
-        self._samples, self._since = 0, time.monotonic()
+        self._sums: dict[str, Tensor] = {}
+        self._steps, self._samples, self._since = 0, 0, time.monotonic()
 
-    def add(
-        self, step: int, seconds: float, losses: dict[str, float], codes: Tensor, samples: int
-    ) -> None:
-        """Take in a step.
-
-        Args:
-            step, seconds: steps and seconds of training so far.
-            losses: values by name.
-            codes: codes [K, M].
-            samples: number of samples that the step trained on.
-        """
-        config = self._config
-        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in losses.items()}
+    def add(self, losses: dict[str, Tensor], samples: int) -> None:
+        """Take in the losses of a step that trained on a number of samples."""
+        if not self._sums:
+            self._sums = {name: torch.zeros_like(value) for name, value in losses.items()}
+        torch._foreach_add_(list(self._sums.values()), list(losses.values()))
         self._samples += samples
-        if len(codes) == config.stages:
-            self._codes = [*self._codes[1 - RECENT :], codes.cpu()]
-        if step % self._every == 0 and self._codes:
-            bits = code_entropies(torch.cat(self._codes, 1), config.codebook_size)
-            speed = self._samples / config.sample_rate / (time.monotonic() - self._since)
-            row: dict[str, Any] = {"step": step, "hours": round(seconds / 3600, 3)}
-            row |= {name: round(value / self._every, 4) for name, value in self._sums.items()}
-            row |= {"code_bits": [round(b, 2) for b in bits], "audio_per_s": round(speed, 1)}
-            self._file.write(json.dumps(row) + "\n")
-            self._file.flush()
-            self._clear()
+        self._steps += 1
+
+    def write_means(self, step: int, seconds: float, counts: Tensor) -> None:
+        """After every `every`-th step, write the means since the line before, and the entropies of
+        codes that occur as often as the moving `counts` [N, size] say."""
+        if step % self._every:
+            return
+        speed = self._samples / self._rate / (time.monotonic() - self._since)
+        row: dict[str, Any] = {k: round(float(v) / self._steps, 4) for k, v in self._sums.items()}
+        bits = [round(bits, 2) for bits in code_entropies(counts)]
+        self.write(step, seconds, row | {"code_bits": bits, "audio_per_s": round(speed, 1)})
+        self._clear()
+
+    def write(self, step: int, seconds: float, row: dict[str, Any]) -> None:
+        """Write a line with the steps and hours of training so far."""
+        self._file.write(json.dumps({"step": step, "hours": round(seconds / 3600, 4)} | row) + "\n")
+        self._file.flush()

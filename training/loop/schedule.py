@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from torch import nn
 from torch.optim import Optimizer
 
 from training.codec import Codec
@@ -21,23 +22,26 @@ RATE_SCALES = {
 """Fractions of the learning rate for parts that start as the exact transform: full-size first steps
 would leak noise from loud bands into quiet ones. The first key that occurs in a parameter's name
 applies."""
+BETAS = (0.8, 0.99)
+"""Decays of AdamW, for networks and for discriminators."""
 WARMUP = 200
 """Steps of linear warm-up."""
 
 
 def parameter_groups(codec: Codec, encoder_rate: float) -> list[dict[str, Any]]:
-    """Return one group for each trainable parameter; `scale` multiplies the scheduled rate.
+    """Return the parameters in groups of one network and one `scale`, which multiplies the
+    scheduled rate.
 
-    The Encoder learns at `encoder_rate` of the Decoder's rate; with 0 it is frozen.
+    The Encoder learns at `encoder_rate` of the Decoder's rate.
     """
-    groups = []
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
     for name, parameter in codec.named_parameters():
-        scale = encoder_rate if name.startswith("encoder") else 1.0
-        scale *= next((rate for part, rate in RATE_SCALES.items() if part in name), 1.0)
-        parameter.requires_grad_(scale > 0)
-        if scale:
-            groups.append({"params": [parameter], "scale": scale})
-    return groups
+        scale = next((rate for part, rate in RATE_SCALES.items() if part in name), 1.0)
+        groups.setdefault((name.startswith("encoder"), scale), []).append(parameter)
+    return [
+        {"params": parameters, "scale": scale * (encoder_rate if encoder else 1.0)}
+        for (encoder, scale), parameters in groups.items()
+    ]
 
 
 def cosine_decay(progress: float, floor: float = 0.02) -> float:

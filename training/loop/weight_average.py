@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
 
 class WeightAverage:
-    """Averages the trainable parameters of a module, by name."""
+    """Averages the parameters of a module, by name."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.module, self.decay = module, decay
@@ -16,7 +18,7 @@ class WeightAverage:
 
     def restore(self, weights: dict[str, Tensor]) -> None:
         """Continue from an average; parameters that it lacks start from their present values."""
-        present = {name: weight.detach().clone() for name, weight in self._trainable()}
+        present = {name: weight.clone() for name, weight in self._named()}
         self.weights = present | weights
 
     @torch.no_grad()
@@ -27,8 +29,9 @@ class WeightAverage:
         steps.
         """
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, weight in self._trainable():
-            self.weights[name].lerp_(weight, 1 - decay)
+        present = dict(self._named())
+        averages = [self.weights[name] for name in present]
+        torch._foreach_lerp_(averages, list(present.values()), 1 - decay)
 
-    def _trainable(self) -> list[tuple[str, Tensor]]:
-        return [(n, weight) for n, weight in self.module.named_parameters() if weight.requires_grad]
+    def _named(self) -> Iterator[tuple[str, Tensor]]:
+        return ((name, weight.detach()) for name, weight in self.module.named_parameters())

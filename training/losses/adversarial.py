@@ -39,19 +39,23 @@ def feature_matching_loss(outputs: list[ScaleOutput]) -> Tensor:
     """
     layers = chain.from_iterable(output[:-1] for output in outputs)
     differences = [
-        (original - decoded).abs().mean() / original.abs().mean().clamp_min(1e-6)
-        for original, decoded in layers
+        (original - decoded).abs().mean() / original.abs().mean().clamp_min(1e-3)
+        for original, decoded in map(_floats, layers)
     ]
     return torch.stack(differences).mean()
 
 
-def mean_scores(outputs: list[ScaleOutput]) -> tuple[float, float]:
-    """Return the mean scores of originals and of decoded sound: near 1 and near 0 while the
+def mean_scores(outputs: list[ScaleOutput]) -> Tensor:
+    """Return the mean scores [2] of originals and of decoded sound: near 1 and near 0 while the
     discriminator tells them apart."""
     means = [torch.stack([side.mean() for side in pair]) for pair in _scores(outputs)]
-    original, decoded = torch.stack(means).mean(0).tolist()
-    return original, decoded
+    return torch.stack(means).mean(0).detach()
 
 
 def _scores(outputs: list[ScaleOutput]) -> list[tuple[Tensor, Tensor]]:
-    return [output[-1] for output in outputs]
+    return [_floats(output[-1]) for output in outputs]
+
+
+def _floats(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return activations in single precision; layers may give bfloat16."""
+    return pair[0].float(), pair[1].float()

@@ -13,12 +13,11 @@ class GradientBalance:
     """Scales losses so that their gradients at the Decoder's output have given lengths, relative
     to the length of the first one's (after the balancer of Défossez et al., 2022).
 
-    Lengths are measured every `every` steps, as each measurement costs a backward pass, and
-    averaged with `decay`.
+    Measured lengths are averaged with `decay`.
     """
 
-    def __init__(self, every: int = 10, decay: float = 0.8) -> None:
-        self.every, self.decay = every, decay
+    def __init__(self, decay: float = 0.8) -> None:
+        self.decay = decay
         self.lengths: dict[str, float] = {}
 
     def measure(self, losses: dict[str, Tensor], output: Tensor) -> None:

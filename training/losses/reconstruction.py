@@ -13,7 +13,6 @@ from training.losses.spectra import (
     FLOOR,
     bark_weights,
     hann_stft,
-    rms_level,
     window_energy,
 )
 
@@ -22,37 +21,35 @@ from training.losses.spectra import (
 class LossWeights:
     """Weight of each loss in the sum."""
 
-    mel: float = 0.3
+    mel: float = 1.0
     compressed: float = 10.0
     waveform: float = 0.1
-    commitment: float = 15.0
-    """Large enough to keep the latents near the codebooks; with 3 they drift away."""
-    corrections: float = 1.0
-    """Weight of the squared correction targets: band energies that the Decoder gets right by itself
-    need no bits."""
 
 
 class LogMelLoss(nn.Module):
-    """Mean absolute difference of log-mel magnitudes over several resolutions."""
+    """Mean absolute difference of log-mel magnitudes over windows of 2.7 to 85 ms."""
 
-    def __init__(self, sample_rate: int, sizes: tuple[int, ...] = (256, 512, 1024, 2048)) -> None:
+    SIZES = ((64, 8), (128, 12), (256, 24), (512, 48), (1024, 80), (2048, 120))
+    """Samples of each window, and its number of bands."""
+
+    def __init__(self, sample_rate: int) -> None:
         super().__init__()
-        self.sizes = sizes
-        for size in sizes:
-            bands = torch.from_numpy(mel_bands(sample_rate, size, min(size // 12, 96))).float()
+        for size, count in self.SIZES:
+            bands = torch.from_numpy(mel_bands(sample_rate, size, count)).float()
             bands = bands / bands.sum(1, keepdim=True).clamp_min(1e-9)
-            self.register_buffer(f"bands_{size}", bands)
+            self.register_buffer(f"bands_{size}", bands, persistent=False)
 
     def forward(self, target: Tensor, output: Tensor) -> Tensor:
-        """Return the distance of `output` to `target` [B, samples]."""
+        """Return the distance of `output` to `target` [B, samples], both divided by the level of
+        `target`."""
         distances = [
             (self._log_mel(target, size) - self._log_mel(output, size)).abs().mean()
-            for size in self.sizes
+            for size, _ in self.SIZES
         ]
         return torch.stack(distances).mean()
 
     def _log_mel(self, x: Tensor, size: int) -> Tensor:
-        power = torch.view_as_real(hann_stft(x, size)).square().sum(-1)
+        power = torch.view_as_real(hann_stft(x, size)).square().sum(-1) / window_energy(size)
         return torch.log(self.get_buffer(f"bands_{size}") @ (power + 1e-9).sqrt() + 1e-3)
 
 
@@ -88,9 +85,7 @@ class CompressedLoss(nn.Module):
     def forward(self, target: Tensor, output: Tensor) -> Tensor:
         """Return the distance of `output` to `target` [B, samples], both divided by the level of
         `target`."""
-        level = rms_level(target)
-        pair = (target / level, output / level)
-        return torch.stack([self._distance(*pair, size) for size in self.sizes]).mean()
+        return torch.stack([self._distance(target, output, size) for size in self.sizes]).mean()
 
     def _compressed(self, x: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """Return magnitudes [B, F, T] and complex values [B, F, T, 2]."""
@@ -117,22 +112,13 @@ class ReconstructionLosses(nn.Module):
         self.weights = weights
         self.mel, self.compressed = LogMelLoss(sample_rate), compressed
 
-    def forward(
-        self, target: Tensor, output: Tensor, commitment: Tensor, corrections: Tensor
-    ) -> dict[str, Tensor]:
-        """Return each loss by name, and their weighted sum as `total`.
-
-        Args:
-            target, output: samples [B, T].
-            commitment: the commitment loss.
-            corrections: the mean squared correction target.
-        """
+    def forward(self, target: Tensor, output: Tensor) -> dict[str, Tensor]:
+        """Return each loss by name, and their weighted sum as `reconstruction`, for samples [B, T]
+        that are divided by the level of the target."""
         parts = {
             "mel": self.mel(target, output),
             "compressed": self.compressed(target, output),
-            "waveform": ((target - output).abs() / rms_level(target)).mean(),
-            "commitment": commitment,
-            "corrections": corrections,
+            "waveform": (target - output).abs().mean(),
         }
-        total = sum(getattr(self.weights, name) * value for name, value in parts.items())
-        return {"total": torch.as_tensor(total), **parts}
+        weighted = [getattr(self.weights, name) * value for name, value in parts.items()]
+        return {"reconstruction": torch.stack(weighted).sum(), **parts}

@@ -61,13 +61,16 @@ class CorrectionQuantizer(ResidualQuantizer):
             counts.append(count)
             # codebooks follow only the residuals that their codes are used for
             assignments.append(
-                [(x[count > stage], code[count > stage]) for stage, (x, code) in enumerate(codes)]
+                [
+                    Assignment(x, code, (count > stage).to(x))
+                    for stage, (x, code) in enumerate(codes)
+                ]
             )
         if self.learns:
             self.update([_joined(stage) for stage in zip(*assignments, strict=True)])
         return torch.stack(corrections, 1), torch.stack(counts, 1)
 
-    def _residuals(self, new: Tensor) -> tuple[Tensor, list[Assignment]]:
+    def _residuals(self, new: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """Return the residuals [N + 1, B, bands] after 0 to N codes of prediction residuals
         [B, bands], and what each stage was given, with its codes [B]."""
         residuals, codes = [new], []
@@ -80,5 +83,4 @@ class CorrectionQuantizer(ResidualQuantizer):
 
 def _joined(parts: tuple[Assignment, ...]) -> Assignment:
     """Concatenate the assignments of all spans."""
-    points, codes = zip(*parts, strict=True)
-    return torch.cat(points), torch.cat(codes)
+    return Assignment(*(torch.cat(column) for column in zip(*parts, strict=True)))

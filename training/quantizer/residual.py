@@ -1,20 +1,33 @@
-"""Residual vector quantiser with moving-average codebooks (van den Oord et al., 2017)."""
+"""Residual vector quantiser with moving-average codebooks (van den Oord et al., 2017).
+
+All sizes are fixed and no number goes to or comes from the CPU, so a CUDA graph can hold a step.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from training.loop.parallel import from_first, sum_all
-from training.quantizer.kmeans import cluster_means, kmeans, nearest
+from training.quantizer.kmeans import kmeans, nearest
 
 DEAD_COUNT = 1.0
 """A code whose moving count falls under this restarts at a random residual."""
-RARE_SHARE = 0.05
-"""Share of the mean use under which a code is moved when codebooks are refitted."""
+MEMORY_STEPS = 50
+"""Steps of a batch's frames to which the moving counts settle, whatever the decay."""
+UNUSED_WEIGHT = 0.05
+"""Weight of the residuals of audible frames in stages that their packet does not use."""
 
-Assignment = tuple[Tensor, Tensor]
-"""Residuals [M, D] that a stage has quantised, and their codes [M]."""
+
+class Assignment(NamedTuple):
+    """What a stage has quantised: residuals [M, D], their codes [M], and the weight [M] of each in
+    the moving averages."""
+
+    residuals: Tensor
+    codes: Tensor
+    weights: Tensor
 
 
 class ResidualQuantizer(nn.Module):
@@ -25,14 +38,14 @@ class ResidualQuantizer(nn.Module):
     would give as many bits to the weak upper bands as to the strong lower ones.
     """
 
-    def __init__(
-        self, stages: int, size: int, dim: int, groups: int = 1, decay: float = 0.98
-    ) -> None:
+    def __init__(self, stages: int, size: int, dim: int, groups: int = 1) -> None:
         super().__init__()
-        self.decay, self.frozen = decay, False
+        self.frozen = False
         self.used: Tensor
         used = torch.arange(dim) % groups == torch.arange(stages)[:, None] % groups
         self.register_buffer("used", used.float(), persistent=False)
+        self.decay: Tensor
+        self.register_buffer("decay", torch.tensor(0.98), persistent=False)
         self.codebooks: Tensor
         self.counts: Tensor
         self.sums: Tensor
@@ -45,7 +58,7 @@ class ResidualQuantizer(nn.Module):
         """Start from k-means on `latents` [M, D], with the counts that the averages settle at when
         a batch has `batch_frames` frames."""
         residual = latents.clone()
-        settled = batch_frames / (1 - self.decay) / len(latents)
+        settled = MEMORY_STEPS * batch_frames / len(latents)
         for stage in range(len(self.codebooks)):
             centres, counts = kmeans(residual * self.used[stage], self.codebooks.shape[1])
             self.codebooks[stage] = centres
@@ -54,62 +67,40 @@ class ResidualQuantizer(nn.Module):
             residual -= centres[nearest(residual, centres)]
 
     @torch.no_grad()
-    def refit(self, latents: Tensor, batch_frames: int, rounds: int = 3) -> list[float]:
-        """Move the codebooks to the cluster means of latents [M, D] of a finished Encoder.
-
-        Rare codes move next to the most used ones. Returns the mean squared error after each
-        stage.
-        """
-        residual, errors = latents.clone(), []
-        for stage, codebook in enumerate(self.codebooks):
-            own = residual * self.used[stage]
-            code = nearest(own, codebook)
-            for _ in range(rounds):
-                means, counts = cluster_means(own, code, len(codebook))
-                codebook[counts > 0] = means[counts > 0]
-                rare = (counts < RARE_SHARE * len(own) / len(codebook)).nonzero().squeeze(1)
-                crowded = codebook[counts.argsort(descending=True)[: len(rare)]]
-                samples = own[torch.randint(len(own), (len(rare),))]
-                codebook[rare] = crowded + 0.1 * (samples - crowded)
-                code = nearest(own, codebook)
-            residual -= codebook[code]
-            errors.append(float(residual.square().sum(1).mean()))
-        self.adopt(self.codebooks, batch_frames)
-        return errors
-
-    @torch.no_grad()
     def adopt(self, vectors: Tensor, batch_frames: int) -> None:
         """Start from finished codebooks [N, size, D], with equal counts that the averages settle
         at."""
         self.codebooks.copy_(vectors)
-        self.counts.fill_(batch_frames / (1 - self.decay) / vectors.shape[1])
+        self.counts.fill_(MEMORY_STEPS * batch_frames / vectors.shape[1])
         self.sums.copy_(self.codebooks * self.counts.unsqueeze(2))
 
     def forward(self, latents: Tensor, stages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Quantise latents [B, F, D] with the stage counts `stages` [B, F].
 
         Returns the quantised latents (straight-through gradient), the codes [K, B * F] and the
-        commitment loss.
+        commitment loss. Frames without a stage are silent: their shapes can be huge, and no
+        codebook follows them.
         """
-        shape = latents.shape
-        flat = latents.reshape(-1, shape[-1])
+        flat = latents.reshape(-1, latents.shape[-1])
         limit = stages.reshape(-1, 1)
-        total, commitment, codes = torch.zeros_like(flat), flat.new_zeros(()), []
-        assignments: list[Assignment] = []
-        # processes move their codebooks together, so all of them must come to every stage
-        for stage in range(len(self.codebooks) if self.learns else int(stages.max())):
-            residual = (flat - total).detach() * self.used[stage]
-            code = nearest(residual, self.codebooks[stage])
-            assignments.append((residual, code))
-            active = limit > stage
-            total = total + self.codebooks[stage][code] * active
+        total, commitment = torch.zeros_like(flat), flat.new_zeros(())
+        residual, assignments = flat.detach(), []
+        count = len(self.codebooks) if self.training else int(stages.max())
+        for stage in range(count):
+            own = residual * self.used[stage]
+            code = nearest(own, self.codebooks[stage])
+            vectors, active = self.codebooks[stage][code], (limit > stage).to(flat)
+            residual = residual - vectors
+            total = total + vectors * active
             commitment = commitment + ((flat - total).square() * active).mean()
-            codes.append(code)
+            weights = UNUSED_WEIGHT * (limit > 0) + (1 - UNUSED_WEIGHT) * active
+            assignments.append(Assignment(own, code, weights.squeeze(1)))
         if self.learns:
             self.update(assignments)
-        quantized = (flat + (total - flat).detach()).view(shape)
-        rows = torch.stack(codes) if codes else flat.new_zeros(0, len(flat), dtype=torch.long)
-        return quantized, rows, commitment / max(1, len(codes))
+        quantized = (flat + (total - flat).detach()).view(latents.shape)
+        rows = [assignment.codes for assignment in assignments]
+        codes = torch.stack(rows) if rows else flat.new_zeros(0, len(flat), dtype=torch.long)
+        return quantized, codes, commitment / max(1, count)
 
     @property
     def learns(self) -> bool:
@@ -120,34 +111,32 @@ class ResidualQuantizer(nn.Module):
     def update(self, assignments: list[Assignment]) -> None:
         """Move each stage's averages by its residuals, summed over all processes."""
         counts, sums = torch.zeros_like(self.counts), torch.zeros_like(self.sums)
-        for stage, (residual, code) in enumerate(assignments):
-            counts[stage].index_add_(0, code, torch.ones_like(code, dtype=counts.dtype))
-            sums[stage].index_add_(0, code, residual)
+        for stage, (residuals, codes, weights) in enumerate(assignments):
+            counts[stage].index_add_(0, codes, weights)
+            sums[stage].index_add_(0, codes, residuals * weights[:, None])
         sum_all([counts, sums])
-        for stage, (residual, _) in enumerate(assignments):
-            self.counts[stage].mul_(self.decay).add_(counts[stage])
-            self.sums[stage].mul_(self.decay).add_(sums[stage])
-            self._restart(stage, residual)
-            self.codebooks[stage] = self.sums[stage] / self.counts[stage].unsqueeze(1)
+        new = (1 - self.decay) * MEMORY_STEPS
+        self.counts.copy_(self.counts * self.decay + counts * new)
+        self.sums.copy_(self.sums * self.decay + sums * new)
+        for stage, (residuals, _, weights) in enumerate(assignments):
+            self._restart(stage, residuals, weights)
+        self.codebooks.copy_(self.sums / self.counts.unsqueeze(2))
 
-    def _restart(self, stage: int, residual: Tensor) -> None:
-        """Move dead codes to random residuals, the same in every process."""
-        dead = (self.counts[stage] < DEAD_COUNT).nonzero().squeeze(1)
-        if not len(dead):
-            return
-        # a stage without residuals, which is rare, keeps its codes
-        chosen = self.codebooks[stage, dead]
-        if len(residual):
-            chosen = residual[torch.randint(len(residual), (len(dead),))]
+    def _restart(self, stage: int, residuals: Tensor, weights: Tensor) -> None:
+        """Move dead codes to random residuals, the same in every process; a residual without
+        weight, which is one of silence, does not count."""
+        codebook, counts, sums = self.codebooks[stage], self.counts[stage], self.sums[stage]
+        dead = counts < DEAD_COUNT
+        picked = torch.randint(len(residuals), (len(counts),), device=counts.device)
+        usable = (weights[picked] > 0)[:, None]
+        chosen = torch.where(usable, residuals[picked], codebook)
         from_first(chosen)
-        self.counts[stage, dead] = 5 * DEAD_COUNT
-        self.sums[stage, dead] = 5 * DEAD_COUNT * chosen
+        counts.masked_fill_(dead, 5 * DEAD_COUNT)
+        sums.copy_(torch.where(dead[:, None], 5 * DEAD_COUNT * chosen, sums))
 
 
-def code_entropies(codes: Tensor, size: int) -> list[float]:
-    """Return the entropy in bits of each stage's codes [K, M] from a codebook of `size` vectors."""
-    bits = []
-    for row in codes:
-        share = torch.bincount(row, minlength=size).float() / row.numel()
-        bits.append(float(-(share[share > 0] * share[share > 0].log2()).sum()))
+def code_entropies(counts: Tensor) -> list[float]:
+    """Return the entropy in bits of each stage from the counts [N, size] of its codes."""
+    shares = counts / counts.sum(1, keepdim=True)
+    bits: list[float] = torch.special.entr(shares).sum(1).div(torch.log(torch.tensor(2.0))).tolist()
     return bits

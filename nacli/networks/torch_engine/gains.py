@@ -33,7 +33,7 @@ class GainScale(nn.Module):
         if not self.normalize:
             return (gains > 0).float().unsqueeze(-1)
         decibels = self.floor + self.step * (gains - 1)
-        return torch.where(gains > 0, 10 ** (decibels / 20), 0.0).unsqueeze(-1)
+        return (10 ** (decibels / 20) * (gains > 0)).unsqueeze(-1)
 
     def features(self, gains: Tensor, history: History) -> Tensor:
         """Return the level and its change since the previous frame, projected to [B, F, width]."""

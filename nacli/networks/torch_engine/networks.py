@@ -65,12 +65,16 @@ class Encoder(nn.Module):
         """Return latents [B, F, D] and gain indices [B, F] of samples [B, F * hop]."""
         coefficients = self.transform(pcm, history)
         gains = _smoothed(self.gain.index(coefficients))
+        return self.latents(coefficients, gains, history), gains
+
+    def latents(self, coefficients: Tensor, gains: Tensor, history: History) -> Tensor:
+        """Return the latents [B, F, D] of coefficients [B, F, hop] with the gains [B, F]."""
         shape = compress(
             coefficients / self.gain.amplitude(gains.clamp_min(1)), self.config.compand
         )
         x = self.project_in(shape / self.band_scale) + self.gain.features(gains, history)
         x = self.project_out(run(self.layers, x, history))
-        return x * self.band_scale[: x.shape[-1]], gains
+        return x * self.band_scale[: x.shape[-1]]
 
     def transform(self, pcm: Tensor, history: History) -> Tensor:
         """Apply the learned analysis transform: samples [B, F * hop] to coefficients

@@ -1,15 +1,13 @@
-"""Start of a joint training from nothing: band scale, and codebooks by k-means."""
+"""Start of a training from nothing: band scale, and codebooks by k-means."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from nacli.networks.torch_engine import History, compress, emphasis
 from training.codec import Codec
 from training.corpus.sampler import Sampler
-from training.stage_allocation import random_allocation
 
 AUDIBLE_GAIN = 20
 """Gain index under which frames are too quiet to fit codebooks to."""
@@ -36,23 +34,3 @@ def start_latents(codec: Codec, sampler: Sampler, batch_frames: int, count: int 
         network.band_scale.copy_(shapes.square().mean(0).sqrt())
     latents = shapes[:, : codec.config.latent_dim] * emphasis(codec.config)
     codec.quantizer.fit(latents, batch_frames)
-
-
-@torch.no_grad()
-def start_corrections(
-    codec: Codec, sampler: Sampler, batch_spans: int, device: str, count: int = 30_000
-) -> None:
-    """Fit the codebooks of envelope corrections to the targets that the codec has at present.
-
-    `batch_spans` is the number of spans in a batch of the training, `count` that of the targets.
-    """
-    collected: list[Tensor] = []
-    random = np.random.default_rng(0)
-    codec.eval()
-    while sum(map(len, collected)) < count:
-        pcm = sampler.batch(BATCH).to(device)
-        coded = codec(pcm, random_allocation(codec.config.stages, random))
-        residuals = codec.corrections.prediction_residuals(coded.corrections)
-        collected.append(residuals[residuals.abs().amax(-1) > 0])  # silence has none
-    codec.corrections.fit(torch.cat(collected)[:count], batch_spans)
-    codec.train()

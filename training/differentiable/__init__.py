@@ -1,1 +1,0 @@
-"""Signal processing of `nacli/dsp` and `nacli/envelope` that lets gradients through."""

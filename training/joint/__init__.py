@@ -1,1 +1,0 @@
-"""Joint training of Encoder, quantiser and Decoder."""
