@@ -90,7 +90,7 @@ def test_a_sufficient_signal_to_noise_ratio_ends_the_stages() -> None:
     encoder = PacketEncoder(model, 1, EncoderSettings(packet_frames=75))
     packet = encoder.search(analysis, 12)
     (stopped,) = encoder.fit(packet, 10_000, 15.0).codes.channels
-    (whole,) = encoder.fit(packet, 10_000, 1000.0).channels  # deeper than it was searched
+    (whole,) = encoder.fit(packet, 10_000, 1000.0).codes.channels  # deeper than it was searched
     assert whole.counts.min() == 4
     assert stopped.counts.max() == 2
     assert encoder.at_level(encoder.search(analysis, 32), 15.0).levels == (16,)
