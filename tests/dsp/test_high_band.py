@@ -100,6 +100,20 @@ def test_what_comes_back_has_the_level_of_the_original() -> None:
             assert np.abs(change).max() < 2.5, frames
 
 
+def test_sound_in_the_high_band_alone_keeps_its_level() -> None:
+    """Where nothing is below that its noise could follow."""
+    spectrum = np.fft.rfft(noise()[:, 0])
+    frequencies = np.fft.rfftfreq(2 * RATE, 1 / RATE)
+    spectrum[(frequencies < 14_000) | (frequencies > 19_000)] = 0
+    pcm = np.fft.irfft(spectrum).astype(np.float32)[:, None]
+    _, high, below = analysed(pcm)
+    nothing, counts = np.zeros((1, FRAMES * HOP), np.float32), np.zeros(FRAMES, np.int32)
+    levels = frame_levels(level_trajectories(high, 0 * below)[8], counts)
+    made = HighBandSynthesizer(1, HOP, 0, 0).process(nothing, levels[None])
+    change = 10 * np.log10(np.square(made).mean() / np.square(pcm).mean())
+    assert abs(change) < 3
+
+
 def test_silence_stays_silent_and_dither_is_nothing() -> None:
     for pcm in (np.zeros((RATE, 1), np.float32), noise(1, 0.3 / 32768)):
         coded, high, below = analysed(pcm)
