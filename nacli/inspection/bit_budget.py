@@ -105,9 +105,9 @@ class CodeCounter:
             channels = read_codes(packet, self._stream, self._model)
         except ValueError as error:
             raise DamagedPacket(f"packet {packet.sequence}: {error}") from error
-        for channel in channels:
+        for channel, bits in zip(channels, self._entropy.packet_bits(channels), strict=True):
             self._codes += (channel.counts[:, None] > np.arange(len(self._codes))).sum(0)
-            self._stage_bits += self._entropy.code_bits(channel).sum(0)
+            self._stage_bits += bits.sum(0)
             self._gain_bits += self._entropy.gains.bits(channel.gains)
             self._corrections += int(channel.correction_counts.sum())
             self._correction_bits += self._entropy.corrections.bits(

@@ -40,7 +40,8 @@ class Encoder:
         self._bias_out = weights["project_out.bias"] * scale
 
     def coefficients(self, pcm: Floats, history: History) -> Floats:
-        """Apply the learned analysis transform: samples [C, F * hop] to coefficients [F, C, hop]."""
+        """Apply the learned analysis transform: samples [C, F * hop] to coefficients
+        [F, C, hop]."""
         channels = zip(pcm, history.channels, strict=True)
         x = np.stack([self._subframes(*channel) for channel in channels], axis=1)
         y = rows(x) @ self._down_current
