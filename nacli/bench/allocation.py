@@ -24,4 +24,4 @@ def allocation(data: bytes, model: Model) -> NDArray[np.float64]:
 def _packet(packet: Packet, stream: StreamInfo, model: Model) -> NDArray[np.float64]:
     """Return the bits of the codes of a packet [F, N]."""
     channels = read_codes(packet, stream, model).channels
-    return np.sum([model.entropy.code_bits(channel) for channel in channels], axis=0)
+    return np.sum(model.entropy.packet_bits(channels), axis=0)

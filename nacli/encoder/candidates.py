@@ -54,8 +54,11 @@ class CandidateMaker:
     def search(self, analysis: PacketAnalysis, level: int) -> SearchedPacket:
         """Search the codes of a packet up to an allocation level. This takes most of the time."""
         books, depths = self._model.codebooks, self.counts(analysis.gains, level)
-        rows = zip(analysis.latents, depths, strict=True)
-        results = [search(row, books, own, self._beam, self._costs) for row, own in rows]
+        channels, frames, dim = analysis.latents.shape
+        joined = analysis.latents.reshape(-1, dim)  # short packets of several channels in one block
+        result = search(joined, books, depths.ravel(), self._beam, self._costs)
+        parts = (slice(row * frames, (row + 1) * frames) for row in range(channels))
+        results = [SearchResult(result.paths[:, p], result.errors[:, p]) for p in parts]
         return SearchedPacket(analysis, level, results)
 
     def make(self, packet: SearchedPacket, level: int) -> Candidate:
@@ -66,7 +69,7 @@ class CandidateMaker:
         if analysis.high_band:
             rows = zip(channels, analysis.high_band, strict=True)
             channels = [replace(row, high=at_span(high, row.counts)) for row, high in rows]
-        placed = [entropy.place_codes(channel) for channel in channels]
+        placed = entropy.place_codes(channels)
         bits = sum(map(entropy.placed_bits, placed)) + sum(map(entropy.side_bits, channels))
         bits += angle_bits(analysis.angles)
         return Candidate(level, channels, placed, bits)
@@ -91,8 +94,7 @@ class CandidateMaker:
         the first codes of a frame take about the bits of its codes at a lower level."""
         entropy, gains = self._model.entropy, packet.analysis.gains
         channels = _channels(gains, packet.results, self.counts(gains, max_level))
-        bits = [entropy.code_bits(channel) for channel in channels]
-        sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in bits]
+        sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in entropy.packet_bits(channels)]
         side_bits = angle_bits(packet.analysis.angles) + self.gain_bits(gains)
         high = [
             {span: entropy.high.bits(levels) for span, levels in row.items()}

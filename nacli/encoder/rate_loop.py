@@ -143,14 +143,23 @@ class RateLoop:
         channels = envelope.with_choice(candidate.channels, index)
         codes = PacketCodes(channels, packet.analysis.angles)
         payload = self._model.entropy.compress(codes, candidate.placed)
-        span_bits = dict(before.span_bits)
-        for channel, choice in zip(channels, envelope.choices, strict=True):
+        span_bits = self._adapted_span_bits(before.span_bits, channels, envelope)
+        after = Estimates(before.code_share, span_bits, envelope.decoder)
+        return FittedPacket(candidate.level, codes, payload, after)
+
+    def _adapted_span_bits(
+        self, before: Mapping[int, float], channels: list[ChannelCodes], envelope: CodedEnvelope
+    ) -> Mapping[int, float]:
+        """Return the bits that the correction of a sounding span takes, by the frames of a span,
+        after a packet; the same where the model has no corrections."""
+        span_bits = dict(before)
+        rows = zip(channels, envelope.choices, strict=bool(envelope.choices))
+        for channel, choice in rows:
             span, sounding = self._sounding_spans(channel.counts)
             if sounding:
                 usual = float(choice.bits[USUAL]) / sounding
                 span_bits[span] += ADAPTATION * (usual - span_bits[span])
-        after = Estimates(before.code_share, span_bits, envelope.decoder)
-        return FittedPacket(candidate.level, codes, payload, after)
+        return span_bits
 
     def _searched_enough(
         self, packet: SearchedPacket, budget: int, estimates: Estimates

@@ -119,30 +119,51 @@ class LearnedModel(EntropyModel):
         if np.abs(self._tensors["offsets"].astype(int)).max() > MAX_OFFSET:
             raise ValueError("the entropy model sees frames that are too far away")
 
-    def code_bits(self, channel: ChannelCodes) -> Doubles:
-        bits = np.zeros(channel.codes.shape)
-        for frames, stage, logits in self._predictions(channel):
-            bits[frames, stage] = self._network.bits(logits, channel.codes[frames, stage])
-        return bits
+    def packet_bits(self, channels: list[ChannelCodes]) -> list[Doubles]:
+        joined, packet = self._joined(channels)
+        bits = np.zeros(packet.codes.shape)
+        for frames, stage, logits in self._predictions(packet, joined.present):
+            bits[frames, stage] = self._network.bits(logits, packet.codes[frames, stage])
+        rows = zip(joined.parts, channels, strict=True)
+        return [bits[part, : channel.codes.shape[1]] for part, channel in rows]
 
-    def place_codes(self, channel: ChannelCodes) -> Doubles:
-        intervals = np.zeros((*channel.codes.shape, 3))
-        for frames, stage, logits in self._predictions(channel):
+    def place_codes(self, channels: list[ChannelCodes]) -> list[Doubles]:
+        joined, packet = self._joined(channels)
+        intervals = np.zeros((*packet.codes.shape, 3))
+        for frames, stage, logits in self._predictions(packet, joined.present):
             less_one = self._network.frequencies_less_one(logits)
-            intervals[frames, stage] = code_intervals(less_one, channel.codes[frames, stage])
-        return intervals[self._order.sequence(channel.counts)]
+            intervals[frames, stage] = code_intervals(less_one, packet.codes[frames, stage])
+        rows = zip(joined.parts, channels, strict=True)
+        return [intervals[part][self._order.sequence(channel.counts)] for part, channel in rows]
 
-    def _predictions(self, channel: ChannelCodes) -> Iterator[tuple[Indices, int, Floats]]:
-        """Yield the logits of all codes of a known channel: frames [M], stage, logits [M, size].
+    def _joined(self, channels: list[ChannelCodes]) -> tuple[JoinedChannels, ChannelCodes]:
+        """Join known channels to one, so that they pass the network together."""
+        joined = JoinedChannels(self._order, [len(channel.gains) for channel in channels])
+        depth = max(channel.codes.shape[1] for channel in channels)
+        codes = np.zeros((len(joined.present), depth), dtype=np.int32)
+        for part, channel in zip(joined.parts, channels, strict=True):
+            codes[part, : channel.codes.shape[1]] = channel.codes
+        gains, counts = ([getattr(c, name) for c in channels] for name in ("gains", "counts"))
+        return joined, ChannelCodes(joined.join(gains), codes, joined.join(counts))
+
+    def _predictions(
+        self, channel: ChannelCodes, present: Integers
+    ) -> Iterator[tuple[Indices, int, Floats]]:
+        """Yield the logits of all codes of known channels that are joined to one: frames [M],
+        stage, logits [M, size]. `present` is as in `JoinedChannels`.
 
         All frames of a stage are computed together. A decoder computes them by groups, and gets the
         same integers.
         """
-        neighbours, own = (self._context(channel.gains, channel.counts) for _ in range(2))
-        used = [np.flatnonzero(channel.counts > s) for s in range(channel.codes.shape[1])]
+        inputs = (channel.gains, channel.counts, present)
+        neighbours, own = (Context(self._vectors, self._order, *inputs) for _ in range(2))
+        depth = int(channel.counts.max(initial=0))
+        used = [np.flatnonzero(channel.counts > stage) for stage in range(depth)]
         for stage, frames in enumerate(used):
             neighbours.add(frames, stage, channel.codes[frames, stage])
-        sums = self._frame_sums(neighbours, np.arange(len(channel.gains)))
+        sums = np.zeros((len(present), self._sizes["hidden"]), dtype=np.float32)
+        for frames in used[:1]:
+            sums[frames] = self._frame_sums(neighbours, frames)
         for stage, frames in enumerate(used):
             for part in _batches(frames):
                 yield part, stage, self._logits(own, part, stage, sums[part])
@@ -175,10 +196,6 @@ class LearnedModel(EntropyModel):
                         codes[frames[rows], stage] = decoded
                 context.add(group[used], stage, codes[group[used], stage])
         return [codes[part] for part in channels.parts]
-
-    def _context(self, gains: Integers, counts: Integers) -> Context:
-        """Return the context of a channel before its first code."""
-        return Context(self._vectors, self._order, gains, counts)
 
     def _frame_sums(self, context: Context, frames: Indices) -> Floats:
         """Return the part of the first layer [M, H] that all codes of frames [M] share."""

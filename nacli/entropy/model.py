@@ -55,15 +55,19 @@ class EntropyModel(ABC):
     def to_bytes(self) -> bytes:
         """Return the tables in the form in which a file can carry them."""
 
-    @abstractmethod
     def code_bits(self, channel: ChannelCodes) -> Doubles:
         """Return the bits of each code of a channel [F, N]; 0 after a frame's stage count."""
+        return self.packet_bits([channel])[0]
 
     @abstractmethod
-    def place_codes(self, channel: ChannelCodes) -> Doubles:
-        """Return the interval [M, 3] of each code of a channel in its table of frequencies, in the
-        order of decoding: the sum below it, its own frequency, and the sum above it. This takes
-        most of the time of `compress`."""
+    def packet_bits(self, channels: list[ChannelCodes]) -> list[Doubles]:
+        """Return the `code_bits` of each channel of a packet."""
+
+    @abstractmethod
+    def place_codes(self, channels: list[ChannelCodes]) -> list[Doubles]:
+        """Return for each channel of a packet the interval [M, 3] of each code in its table of
+        frequencies, in the order of decoding: the sum below it, its own frequency, and the sum
+        above it. This takes most of the time of `compress`."""
 
     def placed_bits(self, placed: Doubles) -> float:
         """Return the bits of codes whose intervals [M, 3] are known."""
@@ -98,7 +102,7 @@ class EntropyModel(ABC):
         channels, if they are known already."""
         channels = codes.channels
         if placed is None:
-            placed = [self.place_codes(channel) for channel in channels]
+            placed = self.place_codes(channels)
         coder = constriction.stream.stack.AnsCoder()
         for channel in reversed(channels):
             if channel.high is not None:

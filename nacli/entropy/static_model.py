@@ -35,12 +35,20 @@ class StaticTables(EntropyModel):
         self.probabilities = 2.0**-self._codes.bits
         self.mean_code_bits = (self._codes.bits * self.probabilities).sum(-1)
 
-    def code_bits(self, channel: ChannelCodes) -> Doubles:
+    def packet_bits(self, channels: list[ChannelCodes]) -> list[Doubles]:
+        return [self._code_bits(channel) for channel in channels]
+
+    def _code_bits(self, channel: ChannelCodes) -> Doubles:
+        """Return the bits of each code of a channel [F, N]."""
         stages = np.arange(channel.codes.shape[1])
         used = stages < channel.counts[:, None]
         return np.where(used, self._codes.bits[stages, channel.codes], 0.0)
 
-    def place_codes(self, channel: ChannelCodes) -> Doubles:
+    def place_codes(self, channels: list[ChannelCodes]) -> list[Doubles]:
+        return [self._place_codes(channel) for channel in channels]
+
+    def _place_codes(self, channel: ChannelCodes) -> Doubles:
+        """Return the interval [M, 3] of each code of a channel, in the order of decoding."""
         stages = range(int(channel.counts.max(initial=0)))
         used = [channel.codes[channel.counts > stage, stage] for stage in stages]
         rows = np.repeat(np.arange(len(used)), [len(codes) for codes in used])

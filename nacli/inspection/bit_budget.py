@@ -110,9 +110,10 @@ class CodeCounter:
         except ValueError as error:
             raise DamagedPacket(f"packet {packet.sequence}: {error}") from error
         self._angle_bits += angle_bits(codes.angles)
-        for channel in codes.channels:
+        bits = self._entropy.packet_bits(codes.channels)
+        for channel, own_bits in zip(codes.channels, bits, strict=True):
             self._codes += (channel.counts[:, None] > np.arange(len(self._codes))).sum(0)
-            self._stage_bits += self._entropy.code_bits(channel).sum(0)
+            self._stage_bits += own_bits.sum(0)
             self._gain_bits += self._entropy.gains.bits(channel.gains)
             self._corrections += int(channel.correction_counts.sum())
             self._correction_bits += self._entropy.corrections.bits(

@@ -24,25 +24,25 @@ QUIET = 24
 """Gain steps (36 dB) below the loudest frame; within them, every frame gets at least one stage."""
 
 
-def stage_counts(gains: Integers, level: int, stages: int, peak: int) -> Integers:
-    """Return stage counts [F], at most `stages`, for gains [F] of one channel at an allocation
-    level; `peak` is the packet's largest gain.
+def stage_counts(gains: Integers, level: int | Integers, stages: int, peak: int) -> Integers:
+    """Return stage counts [..., F], at most `stages`, for gains [..., F] at an allocation level, or
+    at one for each channel [..., 1]; `peak` is the packet's largest gain.
 
     A frame gets three eighths of a stage less for each gain step (1.5 dB) under the peak; silence
     (gain 0) gets no stage.
     """
     below = peak - gains
-    dither = DITHER[np.arange(len(gains)) % len(DITHER)]
+    dither = DITHER[np.arange(gains.shape[-1]) % len(DITHER)]
     counts = (level + dither - LEVELS_PER_GAIN_STEP * below) // LEVELS_PER_STAGE
     least = np.where((below < QUIET) & (level >= LEVELS_PER_STAGE), 1, 0)
-    return np.where(gains > 0, np.clip(counts, least, stages), 0).astype(np.int32)
+    counts = np.minimum(np.maximum(counts, least), stages)  # np.clip is slow on small arrays
+    return np.where(gains > 0, counts, 0).astype(np.int32)
 
 
 def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Integers:
     """Return stage counts [C, F] of a packet from its gains [C, F] and its levels by channel."""
-    peak = int(gains.max(initial=0))
-    rows = zip(gains, levels, strict=True)
-    return np.stack([stage_counts(row, level, stages, peak) for row, level in rows])
+    by_channel = np.array(levels, dtype=np.int32)[:, None]
+    return stage_counts(gains, by_channel, stages, peak=int(gains.max(initial=0)))
 
 
 def packet_levels(level: int, channels: int) -> tuple[int, ...]:

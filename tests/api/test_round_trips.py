@@ -51,6 +51,16 @@ def test_channels_stay_apart(channels: int) -> None:
     assert similar.diagonal().min() > 0.8
 
 
+@pytest.mark.parametrize("how", [{"bitrate": 4.0}, {"quality": 5.0}])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_model_without_envelope_corrections(channels: int, how: dict[str, float]) -> None:
+    model, original = make_model(corrected=False), sound(60_000, channels)
+    data = encode(original, 24_000, packet_frames=50, model=model, **how)
+    pcm, _ = decode(data, model=model)
+    similar = np.corrcoef(original.T, pcm.T)[:channels, channels:]
+    assert similar.diagonal().min() > 0.8
+
+
 def test_one_dimension_is_mono() -> None:
     pcm = sound(1000)
     assert encode(pcm[:, 0], 24_000, model=MODEL) == encode(pcm, 24_000, model=MODEL)

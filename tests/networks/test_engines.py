@@ -136,6 +136,9 @@ def test_block_sizes_do_not_change_decoded_samples() -> None:
 
 
 def test_channels_and_streams_are_independent() -> None:
+    def close(one: Any, other: Any) -> None:  # channels share products, which round differently
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
+
     config = replace(SMALL, lookahead=2)
     engine = load_networks(config, weights_of(config), "numpy")
     pcm, codes = noise(config, 20, 3), decoder_inputs(config, 20, 3)
@@ -146,10 +149,10 @@ def test_channels_and_streams_are_independent() -> None:
     assert features.shape == (3, 20, config.width)
     for row in range(3):
         alone, _ = engine.analyze(pcm[row : row + 1], engine.new_history())
-        np.testing.assert_array_equal(alone[0], latents[row])
+        close(alone[0], latents[row])
         one = [x[row : row + 1] for x in codes]
         alone = engine.synthesize(one[0], one[1], one[2], engine.new_history())
-        np.testing.assert_array_equal(alone[0], samples[row])
+        close(alone[0], samples[row])
     history = engine.new_history()
     engine.synthesize(*codes, history)
     copied = history.copy()

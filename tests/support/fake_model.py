@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -95,8 +96,11 @@ def make_predictor(seed: int = 0, size: float = 0.2) -> LearnedPredictor:
     return LearnedPredictor({name: tensor.astype(np.float16) for name, tensor in tensors.items()})
 
 
-def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) -> Any:
-    """An object with all parts of a `Model` that the Encoder and the Decoder use."""
+def make_model(
+    seed: int = 0, digest: bytes = b"fake", learned: bool = False, corrected: bool = True
+) -> Any:
+    """An object with all parts of a `Model` that the Encoder and the Decoder use. Unless
+    `corrected`, it has no envelope corrections."""
     random = np.random.default_rng(seed)
     shape = (CONFIG.stages, CONFIG.codebook_size, CONFIG.latent_dim)
     sizes = 0.7 * 0.6 ** np.arange(CONFIG.stages)[:, None, None]
@@ -104,7 +108,7 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
     vectors = levels[..., None] * (np.arange(BANDS) < 4)
     corrections = Codebooks.from_vectors(vectors.astype(np.float32))
     vectors = (random.normal(size=shape) * sizes).astype(np.float32)
-    codebooks = Codebooks.from_vectors(vectors, corrections)
+    codebooks = Codebooks.from_vectors(vectors, corrections if corrected else None)
     gains = np.arange(GAIN_LEVELS)
     nearness = 1 + 20_000 // (1 + np.square(gains[:, None] - gains))
     nearness[0, 0] = 1_000_000  # silence stays silence for long
@@ -113,6 +117,8 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
     correction_tables = CorrectionTables(
         *(frequencies(20 + random.integers(0, 20, size=size)) for size in ((9, 3), (3, 16)))
     )
+    if not corrected:
+        correction_tables = CorrectionTables.none()
     shapes = ((1, HIGH_BANDS + 1), (6, 2 * HIGH_LEVELS - 1))
     high = HighBandTables(*(frequencies(random.integers(1, 50, size)) for size in shapes))
     gain_rows = frequencies(np.concatenate([nearness, first]))
@@ -123,7 +129,7 @@ def make_model(seed: int = 0, digest: bytes = b"fake", learned: bool = False) ->
         tensors |= {"gains": tables.gain_table}
         entropy = LearnedModel(tensors, codebooks.entries, correction_tables, high)
     return SimpleNamespace(
-        config=CONFIG,
+        config=CONFIG if corrected else replace(CONFIG, correction_stages=0),
         codebooks=codebooks,
         tables=tables,
         entropy=entropy,

@@ -13,36 +13,18 @@ from nacli.config import ModelConfig
 from nacli.networks.engines import runs_in_numpy
 from nacli.networks.numpy_engine.decoder import Decoder
 from nacli.networks.numpy_engine.encoder import Encoder
-from nacli.networks.numpy_engine.layers import State
+from nacli.networks.numpy_engine.layers import History
 from nacli.networks.numpy_engine.weights import Weights, check_weights
 from nacli.types import Floats, Integers
 
 BLOCK = 150
-"""Frames that pass through the layers at a time. Longer inputs are split, so that they need no more
-memory and matrix products stay in the cache."""
-
-
-class History:
-    """The state of a stream: one `State` per channel."""
-
-    def __init__(self) -> None:
-        self._channels: list[State] = []
-
-    def copy(self) -> History:
-        """Return an independent state that continues from the same point."""
-        copied = History()
-        copied._channels = [state.copy() for state in self._channels]
-        return copied
-
-    def channels(self, count: int) -> list[State]:
-        """Return the states of all channels; `count` is the same in each call."""
-        self._channels = self._channels or [State() for _ in range(count)]
-        return self._channels
+"""Frames of all channels that pass through the layers at a time. Longer inputs are split, so that
+they need no more memory and matrix products stay in the cache."""
 
 
 class NumpyNetworks:
     """The Encoder and Decoder networks, each of which is prepared when it first runs. Channels
-    do not depend on each other."""
+    do not depend on each other; they share the products of layers on frames."""
 
     def __init__(self, config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
         """Raises `ValueError` where the tensors do not fit the configuration, or where it has
@@ -68,48 +50,49 @@ class NumpyNetworks:
 
     def analyze(self, pcm: Floats, history: History) -> tuple[Floats, Integers]:
         """Return latents [C, F, D] and gain indices [C, F] of samples [C, F * hop] at 24 kHz."""
-        channels = zip(pcm, history.channels(len(pcm)), strict=True)
-        latents, gains = zip(*(self._analyze(*channel) for channel in channels), strict=True)
-        return np.stack(latents), np.stack(gains)
-
-    def _analyze(self, pcm: Floats, state: State) -> tuple[Floats, Integers]:
-        """Return latents [F, D] and gains [F] of one channel's samples [F * hop]."""
         hop, encoder = self._config.hop, self.encoder
-        blocks = list(_blocks(len(pcm) // hop))
-        samples = (pcm[block.start * hop : block.stop * hop] for block in blocks)
-        coefficients = np.concatenate([encoder.coefficients(part, state) for part in samples])
+        history.open(len(pcm))
+        blocks = list(_blocks(*pcm.shape, hop))
+        samples = (pcm[:, block.start * hop : block.stop * hop] for block in blocks)
+        coefficients = np.concatenate([encoder.coefficients(part, history) for part in samples])
         gains = encoder.gains(coefficients)
-        latents = [encoder.latents(coefficients[b], gains[b], state) for b in blocks]
-        return np.concatenate(latents), gains
+        latents = [encoder.latents(coefficients[b], gains[b], history) for b in blocks]
+        return _by_channel(np.concatenate(latents)), _by_channel(gains)
 
     def synthesize(
         self, latents: Floats, gains: Integers, counts: Integers, history: History
     ) -> Floats:
         """Return samples [C, F * hop] at 24 kHz, decoded from latents [C, F, D], gain indices and
         stage counts [C, F]. Their delay is one hop plus the Decoder's look-ahead."""
-        channels = zip(latents, gains, counts, history.channels(len(latents)), strict=True)
-        parts = (self._synthesize(*channel) for channel in channels)
-        return np.stack([np.concatenate([pcm for pcm, _ in blocks]) for blocks in parts])
+        blocks = self._synthesize(latents, gains, counts, history)
+        return np.concatenate([pcm for pcm, _ in blocks], axis=1)
 
     def synthesize_with_features(
         self, latents: Floats, gains: Integers, counts: Integers, history: History
     ) -> tuple[Floats, Floats]:
         """Return the samples of `synthesize`, and the Decoder's features [C, F, width] of the same
         frames: what its last layer makes coefficients of."""
-        channels = zip(latents, gains, counts, history.channels(len(latents)), strict=True)
-        parts = [zip(*self._synthesize(*channel), strict=True) for channel in channels]
-        pcm, features = zip(*(map(np.concatenate, blocks) for blocks in parts), strict=True)
-        return np.stack(pcm), np.stack(features)
+        pcm, features = zip(*self._synthesize(latents, gains, counts, history), strict=True)
+        return np.concatenate(pcm, axis=1), _by_channel(np.concatenate(features))
 
     def _synthesize(
-        self, latents: Floats, gains: Integers, counts: Integers, state: State
+        self, latents: Floats, gains: Integers, counts: Integers, history: History
     ) -> Iterator[tuple[Floats, Floats]]:
-        """Yield one channel's samples [F * hop] and features [F, width], block by block."""
-        for b in _blocks(len(latents)):
-            yield self.decoder(latents[b], gains[b], counts[b], state)
+        """Yield samples [C, F * hop] and features [F, C, width], block by block."""
+        history.open(len(latents))
+        arrays = [np.swapaxes(array, 0, 1) for array in (latents, gains, counts)]
+        for block in _blocks(*gains.shape):
+            yield self.decoder(*(array[block] for array in arrays), history)
 
 
-def _blocks(frames: int) -> Iterator[slice]:
-    """Yield slices of at most BLOCK frames that cover all `frames`."""
-    for start in range(0, frames, BLOCK):
-        yield slice(start, min(start + BLOCK, frames))
+def _blocks(channels: int, steps: int, hop: int = 1) -> Iterator[slice]:
+    """Yield slices of frames that cover `steps` samples [C, F * hop], each of at most BLOCK frames
+    of all channels together."""
+    frames, size = steps // hop, max(1, BLOCK // channels)
+    for start in range(0, frames, size):
+        yield slice(start, min(start + size, frames))
+
+
+def _by_channel(frames: NDArray[Any]) -> NDArray[Any]:
+    """Return the values [C, F, ...] of frames [F, C, ...]."""
+    return np.ascontiguousarray(frames.swapaxes(0, 1))

@@ -1,4 +1,5 @@
-"""Causal layers on arrays [time, features] of one audio channel, and their left context."""
+"""Causal layers on arrays [time, ..., features], and their left context. Layers on frames run on
+all audio channels of a stream at once [time, channels, features], others on one channel."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from nacli.types import Floats
 
 
 class State:
-    """The left context of each layer for one audio channel: its latest inputs, which are zero
-    before the stream starts."""
+    """The left context of each layer: its latest inputs, which are zero before the stream
+    starts."""
 
     def __init__(self) -> None:
         self._past: dict[object, Floats] = {}
@@ -28,7 +29,7 @@ class State:
         return copied
 
     def extend(self, layer: object, x: Floats, length: int) -> Floats:
-        """Return `x` [T, C] preceded by the `length` rows before it: [length + T, C]. The last
+        """Return `x` [T, ...] preceded by the `length` rows before it: [length + T, ...]. The last
         `length` rows are stored for the next call."""
         past = self._past.get(layer)
         if past is None:
@@ -38,8 +39,37 @@ class State:
         return joined
 
 
+class History:
+    """The state of a stream.
+
+    Attributes:
+        frames: the state of the layers on frames, which run on all channels together.
+        channels: the state of the layers on samples and sub-frames, by channel.
+    """
+
+    def __init__(self) -> None:
+        self.frames = State()
+        self.channels: list[State] = []
+
+    def open(self, channels: int) -> None:
+        """Begin with this number of channels, which is the same in each call."""
+        self.channels = self.channels or [State() for _ in range(channels)]
+
+    def copy(self) -> History:
+        """Return an independent state that continues from the same point."""
+        copied = History()
+        copied.frames = self.frames.copy()
+        copied.channels = [state.copy() for state in self.channels]
+        return copied
+
+
+def rows(x: Floats) -> Floats:
+    """Return values [T, n, C] of n channels as the rows of one matrix [T * n, C]."""
+    return x.reshape(-1, x.shape[-1])
+
+
 class Depthwise:
-    """A causal depthwise convolution over time, [T, C] to [T, C]."""
+    """A causal depthwise convolution over time, [T, ..., C] to [T, ..., C]."""
 
     def __init__(self, weight: Floats) -> None:
         """`weight` is [K, C]: one kernel of K taps per feature."""
@@ -67,13 +97,14 @@ class FrameBlock:
         self._reduce, self._reduce_bias = weights.linear("reduce"), weights["reduce.bias"]
 
     def __call__(self, x: Floats, state: State) -> Floats:
-        """Add the block's branch to `x` [T, C] in place, and return `x`."""
-        y = normalize(self._mix(x, state))
+        """Add the block's branch to `x` [T, n, C] in place, and return `x`. The n audio channels
+        share each product: the weights are read from memory once."""
+        y = normalize(rows(self._mix(x, state)))
         hidden = y @ self._expand
         hidden += self._bias
         np.matmul(gelu(hidden), self._reduce, out=y)
         y += self._reduce_bias
-        x += y
+        x += y.reshape(x.shape)
         return x
 
 
