@@ -15,7 +15,7 @@ import soundfile
 from in_process import OLD, RATE, nacli, tree, write_old_tone
 from nacli.audio import AudioWriter
 from nacli.encoder import packet_writer, stream
-from nacli.entropy import ChannelCodes
+from nacli.entropy import ChannelCodes, PacketCodes
 from nacli.files.inputs import read_bytes_blocks
 from nacli.format import Header, Packet, pack_header, pack_packet
 from nacli.inspection.info import read_info
@@ -169,8 +169,9 @@ def wrong_codes(monkeypatch: pytest.MonkeyPatch, model: Any) -> None:
     """A payload that is sound, and of other codes."""
     compress = model.entropy.compress
 
-    def other(coded: list[ChannelCodes], placed: object = None) -> bytes:
-        return compress([ChannelCodes(c.gains, c.codes ^ 1, c.counts) for c in coded])
+    def other(coded: PacketCodes, placed: object = None) -> bytes:
+        channels = [ChannelCodes(c.gains, c.codes ^ 1, c.counts) for c in coded.channels]
+        return compress(PacketCodes(channels, coded.angles))
 
     monkeypatch.setattr(model.entropy, "compress", other)
 
