@@ -14,6 +14,7 @@ import in_process
 from commands import nacli
 from fake_model import make_model
 from nacli import api as codec
+from nacli import checkpoint
 from nacli.jobs import resources
 
 __all__ = ["nacli"]  # a fixture
@@ -37,7 +38,12 @@ def model() -> Any:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> Iterator[Path]:
     """An empty working folder, and the fake model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(codec, "load_model", lambda path=None, **options: model)
+    for module, name in (
+        (codec, "load_model"),
+        (checkpoint, "load_checkpoint"),
+        (checkpoint, "shipped_model"),
+    ):
+        monkeypatch.setattr(module, name, lambda *_, **__: model)
     resources.load_model.cache_clear()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield tmp_path

@@ -133,9 +133,14 @@ class RateControl:
     def budget(self, seconds: float, last: bool = False) -> int:
         """Return the bytes that the next packet, `seconds` long, may take."""
         share = self.share(seconds)
-        more = min(share, self._saved / self.SPREAD) if self._saved > 0 else self._saved / 2
+        more = min(share, self._saved / self.SPREAD) if self._saved > 0 else self._restored(share)
         self._budget = int(share + self._saved + self._reserve if last else share + more)
         return self._budget
+
+    def _restored(self, share: float) -> float:
+        """Return the part of a negative saving that the next packet restores: all of it, as the
+        packet after may be the last, unless that is much of the packet's `share`; then half."""
+        return min(self._saved / 2, max(self._saved, -share / 8))
 
     def spend(self, seconds: float, size: int, full: float = 0.0) -> None:
         """Record that a packet of `seconds` took `size` bytes; `full` is its `fullness`."""

@@ -36,7 +36,8 @@ def test_damage_is_concealed_and_reported_with_its_exit_code(damaged: Path, nacl
     whole, heard = (soundfile.read(damaged / name)[0] for name in ("whole.wav", "y.wav"))
     assert len(whole) == len(heard)
     differs = np.flatnonzero(whole != heard) / RATE
-    assert differs.min() > 0.9 and differs.max() < 1.5
+    assert differs.min() > 0.9 and differs.max() < 2.6  # the context of the network and the filter
+    assert np.abs(whole - heard)[int(1.5 * RATE) :].max() < 0.003
 
 
 def test_damage_keeps_the_input_and_strict_stops(damaged: Path, nacli: Run) -> None:

@@ -142,14 +142,14 @@ def make_model(
 
 
 if __name__ in ("__main__", "__mp_main__"):  # the second in worker processes
-    from nacli import api as codec
+    from nacli import api, checkpoint
     from nacli.cli.bar import Bar
     from nacli.jobs import worker_pool
 
     def load_fake(path: str | Path | None = None, **options: str) -> Any:
         return make_model()
 
-    codec.load_model = load_fake
+    api.load_model = checkpoint.load_checkpoint = checkpoint.shipped_model = load_fake
     if "BARS_AT_ONCE" in os.environ:
         Bar.DELAY = Bar.INTERVAL = worker_pool.REPORT_SECONDS = 0.0
 
