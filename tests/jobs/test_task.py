@@ -129,7 +129,7 @@ def test_inputs_that_change_during_the_conversion_stay(
         check(*arguments)
         os.utime("x.wav")
 
-    monkeypatch.setattr("nacli.jobs.encode_file.verify_file", touching)
+    monkeypatch.setattr("nacli.jobs.verify.verify_file", touching)
     record = run_task(EncodeOptions(delete_input=True), "x.wav", "x.nac")
     assert outcome(record) == ("failed", 1)
     assert "changed during the conversion" in (record["error"] or "")
