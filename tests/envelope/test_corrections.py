@@ -20,6 +20,7 @@ from nacli.envelope.corrections import (
     CorrectionTargets,
     correction_lambdas,
     dequantize_corrections,
+    scarcity,
     span_frames,
     span_stages,
 )
@@ -127,6 +128,11 @@ def test_each_number_of_codes_has_its_own_probabilities() -> None:
     ):
         model.span_bits(np.array([[2, 3]]), context, out=span_bits)
         assert span_bits[0] == pytest.approx(expected, abs=0.1)
+
+
+def test_corrections_are_charged_more_where_a_packet_has_few_stages() -> None:
+    factors = [scarcity(np.array([0, most], np.int32)) for most in (0, 2, 3, 4, 16)]
+    assert factors == pytest.approx([10, 10, 10**0.5, 1, 1])
 
 
 def test_broken_tables_are_refused() -> None:
