@@ -52,7 +52,7 @@ class NumpyNetworks:
         """Return latents [C, F, D] and gain indices [C, F] of samples [C, F * hop] at 24 kHz."""
         hop, encoder = self._config.hop, self.encoder
         history.open(len(pcm))
-        blocks = list(_blocks(*pcm.shape, hop))
+        blocks = list(_blocks(len(pcm), pcm.shape[1] // hop))
         samples = (pcm[:, block.start * hop : block.stop * hop] for block in blocks)
         coefficients = np.concatenate([encoder.coefficients(part, history) for part in samples])
         gains = encoder.gains(coefficients)
@@ -80,15 +80,15 @@ class NumpyNetworks:
     ) -> Iterator[tuple[Floats, Floats]]:
         """Yield samples [C, F * hop] and features [F, C, width], block by block."""
         history.open(len(latents))
-        arrays = [np.swapaxes(array, 0, 1) for array in (latents, gains, counts)]
-        for block in _blocks(*gains.shape):
-            yield self.decoder(*(array[block] for array in arrays), history)
+        latents, gains, counts = latents.swapaxes(0, 1), gains.swapaxes(0, 1), counts.swapaxes(0, 1)
+        for b in _blocks(latents.shape[1], len(latents)):
+            yield self.decoder(latents[b], gains[b], counts[b], history)
 
 
-def _blocks(channels: int, steps: int, hop: int = 1) -> Iterator[slice]:
-    """Yield slices of frames that cover `steps` samples [C, F * hop], each of at most BLOCK frames
-    of all channels together."""
-    frames, size = steps // hop, max(1, BLOCK // channels)
+def _blocks(channels: int, frames: int) -> Iterator[slice]:
+    """Yield slices that cover all `frames`, each of at most BLOCK frames of all channels
+    together."""
+    size = max(1, BLOCK // channels)
     for start in range(0, frames, size):
         yield slice(start, min(start + size, frames))
 
