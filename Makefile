@@ -55,7 +55,6 @@ RECIPES = training/recipes
 TRAIN = $(BIN)/python scripts/train.py --recipe $(RECIPES)
 EXPORT = $(BIN)/python scripts/export.py --recipe $(RECIPES)
 FILTER = $(BIN)/python scripts/train_filter.py --recipe $(RECIPES)
-WIDE = runs/wide-adversarial
 
 # The checkpoint from nothing. Each recipe says what its run is for; the first two want a GPU.
 model: venv
@@ -83,7 +82,7 @@ envelope: venv
 filter: venv
 	$(BIN)/python scripts/cache_filter.py
 	$(FILTER)/filter-reconstruction.toml
-	$(FILTER)/filter-adversarial.toml --discriminator $(WIDE)/discriminators.pt
+	$(FILTER)/filter-adversarial.toml
 	$(BIN)/python scripts/attach_filter.py --run runs/filter-adversarial/state.pt
 
 clean:
