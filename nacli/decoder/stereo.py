@@ -43,9 +43,8 @@ class StereoRestorer:
         if self._angles is None:
             self.add(0)
         assert self._angles is not None, "added just now"
-        own = self._angles[:, :hops]
-        missing = max(1, hops + 1 - self._angles.shape[1])  # one stays, to be held
-        self._angles = np.pad(self._angles, ((0, 0), (0, missing - 1)), mode="edge")
+        missing = max(0, hops + 1 - self._angles.shape[1])  # one stays, to be held
+        self._angles = np.pad(self._angles, ((0, 0), (0, missing)), mode="edge")
         own, self._angles = self._angles[:, :hops], self._angles[:, hops:]
         bands: list[Floats] = [
             rotation.restore(pcm, angles)

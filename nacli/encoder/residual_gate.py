@@ -10,7 +10,7 @@ import numpy as np
 
 from nacli.types import Doubles, Floats
 
-RATIO = 1e-3
+MASKED_RATIO = 1e-3
 """Energy of the residual, relative to the principal's, from which on it is coded: -30 dB."""
 FLOOR = 1e-5
 """The same, relative to the principal's recent peak: in pauses, noise floors are of one level."""
@@ -56,7 +56,7 @@ class ResidualGate:
         audible = []
         for principal, residual in energies:
             self._peak = max(float(principal), PEAK_DECAY * self._peak)
-            audible.append(residual > max(RATIO * principal, FLOOR * self._peak))
+            audible.append(residual > max(MASKED_RATIO * principal, FLOOR * self._peak))
         hops, places = np.arange(len(audible)), np.flatnonzero(audible)
         places = np.concatenate([[-1 - self._since_audible], places])
         near = np.abs(hops[:, None] - places).min(1) <= HOLD_HOPS

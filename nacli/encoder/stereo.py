@@ -7,8 +7,7 @@ import numpy as np
 from nacli.dsp.high_band import RATIO
 from nacli.dsp.high_band_analysis import SILENCE_ENERGY, HighBandAnalyzer
 from nacli.dsp.stereo_rotation import StereoRotation
-from nacli.encoder.residual_gate import EMPHASIS, ResidualGate
-from nacli.encoder.residual_gate import RATIO as MASKED
+from nacli.encoder.residual_gate import EMPHASIS, MASKED_RATIO, ResidualGate
 from nacli.encoder.stereo_angle import AngleChooser, covariance
 from nacli.types import Floats
 
@@ -47,5 +46,5 @@ class StereoAnalyzer:
         rotated = self._rotations[1].rotate(pcm, np.full(frames, angle))
         energies = analyzer.measure(rotated)
         principal, residual = energies.mean(1)
-        energies[1, :, residual <= MASKED * principal] = 0
+        energies[1, :, residual <= MASKED_RATIO * principal] = 0
         return energies, (angle,)
