@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from nacli import checkpoint
 from nacli.arguments import expect, integer
 from nacli.audio.samples import check_scale, checked
-from nacli.checkpoint import Model, load_checkpoint, shipped_model
+from nacli.checkpoint import Model
 from nacli.decoder.stream import Decoder
 from nacli.decoder.timeline import Gap
 from nacli.encoder.settings import EncoderSettings
@@ -51,9 +52,7 @@ def load_model(
         ValueError: the engine or the device is unknown, or the engine cannot use the device.
     """
     expect("path", path, (str, Path, type(None)), "the path of a .safetensors file")
-    if path is None:
-        return shipped_model(engine, device)
-    return load_checkpoint(Path(path), engine, device)
+    return checkpoint.load_model(None if path is None else Path(path), engine, device)
 
 
 def encode(

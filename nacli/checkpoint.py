@@ -215,10 +215,17 @@ def load_checkpoint(path: Path | None = None, engine: str = "auto", device: str 
         raise BadCheckpoint(f"{path}: not a usable checkpoint: {error}") from error
 
 
+def load_model(path: Path | None = None, engine: str = "auto", device: str = "cpu") -> Model:
+    """Return the model of a checkpoint, by default the shipped one, which is read once and kept;
+    see `load_checkpoint` for the arguments and the errors."""
+    if path is None:
+        return shipped_model(engine, device)
+    return load_checkpoint(path, engine, device)
+
+
 @cache
 def shipped_model(engine: str = "auto", device: str = "cpu") -> Model:
-    """Return the model that is shipped with nacli. It is read once and kept; see `load_checkpoint`
-    for the arguments and the errors."""
+    """Return the model that is shipped with nacli, read once; see `load_checkpoint`."""
     return load_checkpoint(engine=engine, device=device)
 
 

@@ -38,12 +38,8 @@ def model() -> Any:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any) -> Iterator[Path]:
     """An empty working folder, and the fake model."""
     monkeypatch.chdir(tmp_path)
-    for module, name in (
-        (codec, "load_model"),
-        (checkpoint, "load_checkpoint"),
-        (checkpoint, "shipped_model"),
-    ):
-        monkeypatch.setattr(module, name, lambda *_, **__: model)
+    for module in (codec, checkpoint):
+        monkeypatch.setattr(module, "load_model", lambda *_, **__: model)
     resources.load_model.cache_clear()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield tmp_path

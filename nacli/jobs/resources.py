@@ -24,9 +24,9 @@ def load_model(path: str | None, device: str = "cpu") -> Model:
         BadCheckpoint: a file of the checkpoint is missing or damaged.
         NacliError: the device is not available.
     """
-    from nacli.checkpoint import load_checkpoint, shipped_model
+    from nacli import checkpoint
 
-    return load_checkpoint(Path(path), device=device) if path else shipped_model(device=device)
+    return checkpoint.load_model(Path(path) if path else None, device=device)
 
 
 @cache

@@ -43,8 +43,7 @@ def cuda_on_cpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("nacli.networks.torch_engine.missing_cuda", lambda: None)
     monkeypatch.setattr("nacli.networks.torch_engine.Networks", on_cpu)
-    for module in ("nacli.api", "nacli.checkpoint"):
-        monkeypatch.setattr(f"{module}.shipped_model", shipped_model.__wrapped__)
+    monkeypatch.setattr("nacli.checkpoint.shipped_model", shipped_model.__wrapped__)
     resources.load_model.cache_clear()
     return made
 
