@@ -1,7 +1,7 @@
 """Work that runs a few items ahead of its use, in a thread: a chain of steps keeps two cores busy.
 
-One daemon thread, the prefetch thread, serves the whole process. What an iterator's items are made
-from belongs to that thread from the first item that is taken until the iterator is closed or
+Daemon threads, the prefetch threads 0 and 1, serve the whole process. What an iterator's items are
+made from belongs to its thread from the first item that is taken until the iterator is closed or
 exhausted; the caller's thread must not touch it meanwhile. `nacli.encoder.stream.Encoder` and
 `nacli.decoder.stream.Decoder` say which of their parts that is.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import atexit
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, wait
 from functools import cache
 from queue import SimpleQueue
@@ -24,15 +24,17 @@ T = TypeVar("T")
 _END = object()
 
 
-def prefetch(items: Iterator[T], count: int = 1) -> Iterator[T]:
+def prefetch(items: Iterator[T], count: int = 1, thread: int = 0) -> Generator[T]:
     """Yield the same items, of which up to `count` are made while the one before is in use.
 
     No item waits for the next one, so none comes later than it would without this. An error in
-    making an item is raised in its place. Making an item must not itself use `prefetch`: the only
-    thread would wait for itself, which is an `AssertionError`.
+    making an item is raised in its place. Items that are made in `thread` 1 may themselves come
+    from thread 0. Otherwise, making an item must not use `prefetch`: a thread would wait for
+    itself, which is an `AssertionError`.
     """
-    worker = _worker()
-    assert current_thread() is not worker.thread, "prefetch is used in the prefetch thread itself"
+    worker = _worker(thread)
+    busy = [_worker(number).thread for number in range(thread + 1)]
+    assert current_thread() not in busy, "prefetch is used in the prefetch thread itself"
 
     def submit() -> Future[object]:
         future: Future[object] = Future()
@@ -53,16 +55,19 @@ Task = tuple[Future[object], Callable[[], object]]
 
 
 class _Worker(NamedTuple):
-    """The prefetch thread and its tasks; the task None ends it."""
+    """A prefetch thread and its tasks; the task None ends it."""
 
     thread: Thread
     tasks: SimpleQueue[Task | None]
 
 
 @cache
-def _worker() -> _Worker:
-    """Start the prefetch thread. It is not an executor's: Python would wait for such a thread for
-    ever if a signal arrived while it was being started."""
+def _worker(number: int) -> _Worker:
+    """Start a prefetch thread, after those with smaller numbers: at exit the last one ends first,
+    as it may wait for items of others. It is not an executor's: Python would wait for such a thread
+    for ever if a signal arrived while it was being started."""
+    if number:
+        _worker(number - 1)
     tasks: SimpleQueue[Task | None] = SimpleQueue()
     worker = _Worker(Thread(target=_work, args=(tasks,), daemon=True), tasks)
     worker.thread.start()

@@ -2,5 +2,5 @@
 
 `stream` has the Decoder. `depacketizer` turns bytes into parts (packets with their codes, and gaps)
 with `header_check`, `payload_reader` and `gaps`; `section` turns parts into samples with
-`synthesis`, `concealment`, `post_processing` and `output`.
+`network_decoder`, `concealment`, `synthesis`, `post_processing` and `output`.
 """

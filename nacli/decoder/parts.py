@@ -39,5 +39,10 @@ class Lost:
     at_end: bool = False
     unread: int = 0
 
+    @property
+    def concealed(self) -> int:
+        """The number of frames that are concealed: none at the end, where nothing follows."""
+        return 0 if self.at_end else self.frames
+
 
 Part = Coded | Lost

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import NamedTuple
 
 from nacli.adaptive_filter import context
 from nacli.checkpoint import Model
+from nacli.decoder.network_decoder import NetworkDecoder
 from nacli.decoder.output import PcmOutput
 from nacli.decoder.parts import Coded, Lost, Part
 from nacli.decoder.position import Position
+from nacli.decoder.post_processing import DecodedFrames
 from nacli.decoder.stereo import StereoRestorer
 from nacli.decoder.synthesis import CodedSound, Synthesizer
 from nacli.decoder.timeline import Gap
 from nacli.errors import OutOfRange
 from nacli.format import StreamInfo
+from nacli.prefetch import prefetch
 from nacli.timing import completed_samples, decoder_delay, first_packet
 from nacli.types import Floats
+
+PARTS_AHEAD = 8
+"""Parts whose codes are read ahead, in the first prefetch thread: about one batch of packets."""
+BLOCKS_AHEAD = 2
+"""Blocks of frames that the network makes ahead, in the second prefetch thread."""
+
+
+class _Step(NamedTuple):
+    """A part where it begins, and frames of it or of the part that has begun; either may be
+    missing."""
+
+    part: Part | None
+    frames: DecodedFrames | None
 
 
 class SectionDecoder:
     """Synthesises the samples of one stream from `start` to `stop`, and reports the gaps in them.
 
-    Belongs to the thread that owns the `Decoder`.
+    While the samples of parts are taken, the parts belong to the first prefetch thread and the
+    network to the second; all else belongs to the thread that owns the `Decoder`.
     """
 
     def __init__(
@@ -50,6 +69,7 @@ class SectionDecoder:
         """The packet at which decoding starts."""
         first_hop = self.first_packet * stream.frames_per_packet - decoder_delay(model.config)
         self._output.begin(first_hop * hop_samples)
+        self._network = NetworkDecoder(model, stream.channels)
         self._synthesizer = Synthesizer(model, stream.channels, first_hop, high_band)
         self._stereo: StereoRestorer | None = None
         if bands := stream.angles(high_band):
@@ -74,10 +94,30 @@ class SectionDecoder:
         seconds = self._coded_samples / self._stream.sample_rate
         return self._coded_bytes * 8 / 1000 / seconds
 
-    def decode(self, part: Part) -> Iterator[Floats]:
-        """Yield the samples [T, C] that a part completes, at the original rate."""
-        for sound in self._synthesize(part):
-            yield self._restored(sound)
+    def decode(self, parts: Iterator[Part]) -> Iterator[Floats]:
+        """Yield the samples [T, C] that parts complete, at the original rate, as long as the
+        section is not done."""
+        if self.done:
+            return
+        with closing(prefetch(self._steps(parts), BLOCKS_AHEAD, thread=1)) as steps:
+            for part, frames in steps:
+                if part is not None:
+                    self._begin(part)
+                if frames is not None:
+                    yield self._restored(self._synthesizer.process(frames))
+                if self.done:
+                    return
+
+    def _steps(self, parts: Iterator[Part]) -> Iterator[_Step]:
+        """Yield parts and their frames, in the second prefetch thread."""
+        with closing(prefetch(parts, PARTS_AHEAD)) as ahead:
+            for part in ahead:
+                begins: Part | None = part
+                for frames in self._network.decode(part):
+                    yield _Step(begins, frames)
+                    begins = None
+                if begins is not None:
+                    yield _Step(begins, None)
 
     def finish(self, total: int, end_bytes: int) -> Iterator[Floats]:
         """Yield the last samples of a recording of `total` samples, whose end record has
@@ -86,23 +126,24 @@ class SectionDecoder:
             raise OutOfRange(f"{self._end_text(total, end_bytes)}, before the part asked for")
         self._coded_samples = min(self._coded_samples, total)
         self._coded_bytes += end_bytes
-        for sound in self._synthesizer.finish():
-            yield self._restored(sound)
+        for frames in self._network.finish():
+            yield self._restored(self._synthesizer.process(frames))
+        yield self._restored(self._synthesizer.finish())
         yield self._output.finish(total)
 
-    def _synthesize(self, part: Part) -> Iterator[CodedSound]:
+    def _begin(self, part: Part) -> None:
+        """Take what concerns a whole part, whose frames come next; report damage."""
         if isinstance(part, Coded):
             self._coded_bytes += part.size
             self._coded_samples += part.samples
-            channels = part.codes.channels
-            if self._stereo:
-                self._stereo.add(len(channels[0].gains), part.codes.angles)
-            return self._synthesizer.decode(channels)
-        self._report(part)
-        concealed = 0 if part.at_end else part.frames
+            channels, angles = part.codes.channels, part.codes.angles
+            self._synthesizer.start(channels)
+            frames = len(channels[0].gains)
+        else:
+            self._report(part)
+            frames, angles = part.concealed, ()
         if self._stereo:
-            self._stereo.add(concealed)
-        return self._synthesizer.conceal(concealed) if concealed else iter(())
+            self._stereo.add(frames, angles)
 
     def _restored(self, sound: CodedSound) -> Floats:
         """Return the samples [T, C] that coded sound completes, at the original rate."""

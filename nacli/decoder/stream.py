@@ -15,20 +15,18 @@ from nacli.decoder.position import START, parse_position
 from nacli.decoder.section import SectionDecoder
 from nacli.decoder.timeline import Gap
 from nacli.format import Header, pack_end
-from nacli.prefetch import prefetch
 from nacli.types import Floats
 
-PARTS_AHEAD = 8
-"""Parts whose codes are read ahead, in the prefetch thread: about one batch of packets."""
 FINISHED = "this Decoder has finished: each file needs one of its own"
 
 
 class Decoder:
     """Turns a .nac stream into pcm [T, C], packet by packet, in bounded memory.
 
-    Any way of cutting the input into calls gives the same samples. Two threads share the work: the
+    Any way of cutting the input into calls gives the same samples. Three threads share the work: a
     prefetch thread reads packets and codes (`_depacketizer` belongs to it while the blocks of a
-    call are taken), and the caller's thread synthesises and counts (everything else).
+    call are taken), another runs the Decoder network (see `SectionDecoder`), and the caller's
+    thread filters and counts (everything else).
     """
 
     def __init__(
@@ -121,7 +119,7 @@ class Decoder:
             self.first_packet = self._section.first_packet
             self._depacketizer.begin(self.first_packet)
         with one_thread():
-            yield from _decoded(self._section, parts)
+            yield from self._decoded(parts)
 
     def jump(self, packet: int) -> None:
         """Announce that the next bytes start with this packet, at most `first_packet`; the packets
@@ -143,7 +141,7 @@ class Decoder:
             raise ValueError(FINISHED)
         self._finished = True
         with one_thread():
-            yield from _decoded(self._section, self._depacketizer.finish())
+            yield from self._decoded(self._depacketizer.finish())
             if self.done:
                 return
             assert self._section is not None, "the parser raises where there is no header"
@@ -151,16 +149,12 @@ class Decoder:
             end_bytes = len(pack_end(end)) if end else 0
             yield from self._section.finish(self._depacketizer.samples, end_bytes)
 
-
-def _decoded(section: SectionDecoder | None, parts: Iterator[Part]) -> Iterator[Floats]:
-    """Yield the samples of parts. The codes of the next parts are read while one is synthesised."""
-    if section is not None and section.done:
-        return
-    for part in prefetch(parts, PARTS_AHEAD):
-        assert section is not None, "the header comes before all parts"
-        yield from section.decode(part)
-        if section.done:
-            return
+    def _decoded(self, parts: Iterator[Part]) -> Iterator[Floats]:
+        """Yield the samples of parts."""
+        if self._section is not None:
+            yield from self._section.decode(parts)
+        else:
+            assert not list(parts), "the header comes before all parts"
 
 
 def _join(blocks: Iterator[Floats], decoder: Decoder) -> Floats:

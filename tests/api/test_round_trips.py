@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fake_model import make_model
 from nacli.api import decode, encode
+from nacli.decoder.network_decoder import NETWORK_FRAMES
 from nacli.decoder.stream import Decoder
-from nacli.decoder.synthesis import NETWORK_FRAMES
 from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
 from nacli.format import (

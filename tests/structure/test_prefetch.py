@@ -3,9 +3,12 @@ their place."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -50,7 +53,7 @@ def test_a_limited_number_of_items_is_made_early(count: int) -> None:
     prefetched = prefetch(source, count)
     assert next(prefetched) == 0
     time.sleep(0.1)
-    prefetched.close()  # type: ignore[attr-defined]
+    prefetched.close()
     assert made == list(range(count + 1))
     assert next(source) == count + 1, "the source was neither used any more nor closed"
 
@@ -88,3 +91,56 @@ def test_prefetch_inside_its_own_thread_is_an_error_and_no_deadlock() -> None:
     caller.join(timeout=10)
     assert outcomes == ["prefetch is used in the prefetch thread itself"]
     assert list(prefetch(iter([3]))) == [3]
+
+
+def test_two_threads_work_in_a_chain() -> None:
+    """The second takes its items from the first; closing and errors pass through both."""
+    makers: list[set[int]] = [set(), set()]
+
+    def first(last: int) -> Iterator[int]:
+        for number in range(last):
+            makers[0].add(threading.get_ident())
+            yield number
+        raise ValueError("broken")
+
+    def second(last: int) -> Iterator[int]:
+        with closing(prefetch(first(last), 3)) as numbers:
+            for number in numbers:
+                makers[1].add(threading.get_ident())
+                yield number * number
+
+    chain, taken = prefetch(second(5), 2, thread=1), []
+    with pytest.raises(ValueError, match="broken"):
+        for square in chain:
+            taken.append(square)
+    assert taken == [0, 1, 4, 9, 16]
+    assert len(makers[0] | makers[1] | {threading.get_ident()}) == 3
+    with closing(prefetch(second(10**9), 2, thread=1)) as endless:
+        assert next(endless) == 0
+    assert list(prefetch(iter([3]), thread=1)) == [3]
+
+
+def test_a_thread_of_a_chain_cannot_wait_for_itself_or_a_later_one() -> None:
+    def nested() -> Iterator[int]:
+        yield from prefetch(iter([1]), thread=1)
+
+    with pytest.raises(AssertionError, match="in the prefetch thread itself"):
+        list(prefetch(nested()))
+
+
+def test_a_process_ends_that_has_not_closed_a_chain() -> None:
+    program = """
+from nacli.prefetch import prefetch
+def endless():
+    number = 0
+    while True:
+        yield (number := number + 1)
+def second():
+    yield from prefetch(endless(), 4)
+kept = prefetch(second(), 4, thread=1)
+print(next(kept))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")

@@ -16,6 +16,7 @@ import pytest
 from fake_model import CONFIG, make_model
 from nacli.adaptive_filter import AdaptiveFilter
 from nacli.config import ModelConfig
+from nacli.decoder.network_decoder import NetworkDecoder
 from nacli.decoder.post_processing import DecodedFrames, PostProcess
 from nacli.decoder.synthesis import Synthesizer
 from nacli.entropy import ChannelCodes
@@ -78,13 +79,16 @@ def test_an_impulse_is_delayed_by_the_stated_number_of_hops(
 
 def test_a_decoder_outputs_each_hop_after_the_stated_delay() -> None:
     """One frame alone is loud: its hop is output with a frame that is `decoder_delay` later."""
+    network = NetworkDecoder(make_model(), 1)
     synthesizer = Synthesizer(make_model(), 1, first_hop=0, high_band=False)
     gains = np.full(HOPS, 1, np.int32)
     gains[MARKED] = 70
     codes = np.zeros((HOPS, CONFIG.stages), np.int32)
     corrections = (np.zeros((HOPS, 2), np.int32), np.zeros(HOPS, np.int32))
     coded = ChannelCodes(gains, codes, np.full(HOPS, CONFIG.stages, np.int32), *corrections)
-    pcm = np.concatenate([sound.pcm for sound in synthesizer.decode([coded])])[:, 0]
+    synthesizer.start([coded])
+    blocks = map(synthesizer.process, network.decode_codes([coded]))
+    pcm = np.concatenate([sound.pcm for sound in blocks])[:, 0]
     energies = np.square(pcm.reshape(-1, HOP)).sum(1)
     own_hop = MARKED - OVERLAP
     assert energies.argmax() == own_hop + decoder_delay(CONFIG)

@@ -13,6 +13,7 @@ from nacli.blas import one_thread
 from nacli.checkpoint import Model
 from nacli.config import CODED_RATE
 from nacli.decoder.depacketizer import Depacketizer
+from nacli.decoder.network_decoder import NetworkDecoder
 from nacli.decoder.parts import Coded
 from nacli.decoder.synthesis import Synthesizer
 from nacli.timing import ADAPTIVE_FILTER_DELAY, decoder_delay
@@ -45,13 +46,17 @@ def filter_inputs(model: Model, data: bytes) -> tuple[Floats, Floats, Integers]:
     a mono .nac file at the coded rate is decoded, from the recording's first hop on. F is a few
     hops more than the recording has."""
     reader, recorder = Depacketizer(model, conceal=False), FilterRecorder()
-    synthesizer = Synthesizer(model, 1, first_hop=0, high_band=False)
+    network, synthesizer = NetworkDecoder(model, 1), Synthesizer(model, 1, 0, high_band=False)
     synthesizer.post_processing.adaptive_filter = recorder
     with one_thread():
         for part in chain(reader.feed(data), reader.finish()):
             assert isinstance(part, Coded), "damage raises"
-            list(synthesizer.decode(part.codes.channels))
-        list(synthesizer.finish())
+            synthesizer.start(part.codes.channels)
+            for frames in network.decode(part):
+                synthesizer.process(frames)
+        for frames in network.finish():
+            synthesizer.process(frames)
+        synthesizer.finish()
     late = decoder_delay(model.config) - ADAPTIVE_FILTER_DELAY
     pcm, features, counts = recorder.inputs()
     return pcm[late * HOP :], features[late:], counts[late:]

@@ -17,7 +17,7 @@ from nacli.networks.numpy_engine.layers import History
 from nacli.networks.numpy_engine.weights import Weights, check_weights
 from nacli.types import Floats, Integers
 
-BLOCK = 150
+BLOCK = 152
 """Frames of all channels that pass through the layers at a time. Longer inputs are split, so that
 they need no more memory and matrix products stay in the cache."""
 
