@@ -9,7 +9,7 @@ from nacli.adaptive_filter.sizes import AFTER, MOST_BEFORE, NEIGHBOURS, OTHER_IN
 from nacli.dsp.filterbank import BANDS
 from nacli.networks.numpy_engine.activations import normalize
 from nacli.networks.numpy_engine.layers import Depthwise, State
-from nacli.networks.numpy_engine.weights import Shapes, Weights
+from nacli.networks.numpy_engine.weights import Shapes, Weights, float_weights
 from nacli.tensor_file import Tensors
 from nacli.types import Floats
 
@@ -36,7 +36,7 @@ class FilterNetwork:
         self.shifted = _matrix(tensors, "leave.weight")[0] // BANDS - 1
         self.before = self.shifted - AFTER
         self._check(tensors)
-        weights = Weights(tensors)
+        weights = float_weights(tensors)
         self._project = weights.linear("project")
         self._project_bias = weights["project.bias"]
         self._enter = self._neighbours_first(weights.linear("enter"))

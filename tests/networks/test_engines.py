@@ -26,7 +26,7 @@ from nacli.errors import BadCheckpoint
 from nacli.networks import load_networks, torch_engine
 from nacli.networks.numpy_engine.activations import GELU_SCALE, compress, expand, gelu
 from nacli.networks.numpy_engine.engine import BLOCK
-from nacli.networks.numpy_engine.weights import widened
+from nacli.networks.numpy_engine.weights import float_weights
 from nacli.networks.torch_engine import Decoder, Encoder
 from small_networks import SMALL
 
@@ -290,4 +290,8 @@ def test_every_finite_float16_is_widened_exactly() -> None:
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     halves = halves[np.isfinite(halves)]
     expected = halves.astype(np.float32)
-    np.testing.assert_array_equal(widened(halves).view(np.uint32), expected.view(np.uint32))
+    weights = float_weights(
+        {"a.x": halves, "b.x": expected, "a.y": expected[:6].reshape(2, 3)}, "a."
+    )
+    np.testing.assert_array_equal(weights["x"].view(np.uint32), expected.view(np.uint32))
+    np.testing.assert_array_equal(weights["y"], expected[:6].reshape(2, 3))

@@ -14,7 +14,7 @@ from nacli.networks.engines import runs_in_numpy
 from nacli.networks.numpy_engine.decoder import Decoder
 from nacli.networks.numpy_engine.encoder import Encoder
 from nacli.networks.numpy_engine.layers import History
-from nacli.networks.numpy_engine.weights import Weights, check_weights
+from nacli.networks.numpy_engine.weights import check_weights, float_weights
 from nacli.types import Floats, Integers
 
 BLOCK = 152
@@ -32,17 +32,17 @@ class NumpyNetworks:
         if not runs_in_numpy(config):
             raise ValueError("the NumPy engine does not have all layers of the configuration")
         check_weights(config, tensors)
-        self._config, self._weights = config, Weights(tensors)
+        self._config, self._tensors = config, tensors
 
     @cached_property
     def encoder(self) -> Encoder:
         """The Encoder network."""
-        return Encoder(self._config, self._weights.under("encoder."))
+        return Encoder(self._config, float_weights(self._tensors, "encoder."))
 
     @cached_property
     def decoder(self) -> Decoder:
         """The Decoder network."""
-        return Decoder(self._config, self._weights.under("decoder."))
+        return Decoder(self._config, float_weights(self._tensors, "decoder."))
 
     def new_history(self) -> History:
         """Return the state of a new stream."""
