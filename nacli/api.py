@@ -87,14 +87,12 @@ def encode(
     sample_rate = integer("sample_rate", sample_rate)
     chosen = EncoderSettings(**settings)
     encoder = Encoder(model or load_model(), sample_rate, pcm.shape[1], chosen, samples=len(pcm))
-    starts = range(
-        0, len(pcm), sample_rate
-    )  # a second at a time: the resampler's copies stay small
-    blocks = [encoder.encode(pcm[start : start + sample_rate]) for start in starts]
-    blocks.append(encoder.finish())
+    # A second at a time: the resampler's copies stay small.
+    blocks = (pcm[start : start + sample_rate] for start in range(0, len(pcm), sample_rate))
+    data = b"".join(encoder.encode_blocks(blocks)) + encoder.finish()
     for line in encoder.warnings:
         warnings.warn(line, stacklevel=2)
-    return b"".join(blocks)
+    return data
 
 
 def decode(

@@ -62,8 +62,6 @@ class AudioReader:
     """
 
     info: AudioInfo
-    live: bool
-    """Whether samples are read as they arrive, so that prefetch would wait for them."""
     report: ReadReport
     """The promised length, and what was read so far."""
     not_finite: int
@@ -88,7 +86,6 @@ class AudioReader:
     def _open_raw(self, stream: BinaryIO, info: AudioInfo, is_file: bool) -> None:
         if info.sample_format not in SAMPLE_BYTES:
             raise UnsupportedAudio(f"{self._name}: raw {info.sample_format} cannot be read")
-        self.live = not is_file
         size = os.fstat(stream.fileno()).st_size if is_file else None
         self.info = info if size is None else replace(info, samples=size // sample_size(info))
         self.report = ReadReport(info.sample_rate, self.info.samples)
@@ -106,7 +103,6 @@ class AudioReader:
             _copy(source, Output(spool, "temporary file"))
             self._open_file(spool, stack)
             return
-        self.live = True
         info, size = header
         self.info = info if self._tags else _without_tags(info)
         self.report = ReadReport(info.sample_rate, info.samples)
@@ -115,7 +111,6 @@ class AudioReader:
             self._find_trailing_fault = lambda: _pipe_trailing_fault(source, info, size)
 
     def _open_file(self, stream: BinaryIO, stack: ExitStack) -> None:
-        self.live = False
         descriptor = stream.fileno()
         size = os.fstat(descriptor).st_size
         if size == 0:

@@ -3,7 +3,6 @@ runs, so that help is instant."""
 
 from __future__ import annotations
 
-import atexit
 import gc
 import os
 import sys
@@ -13,10 +12,9 @@ import sys
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# Modules are many objects that last as long as the command. Looking through them for garbage, while
-# they are made and again at the end, takes a tenth of a short command.
+# Modules are many objects that last as long as the command. Python would look through them for
+# garbage again and again while they are made.
 gc.set_threshold(100_000)
-atexit.register(gc.freeze)
 
 from nacli.cli.group import main  # noqa: E402
 

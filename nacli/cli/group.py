@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -56,7 +57,9 @@ class Nacli(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         exit_on_signals()
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            gc.freeze()  # Python need not look through all objects for garbage before it exits
+            return result
         except NacliError as error:
             sys.exit(report_error(error))
         except KeyboardInterrupt as interrupt:

@@ -19,7 +19,7 @@ class Analyzer:
     """Resamples, rotates stereo, and runs the Encoder network, with explicit state.
 
     Samples are pushed in blocks of any size and taken in whole frames, so the cutting of the input
-    changes nothing. `take` may run in the prefetch thread: nothing is pushed meanwhile.
+    changes nothing.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ import numpy as np
 
 from nacli.checkpoint import Model
 from nacli.dsp.high_band import span_frames as high_band_span
-from nacli.encoder.code_search import SearchResult, rate_costs, search, select
+from nacli.encoder.code_search import CodeSearch, SearchResult, rate_costs, select
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
 from nacli.encoder.settings import EFFORTS
 from nacli.entropy import ChannelCodes, angle_bits
@@ -47,16 +47,17 @@ class CandidateMaker:
     """Makes candidates of packets for one stream's settings."""
 
     def __init__(self, model: Model, effort: int) -> None:
-        self._model, self._beam = model, EFFORTS[effort]
-        self._costs = rate_costs(model.codebooks, model.tables)
+        self._model = model
+        costs = rate_costs(model.codebooks, model.tables)
+        self._code_search = CodeSearch(model.codebooks, EFFORTS[effort], costs)
         self.highest_level = highest_level(model.codebooks.stages)
 
     def search(self, analysis: PacketAnalysis, level: int) -> SearchedPacket:
         """Search the codes of a packet up to an allocation level. This takes most of the time."""
-        books, depths = self._model.codebooks, self.counts(analysis.gains, level)
+        depths = self.counts(analysis.gains, level)
         channels, frames, dim = analysis.latents.shape
         joined = analysis.latents.reshape(-1, dim)  # short packets of several channels in one block
-        result = search(joined, books, depths.ravel(), self._beam, self._costs)
+        result = self._code_search.search(joined, depths.ravel())
         parts = (slice(row * frames, (row + 1) * frames) for row in range(channels))
         results = [SearchResult(result.paths[:, p], result.errors[:, p]) for p in parts]
         return SearchedPacket(analysis, level, results)

@@ -48,79 +48,87 @@ def rate_costs(
     return lambda_scale * marginal_values(codebooks, tables)[:, None] * tables.table_bits
 
 
-def search(
-    latents: Floats,
-    codebooks: Codebooks,
-    depths: int | Integers,
-    beam: int = 4,
-    costs: Floats | None = None,
-) -> SearchResult:
-    """Find the best codes of latents [F, D] for every number of stages up to `depths`, one number
-    for all frames or one for each [F].
+class CodeSearch:
+    """Finds the codes with the least sum of squared error and rate cost."""
 
-    The best codes have the least sum of squared error and `costs` [N, size], if there are any. A
-    path is not always the start of the next longer one. Beyond its own depth a frame has the codes
-    0 and the error of its last stage.
-    """
-    costs = np.zeros_like(codebooks.energies) if costs is None else costs
-    depths = np.broadcast_to(np.asarray(depths, dtype=np.int32), len(latents))
-    depth = max(1, int(depths.max(initial=0)))
-    starts = range(0, max(1, len(latents)), BLOCK)
-    parts = [
-        _search(latents[at : at + BLOCK], codebooks, depths[at : at + BLOCK], depth, beam, costs)
-        for at in starts
-    ]
-    return SearchResult(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
+    def __init__(self, codebooks: Codebooks, beam: int = 4, costs: Floats | None = None) -> None:
+        """`beam` is the number of candidates of a frame that go from stage to stage, and `costs`
+        [N, size] are rate costs of the codes, 0 where there are none."""
+        self._codebooks, self._beam, self._costs = codebooks, beam, costs
+        self._matrices: dict[int, Floats] = {}
 
+    def search(self, latents: Floats, depths: int | Integers) -> SearchResult:
+        """Find the best codes of latents [F, D] for every number of stages up to `depths`, one
+        number for all frames or one for each [F].
 
-def _search(
-    latents: Floats, codebooks: Codebooks, depths: Integers, depth: int, beam: int, costs: Floats
-) -> SearchResult:
-    best = np.zeros((depth, len(latents), depth), dtype=np.int32)
-    errors = np.empty((depth + 1, len(latents)), dtype=np.float32)
-    errors[0] = np.square(latents).sum(1)
-    frames, residual = np.arange(len(latents)), latents[:, None, :]
-    paths = np.zeros((len(latents), 1, 0), dtype=np.int32)
-    cost = np.zeros((len(latents), 1), dtype=np.float32)
-    for stage in range(depth):
-        deeper = depths[frames] > stage
-        if not deeper.all():  # quiet frames have few stages
-            frames, residual = frames[deeper], residual[deeper]
-            paths, cost = paths[deeper], cost[deeper]
-        errors[stage + 1] = errors[stage]
-        if not len(frames):
-            continue
-        parent, code, cost = _extend(residual, cost, costs[stage], codebooks, stage, beam)
-        row = np.arange(len(frames))[:, None]
-        residual = residual[row, parent] - codebooks.vectors[stage][code]
-        paths = np.concatenate([paths[row, parent], code[:, :, None]], axis=2)
-        best[stage, frames, : stage + 1] = paths[:, 0]
-        errors[stage + 1, frames] = np.square(residual[:, 0]).sum(1)
-    return SearchResult(best, errors)
+        A path is not always the start of the next longer one. Beyond its own depth a frame has the
+        codes 0 and the error of its last stage.
+        """
+        depths = np.broadcast_to(np.asarray(depths, dtype=np.int32), len(latents))
+        depth = max(1, int(depths.max(initial=0)))
+        starts = range(0, max(1, len(latents)), BLOCK)
+        parts = [
+            self._search(latents[at : at + BLOCK], depths[at : at + BLOCK], depth) for at in starts
+        ]
+        return SearchResult(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
 
+    def _search(self, latents: Floats, depths: Integers, depth: int) -> SearchResult:
+        best = np.zeros((depth, len(latents), depth), dtype=np.int32)
+        errors = np.empty((depth + 1, len(latents)), dtype=np.float32)
+        errors[0] = np.square(latents).sum(1)
+        frames, residual = np.arange(len(latents)), latents[:, None, :]
+        paths = np.zeros((len(latents), 1, 0), dtype=np.int32)
+        gain = np.zeros((len(latents), 1), dtype=np.float32)
+        for stage in range(depth):
+            deeper = depths[frames] > stage
+            if not deeper.all():  # quiet frames have few stages
+                frames, residual = frames[deeper], residual[deeper]
+                paths, gain = paths[deeper], gain[deeper]
+            errors[stage + 1] = errors[stage]
+            if not len(frames):
+                continue
+            parent, code, gain = self._extend(residual, gain, stage)
+            row = np.arange(len(frames))[:, None]
+            residual = residual[row, parent] - self._codebooks.vectors_of(stage, code)
+            paths = np.concatenate([paths[row, parent], code[:, :, None]], axis=2)
+            best[stage, frames, : stage + 1] = paths[:, 0]
+            errors[stage + 1, frames] = np.square(residual[:, 0]).sum(1)
+        return SearchResult(best, errors)
 
-def _extend(
-    residual: Floats, cost: Floats, own: Floats, codebooks: Codebooks, stage: int, beam: int
-) -> tuple[Indices, Integers, Floats]:
-    """Add a code of one stage to the candidates of each frame and keep the `beam` best.
+    def _extend(
+        self, residual: Floats, gain: Floats, stage: int
+    ) -> tuple[Indices, Integers, Floats]:
+        """Add a code of one stage to the candidates of each frame and keep the best ones.
 
-    Args:
-        residual: what the W candidates of each frame leave over [F, W, D].
-        cost: the cost of the candidates so far [F, W]; the latents' own energy is left out.
-        own: the rate cost of each code [size].
+        Args:
+            residual: what the W candidates of each frame leave over [F, W, D].
+            gain: half of the cost that the candidates have saved so far [F, W]; a candidate without
+                codes costs its energy.
 
-    Returns:
-        The candidate that each kept one extends, its new code, and its cost, [F, beam] each.
-    """
-    frames, width, dim = residual.shape
-    # |r - v|^2 = |r|^2 - 2 r v + |v|^2, in one array: memory traffic is what this costs
-    doubled = -2 * residual.reshape(-1, dim)
-    total = (doubled @ codebooks.vectors[stage].T).reshape(frames, width, -1)
-    total += codebooks.energies[stage] + own
-    total += cost[:, :, None]
-    chosen, best = _smallest(total.reshape(frames, -1), beam)
-    parent, code = np.divmod(chosen, codebooks.vectors.shape[1])
-    return parent, code.astype(np.int32), best
+        Returns:
+            The candidate that each kept one extends, its new code, and its gain, [F, beam] each.
+        """
+        # |r|^2 - |r - v|^2 = 2 r v - |v|^2. One product adds everything: memory traffic is what
+        # more steps would cost.
+        constant = np.ones((*gain.shape, 2), dtype=np.float32)
+        constant[..., 1] = gain
+        rows = np.concatenate([residual, constant], axis=2)
+        total = rows.reshape(-1, rows.shape[2]) @ self._matrix(stage)
+        chosen, best = _largest(total.reshape(len(residual), -1), self._beam)
+        parent, code = np.divmod(chosen, total.shape[1])
+        return parent, code.astype(np.int32), best
+
+    def _matrix(self, stage: int) -> Floats:
+        """Return the matrix [D + 2, size] of a stage: its vectors, the constants of their gains,
+        and ones for the gains so far. Only the stages that are searched have one."""
+        if stage not in self._matrices:
+            matrix: Floats = np.ones((self._codebooks.dim + 2, self._codebooks.size), np.float32)
+            matrix[:-2] = self._codebooks.vectors_of(stage).T
+            matrix[-2] = -self._codebooks.energies[stage] / 2
+            if self._costs is not None:
+                matrix[-2] -= self._costs[stage] / 2
+            self._matrices[stage] = matrix
+        return self._matrices[stage]
 
 
 def select(paths: Integers, counts: Integers) -> Integers:
@@ -130,13 +138,13 @@ def select(paths: Integers, counts: Integers) -> Integers:
     return np.where(np.arange(paths.shape[2]) < counts[:, None], chosen, 0).astype(np.int32)
 
 
-def _smallest(cost: Floats, count: int) -> tuple[Indices, Floats]:
-    """Return the indices [F, count] of the smallest values of each row, and these values,
-    ascending; of equal values the first comes first. `cost` is overwritten."""
-    row, found, values = np.arange(len(cost)), [], []
-    for _ in range(min(count, cost.shape[1])):
-        best = cost.argmin(1)
-        values.append(cost[row, best])
-        cost[row, best] = np.inf
+def _largest(gains: Floats, count: int) -> tuple[Indices, Floats]:
+    """Return the indices [F, count] of the largest values of each row, and these values,
+    descending; of equal values the first comes first. `gains` is overwritten."""
+    row, found, values = np.arange(len(gains)), [], []
+    for _ in range(min(count, gains.shape[1])):
+        best = gains.argmax(1)
+        values.append(gains[row, best])
+        gains[row, best] = -np.inf
         found.append(best)
     return np.stack(found, axis=1), np.stack(values, axis=1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from nacli.encoder.analyzer import Analyzer
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket
 from nacli.encoder.packet_encoder import PacketEncoder
 from nacli.encoder.rate_control import QualityControl, RateControl
 from nacli.prefetch import prefetch
+from nacli.types import Pcm
 
 PACKETS_AHEAD = 2
 """Packets that are analysed and searched ahead, in the prefetch thread."""
@@ -34,17 +35,23 @@ class PacketSource:
         self._control = control
         self._packet_frames, self._frame_rate = packet_frames, frame_rate
 
-    def packets(self) -> Iterator[SearchedPacket]:
-        """Yield the packets of full length whose samples have been pushed. The next ones are
-        searched while one is in use; take all of them before samples are pushed."""
-        return prefetch(self._packets(), PACKETS_AHEAD)
+    def packets(self, blocks: Iterable[Pcm]) -> Generator[SearchedPacket]:
+        """Push blocks of samples and yield the packets of full length that they complete. The next
+        ones are searched while one is in use; take all of them before another call."""
+        return prefetch(self._packets(blocks), PACKETS_AHEAD)
 
     def last(self) -> SearchedPacket | None:
         """Return a last packet of the frames that are left, if there are any."""
         frames = self._analyzer.pending_frames
         return self._search(self._analyzer.take(frames)) if frames else None
 
-    def _packets(self) -> Iterator[SearchedPacket]:
+    def _packets(self, blocks: Iterable[Pcm]) -> Iterator[SearchedPacket]:
+        yield from self._ready()
+        for pcm in blocks:
+            self._analyzer.push(pcm)
+            yield from self._ready()
+
+    def _ready(self) -> Iterator[SearchedPacket]:
         while self._analyzer.ready(self._packet_frames):
             yield self._search(self._analyzer.take(self._packet_frames))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 from nacli.arguments import check_model, integer, tag_list
@@ -29,6 +31,7 @@ from nacli.format import (
     short_digest,
 )
 from nacli.timing import frame_count
+from nacli.types import Pcm
 
 TAIL_RESERVE = 18
 """Bytes held back for a short last packet: its framing, and a frame or two."""
@@ -39,9 +42,9 @@ class Encoder:
     """Turns pcm [T, C] into a .nac stream, packet by packet, in bounded memory.
 
     Any way of cutting the input into calls gives the same bytes. Two threads share the work: the
-    prefetch thread analyses packets and searches their codes (`_analyzer` and `_source` belong to
-    it while a call takes packets), and the caller's thread chooses, packs and counts (everything
-    else).
+    prefetch thread takes samples, analyses packets and searches their codes (`_checked`,
+    `_analyzer` and `_source` belong to it while a call takes packets), and the caller's thread
+    chooses, packs and counts (everything else).
     """
 
     def __init__(
@@ -110,7 +113,6 @@ class Encoder:
             made.append(f"a constant offset (DC) of {self._analyzer.dc_offset:.2f} was removed")
         return tuple(made)
 
-    @one_thread()
     def encode(self, pcm: Any) -> bytes:
         """Take pcm [T, C], or [T] for one channel: floats in +-1, or integers of 8, 16 or 32 bits
         with their own full scale. Return the bytes that are complete, the header first. Samples
@@ -119,18 +121,32 @@ class Encoder:
         Raises `UnsupportedAudio` for samples of another shape or type, infinite, or not a number,
         and `ValueError` after `finish`.
         """
+        return b"".join(self.encode_blocks([pcm]))
+
+    def encode_blocks(self, blocks: Iterable[Any]) -> Iterator[bytes]:
+        """As `encode` for one block after another: yields the header, then each packet as soon as
+        it is complete. Blocks are taken, and their packets analysed, in the prefetch thread while
+        earlier packets are written. Take all that this yields before any other call."""
         if self._finished:
             raise ValueError(FINISHED)
-        pcm = checked(pcm)
-        if pcm.shape[1] != self._header.stream.channels:
-            found, expected = pcm.shape[1], self._header.stream.channels
-            message = f"pcm has {counted(found, 'channel')}, and the stream {expected}"
-            raise UnsupportedAudio(message)
-        pcm, clipped = limited(pcm)
-        self._clipped += clipped
-        self._samples += len(pcm)
-        self._analyzer.push(pcm)
-        return b"".join([self._begin(), *self._packets()])
+        with one_thread():
+            yield self._begin()
+            with closing(self._source.packets(self._checked(blocks))) as packets:
+                for packet in packets:
+                    yield self._writer.write(packet)
+
+    def _checked(self, blocks: Iterable[Any]) -> Iterator[Pcm]:
+        """Check, count and limit blocks of samples."""
+        for block in blocks:
+            pcm = checked(block)
+            if pcm.shape[1] != self._header.stream.channels:
+                found, expected = pcm.shape[1], self._header.stream.channels
+                message = f"pcm has {counted(found, 'channel')}, and the stream {expected}"
+                raise UnsupportedAudio(message)
+            pcm, clipped = limited(pcm)
+            self._clipped += clipped
+            self._samples += len(pcm)
+            yield pcm
 
     @one_thread()
     def finish(self) -> bytes:
@@ -157,7 +173,7 @@ class Encoder:
 
     def _packets(self) -> list[bytes]:
         """Return the packets of full length that are complete."""
-        return [self._writer.write(packet) for packet in self._source.packets()]
+        return [self._writer.write(packet) for packet in self._source.packets([])]
 
 
 def _control(

@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from nacli.jobs.options import EncodeOptions
     from nacli.jobs.verify import Verifier
 
-FILE_FRAMES = 600
-"""Frames of a file that are read at a time: with several packets at hand the Encoder uses two
-cores. A live pipe is read packet by packet, so that no packet waits for the next."""
-
 
 def encode_file(
     source: str, target: str, model: Model, options: EncodeOptions, on_progress: OnProgress
@@ -57,12 +53,14 @@ def encode_file(
         verifier = _verifier(model, encoder) if options.verify else None
         mode = private_mode(source)
         with finishing_on_signals(source), atomic_output(target, options.force, mode) as output:
-            size = _block_samples(reader, settings.packet_frames, model.config.frame_rate)
-            for pcm in reader.blocks(size):
-                progress.nac_bytes += _write(output, encoder.encode(pcm), verifier)
+            seconds = settings.packet_frames / model.config.frame_rate
+            blocks = reader.blocks(round(seconds * info.sample_rate))
+            for data in encoder.encode_blocks(blocks):
+                progress.nac_bytes += _write(output, data, verifier)
                 output.flush()
-                progress.samples += len(pcm)
+                progress.samples = encoder.samples
                 on_progress(progress)
+            progress.samples = encoder.samples
             progress.nac_bytes += _write(output, encoder.finish(), verifier)
             if verifier:
                 with naming(target):
@@ -96,12 +94,6 @@ def _open_encoder(source: str, model: Model, info: AudioInfo, settings: EncoderS
     )
     with naming(source):
         return Encoder(model, info.sample_rate, info.channels, settings, samples=info.samples)
-
-
-def _block_samples(reader: AudioReader, packet_frames: int, frame_rate: float) -> int:
-    """Return how many samples are read at a time: whole packets."""
-    packets = 1 if reader.live else max(1, FILE_FRAMES // packet_frames)
-    return round(packets * packet_frames / frame_rate * reader.info.sample_rate)
 
 
 def _verifier(model: Model, encoder: Encoder) -> Verifier:

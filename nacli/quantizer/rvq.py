@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from nacli.types import Floats, Integers
 
+ALL = slice(None)
+"""All codes of a stage."""
+
 
 class Codebooks:
     """Codebooks [N, size, D] as stored: int8 entries and one scale per stage.
@@ -30,22 +33,18 @@ class Codebooks:
 
     @cached_property
     def vectors(self) -> Floats:
-        """The vectors [N, size, D]. Only encoders need all of them."""
-        vectors: Floats = self.entries.astype(np.float32)
-        vectors *= self.scales.astype(np.float32)[:, None, None]
-        return vectors
+        """The vectors [N, size, D]. Coders of latents need not have all of them."""
+        return np.stack([self.vectors_of(stage) for stage in range(self.stages)])
 
-    def vectors_of(self, stage: int, codes: Integers) -> Floats:
-        """Return the vectors [M, D] of codes [M] of one stage, the same as in `vectors`."""
+    def vectors_of(self, stage: int, codes: Integers | slice = ALL) -> Floats:
+        """Return the vectors [..., D] of codes [...] of one stage, the same as in `vectors`."""
         return self.entries[stage, codes].astype(np.float32) * np.float32(self.scales[stage])
 
     @cached_property
     def energies(self) -> Floats:
         """The squared lengths of the vectors [N, size]."""
-        energies: Floats = np.empty(self.vectors.shape[:2], dtype=np.float32)
-        for own, vectors in zip(energies, self.vectors, strict=True):
-            own[:] = np.square(vectors).sum(-1)
-        return energies
+        rows = [np.square(self.vectors_of(stage)).sum(-1) for stage in range(self.stages)]
+        return np.stack(rows)
 
     @cached_property
     def search_matrices(self) -> Floats:
@@ -60,6 +59,16 @@ class Codebooks:
     def stages(self) -> int:
         """The number of stages N."""
         return len(self.entries)
+
+    @property
+    def size(self) -> int:
+        """The number of codes of a stage."""
+        return self.entries.shape[1]
+
+    @property
+    def dim(self) -> int:
+        """The dimension D of the vectors."""
+        return self.entries.shape[2]
 
     @classmethod
     def from_vectors(cls, vectors: Floats, corrections: Codebooks | None = None) -> Codebooks:

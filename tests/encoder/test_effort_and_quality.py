@@ -15,7 +15,7 @@ from nacli.api import decode, encode
 from nacli.cli import main
 from nacli.dsp.filterbank import BANDS
 from nacli.encoder.analyzer import Analyzer
-from nacli.encoder.code_search import rate_costs, search, select
+from nacli.encoder.code_search import CodeSearch, rate_costs, select
 from nacli.encoder.packet_analysis import PacketAnalysis
 from nacli.encoder.packet_encoder import PacketEncoder
 from nacli.encoder.settings import DEFAULT_EFFORT, EFFORTS, EncoderSettings
@@ -104,7 +104,7 @@ def test_a_larger_lambda_takes_fewer_bits_and_leaves_more_error() -> None:
 
     def measure(scale: float) -> tuple[float, float]:
         costs = rate_costs(model.codebooks, model.tables, scale)
-        codes = select(search(latents, model.codebooks, 4, 4, costs).paths, counts)
+        codes = select(CodeSearch(model.codebooks, 4, costs).search(latents, 4).paths, counts)
         error = np.square(latents - dequantize(codes, counts, model.codebooks)).sum()
         return float(model.tables.table_bits[np.arange(4), codes].sum()), float(error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nacli.encoder.code_search import search, select
+from nacli.encoder.code_search import CodeSearch, select
 from nacli.quantizer.rvq import Codebooks, dequantize
 
 
@@ -18,7 +18,7 @@ def codebooks() -> Codebooks:
 
 def error(codebooks: Codebooks, latents: np.ndarray, beam: int, count: int) -> float:
     counts = np.full(len(latents), count, dtype=np.int32)
-    codes = select(search(latents, codebooks, count, beam).paths, counts)
+    codes = select(CodeSearch(codebooks, beam).search(latents, count).paths, counts)
     return float(np.square(latents - dequantize(codes, counts, codebooks)).mean())
 
 
@@ -40,7 +40,7 @@ def test_wider_search_and_more_stages_lower_the_error(codebooks: Codebooks) -> N
 
 def test_greedy_search_takes_the_nearest_vector_of_every_stage(codebooks: Codebooks) -> None:
     residual = np.random.default_rng(2).normal(size=(50, 8)).astype(np.float32)
-    path = search(residual, codebooks, 3, beam=1).paths[2]
+    path = CodeSearch(codebooks, beam=1).search(residual, 3).paths[2]
     for stage in range(3):
         distance = np.square(residual[:, None] - codebooks.vectors[stage]).sum(-1)
         np.testing.assert_array_equal(path[:, stage], distance.argmin(1))
@@ -55,7 +55,7 @@ def test_a_larger_weight_of_bits_takes_fewer_bits_and_leaves_more_error(
     bits = random.uniform(1, 12, (5, 32)).astype(np.float32)
 
     def measure(weight: float) -> tuple[float, float]:
-        result = search(latents, codebooks, 3, 4, weight * bits)
+        result = CodeSearch(codebooks, 4, weight * bits).search(latents, 3)
         codes = select(result.paths, counts)
         error = np.square(latents - dequantize(codes, counts, codebooks)).sum()
         assert result.errors[3].sum() == pytest.approx(error, rel=1e-4)  # without the cost of bits
@@ -68,7 +68,7 @@ def test_a_larger_weight_of_bits_takes_fewer_bits_and_leaves_more_error(
 
 def test_each_frame_gets_its_own_number_of_codes(codebooks: Codebooks) -> None:
     latents = np.random.default_rng(3).normal(size=(3, 8)).astype(np.float32)
-    paths = search(latents, codebooks, 4, beam=4).paths
+    paths = CodeSearch(codebooks).search(latents, 4).paths
     codes = select(paths, np.array([0, 2, 4], dtype=np.int32))
     np.testing.assert_array_equal(codes[0], [0, 0, 0, 0])
     np.testing.assert_array_equal(codes[1], paths[1, 1])

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from corrections import quantize_corrections
-from nacli.encoder.code_search import search
+from nacli.encoder.code_search import CodeSearch
 from nacli.entropy import CorrectionTables, frequencies
 from nacli.envelope.corrections import (
     CorrectionTargets,
@@ -100,7 +100,7 @@ def test_grouped_stages_keep_to_their_dimensions_and_match_the_code_search() -> 
     codebooks = Codebooks.from_vectors(quantizer.codebooks.numpy())
     quantizer.codebooks.copy_(torch.from_numpy(codebooks.vectors))
     _, codes, _ = quantizer.eval()(latents, torch.full((2, 30), 4))
-    found = search(latents.reshape(-1, 6).numpy(), codebooks, depths=4, beam=1)
+    found = CodeSearch(codebooks, beam=1).search(latents.reshape(-1, 6).numpy(), 4)
     np.testing.assert_array_equal(codes.numpy().T, found.paths[3])
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nacli.checkpoint import Model
-from nacli.encoder.code_search import rate_costs, search, select
+from nacli.encoder.code_search import CodeSearch, rate_costs, select
 from nacli.entropy import ChannelCodes
 from nacli.quantizer.allocation import packet_counts
 from nacli.quantizer.rvq import Codebooks
@@ -103,7 +103,8 @@ def code_recording(model: Model, pcm: NDArray[np.float32]) -> CodedRecording:
     pcm = pcm[: len(pcm) // hop * hop]
     latents, gains = model.networks.analyze(pcm[None], model.networks.new_history())
     costs = rate_costs(model.codebooks, model.tables)
-    paths = search(latents[0], model.codebooks, model.codebooks.stages, costs=costs).paths
+    search = CodeSearch(model.codebooks, costs=costs)
+    paths = search.search(latents[0], model.codebooks.stages).paths
     samples = np.rint(pcm * 32767).astype(np.int16)
     return CodedRecording(gains[0].astype(np.uint8), paths.astype(np.int16), samples)
 

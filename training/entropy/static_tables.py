@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nacli.config import GAIN_LEVELS, ModelConfig
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
-from nacli.encoder.code_search import search, select
+from nacli.encoder.code_search import CodeSearch, select
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.entropy import ChannelCodes, StaticTables, frequencies
 from nacli.envelope.corrections import CorrectionTargets
@@ -38,6 +38,7 @@ class PacketCoder:
     ) -> None:
         self._config, self._networks = config, networks
         self._codebooks, self._predictor = codebooks, predictor
+        self._search = CodeSearch(codebooks)
         self._spectra = bark_spectra(config.hop, config.sample_rate)
         self._random = np.random.default_rng(0)
 
@@ -55,7 +56,7 @@ class PacketCoder:
             own = gains[:, part]
             counts = packet_counts(own, (level,), config.stages)
             depth = max(1, int(counts.max()))
-            codes = select(search(latents[0, part], self._codebooks, depth).paths, counts[0])
+            codes = select(self._search.search(latents[0, part], depth).paths, counts[0])
             if self._codebooks.corrections:
                 quantized = dequantize(codes, counts[0], self._codebooks)[None]
                 targets = local.targets(energies[:, part], quantized, own, counts)[0]
