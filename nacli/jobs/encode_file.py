@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from nacli.format import (
 )
 from nacli.jobs.progress import OnProgress, Progress
 from nacli.jobs.source_file import SourceFile, check_target
+from nacli.types import Pcm
 
 if TYPE_CHECKING:
     from nacli.jobs.options import EncodeOptions
@@ -52,10 +53,13 @@ def encode_file(
         progress = Progress(info.sample_rate, info.samples, dropped=info.dropped)
         verifier = _verifier(model, encoder) if options.verify else None
         mode = private_mode(source)
-        with finishing_on_signals(source), atomic_output(target, options.force, mode) as output:
+        with (
+            finishing_on_signals(source) as ends,
+            atomic_output(target, options.force, mode) as output,
+        ):
             seconds = settings.packet_frames / model.config.frame_rate
             blocks = reader.blocks(round(seconds * info.sample_rate))
-            for data in encoder.encode_blocks(blocks):
+            for data in _encoded(encoder, blocks, ends):
                 progress.nac_bytes += _write(output, data, verifier)
                 output.flush()
                 progress.samples = encoder.samples
@@ -94,6 +98,13 @@ def _open_encoder(source: str, model: Model, info: AudioInfo, settings: EncoderS
     )
     with naming(source):
         return Encoder(model, info.sample_rate, info.channels, settings, samples=info.samples)
+
+
+def _encoded(encoder: Encoder, blocks: Iterable[Pcm], ends: bool) -> Iterator[bytes]:
+    """Encode blocks. They are read in the prefetch thread where its reads end after a signal:
+    otherwise the process could not end before them."""
+    for part in [blocks] if ends else ([block] for block in blocks):
+        yield from encoder.encode_blocks(part)
 
 
 def _verifier(model: Model, encoder: Encoder) -> Verifier:

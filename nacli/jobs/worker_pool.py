@@ -11,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +21,7 @@ from itertools import islice
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess, parent_process
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nacli.errors import NacliError
 from nacli.files.signals import exit_on_signals
@@ -95,14 +96,16 @@ class WorkerPool:
         self._end(list(self._workers))
 
     def _start(self) -> Worker:
-        context = multiprocessing.get_context("spawn")
+        forks = _may_fork()
+        context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
             target=_work,
             args=(theirs, self._options, self._threads, self._on_progress is not None),
             daemon=True,
         )
-        resource_tracker.ensure_running()  # if it were started below, it would unblock SIGINT
+        if not forks:
+            resource_tracker.ensure_running()  # if it were started below, it would unblock SIGINT
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:  # workers inherit the mask: Ctrl-C goes to the parent alone, which terminates them
             process.start()
@@ -149,6 +152,12 @@ class WorkerPool:
             self._workers.remove(worker)
             if worker.task:
                 remove_stale(os.path.dirname(os.path.realpath(worker.task[1])))
+
+
+def _may_fork() -> bool:
+    """Tell whether workers can be forks of this process, which share its modules and weights and
+    start at once: a fork would copy the locks that other threads hold, and no GPU."""
+    return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
 
 
 def _cause_of_death(process: BaseProcess) -> str:
