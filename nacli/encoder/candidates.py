@@ -118,12 +118,12 @@ class CandidateMaker:
         return float(total[counts].sum())
 
     def highest_fitting(
-        self, gains: Integers, size: Callable[[Integers], float], limit: float, highest: int
+        self, gains: Integers, size: Callable[[Integers, int], float], limit: float, highest: int
     ) -> int:
         """Return the highest level up to `highest` whose stage counts have at most the size
         `limit`; 0 where none has."""
         return bisect_right(
-            range(1, highest + 1), limit, key=lambda level: size(self.counts(gains, level))
+            range(1, highest + 1), limit, key=lambda level: size(self.counts(gains, level), level)
         )
 
     def counts(self, gains: Integers, level: int) -> Integers:

@@ -13,9 +13,9 @@ from nacli.entropy import ChannelCodes
 from nacli.quantizer.rvq import dequantize
 from nacli.types import Doubles, Floats
 
-SCALES = np.array([4.0, 1.0, 0.4, 0.16], dtype=np.float32)
+SCALES = np.array([16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25, 0.125], dtype=np.float32)
 """Scales of the rate-distortion weight, from the fewest bits to the most."""
-USUAL = 1
+USUAL = 4
 """The index of scale 1."""
 
 
@@ -50,7 +50,7 @@ class EnvelopeCoder:
         self._codebooks, self._entropy = model.codebooks, model.entropy
 
     def code(
-        self, channels: list[ChannelCodes], energies: Floats, before: LocalDecoder
+        self, channels: list[ChannelCodes], energies: Floats, before: LocalDecoder, weight: float
     ) -> CodedEnvelope:
         """Decode the codes of a packet after the packets that `before` has decoded, and search the
         corrections that bring its bands to `energies` [C, F, BANDS], those of the original's hops.
@@ -62,6 +62,6 @@ class EnvelopeCoder:
         gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
         targets = after.targets(energies, np.stack(latents), gains, counts)
         tables = self._entropy.corrections
-        choices = [search_corrections(target, books, tables, SCALES) for target in targets]
+        choices = [search_corrections(target, books, tables, np.float32(weight) * SCALES) for target in targets]
         bits: Doubles = np.sum([choice.bits for choice in choices], axis=0)
         return CodedEnvelope(bits, choices, after)
