@@ -13,8 +13,9 @@ from nacli.entropy import ChannelCodes
 from nacli.quantizer.rvq import dequantize
 from nacli.types import Doubles, Floats
 
-SCALES = np.array([16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25, 0.125], dtype=np.float32)
-"""Scales of the rate-distortion weight, from the fewest bits to the most."""
+SCALES = np.array([8.0, 4.0, 2.0, 1.4, 1.0, 0.7, 0.5, 0.35, 0.2], dtype=np.float32)
+"""Scales of the rate-distortion weights, from the fewest bits to the most. They are close to each
+other near 1, so that the corrections nearly fill a packet."""
 USUAL = 4
 """The index of scale 1."""
 
@@ -50,10 +51,15 @@ class EnvelopeCoder:
         self._codebooks, self._entropy = model.codebooks, model.entropy
 
     def code(
-        self, channels: list[ChannelCodes], energies: Floats, before: LocalDecoder, weight: float
+        self,
+        channels: list[ChannelCodes],
+        energies: Floats,
+        weight: float,
+        before: LocalDecoder,
     ) -> CodedEnvelope:
         """Decode the codes of a packet after the packets that `before` has decoded, and search the
-        corrections that bring its bands to `energies` [C, F, BANDS], those of the original's hops.
+        corrections that bring its bands to `energies` [C, F, BANDS], those of the original's hops,
+        with `weight` as the factor of their rate-distortion weights at scale 1.
         """
         after, books = before.copy(), self._codebooks.corrections
         if books is None:
@@ -61,7 +67,7 @@ class EnvelopeCoder:
         latents = [dequantize(c.codes, c.counts, self._codebooks) for c in channels]
         gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
         targets = after.targets(energies, np.stack(latents), gains, counts)
-        tables = self._entropy.corrections
-        choices = [search_corrections(target, books, tables, np.float32(weight) * SCALES) for target in targets]
+        tables, scales = self._entropy.corrections, np.float32(weight) * SCALES
+        choices = [search_corrections(target, books, tables, scales) for target in targets]
         bits: Doubles = np.sum([choice.bits for choice in choices], axis=0)
         return CodedEnvelope(bits, choices, after)

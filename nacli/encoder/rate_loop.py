@@ -14,13 +14,12 @@ import numpy as np
 
 from nacli.checkpoint import Model
 from nacli.encoder.candidates import Candidate, CandidateMaker
+from nacli.encoder.correction_sizes import CorrectionSizes, correction_weight
 from nacli.encoder.envelope_coder import USUAL, CodedEnvelope, EnvelopeCoder
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
 from nacli.entropy import ChannelCodes, PacketCodes
-from nacli.envelope.corrections import correction_lambdas, span_frames, span_stages
 from nacli.format import packet_cost
-from nacli.timing import corrections_delay
 from nacli.types import Integers
 
 SAFETY = 1.005
@@ -37,23 +36,17 @@ CODER_SLACK = 16.0
 LEAST_SHARE = 0.9
 """Share of the usual bits of corrections for which there must be room beside the codes."""
 
-HALF, SLOPE = 0.09, 1.3
-W_MAX, W_LOW, W_HIGH = 10.0, 16, 32
-
-def usual_weight(level: int) -> float:
-    return W_MAX ** min(max((W_HIGH - level) / (W_HIGH - W_LOW), 0.0), 1.0)
-
 ADAPTATION = 0.7
-"""Share by which the bits of a span move from their last estimate to those of a new packet."""
+"""Share by which `correction_share` moves from its last value to that of a new packet."""
 
 
 @dataclass(frozen=True)
 class Estimates:
     """What earlier packets say about the size of the next one.
 
-    `code_share` is what gains and codes took relative to the prediction; `span_bits` is what the
-    corrections of a sounding span took, by the frames of a span; `decoder` is the local decoder
-    after the packets so far.
+    `code_share` is what gains and codes took relative to the prediction, `correction_share` the
+    same for corrections of the usual weight; `decoder` is the local decoder after the packets so
+    far.
     """
 
     code_share: float
@@ -77,7 +70,7 @@ class RateLoop:
     def __init__(self, model: Model, maker: CandidateMaker, packet_frames: int) -> None:
         """`packet_frames` is what the header says."""
         self._model, self._maker, self._packet_frames = model, maker, packet_frames
-        self._envelope = EnvelopeCoder(model)
+        self._envelope, self._correction_sizes = EnvelopeCoder(model), CorrectionSizes(model)
 
     def search_ahead(self, analysis: PacketAnalysis, budget: float) -> SearchedPacket:
         """Search and score the codes of a packet whose share of the rate is `budget` bytes."""
@@ -86,7 +79,7 @@ class RateLoop:
     def at_level(self, packet: SearchedPacket, level: int, before: Estimates) -> FittedPacket:
         """Encode a packet at a level, with the usual corrections."""
         candidate = self._maker.make(packet, level)
-        envelope = self._envelope.code(candidate.channels, packet.analysis.energies, before.decoder, usual_weight(candidate.level))
+        envelope = self._coded_envelope(candidate, packet, before)
         return self._packed(packet, candidate, envelope, USUAL, before)
 
     def fit(
@@ -123,9 +116,7 @@ class RateLoop:
     ) -> FittedPacket:
         """Return the candidate with the largest corrections that fit the budget, or the smallest
         where none do. Without `grows`, the usual corrections are the largest."""
-        envelope = self._envelope.code(
-            candidate.channels, packet.analysis.energies, estimates.decoder, usual_weight(candidate.level)
-        )
+        envelope = self._coded_envelope(candidate, packet, estimates)
         room = self._room(candidate, budget)
         last = len(envelope.bits) - 1 if grows else min(USUAL, len(envelope.bits) - 1)
         index = max((i for i in range(last + 1) if envelope.bits[i] <= room), default=0)
@@ -134,6 +125,13 @@ class RateLoop:
             index -= 1
             fitted = self._packed(packet, candidate, envelope, index, estimates)
         return fitted
+
+    def _coded_envelope(
+        self, candidate: Candidate, packet: SearchedPacket, before: Estimates
+    ) -> CodedEnvelope:
+        """Return the corrections of a candidate at several sizes."""
+        energies, weight = packet.analysis.energies, correction_weight(candidate.level)
+        return self._envelope.code(candidate.channels, energies, weight, before.decoder)
 
     def _packed(
         self,
@@ -147,11 +145,18 @@ class RateLoop:
         channels = envelope.with_choice(candidate.channels, index)
         codes = PacketCodes(channels, packet.analysis.angles)
         payload = self._model.entropy.compress(codes, candidate.placed)
-        share = before.correction_share
-        predicted = self._correction_bits(np.stack([c.counts for c in channels]), candidate.level)
-        if predicted > 0: share += ADAPTATION * (float(envelope.bits[USUAL]) / predicted - share)
+        share = self._adapted_correction_share(before.correction_share, candidate, envelope)
         after = Estimates(before.code_share, share, envelope.decoder)
         return FittedPacket(candidate.level, codes, payload, after)
+
+    def _adapted_correction_share(
+        self, before: float, candidate: Candidate, envelope: CodedEnvelope
+    ) -> float:
+        """Return the correction share after a packet; the same where it has no corrections."""
+        predicted = self._correction_sizes.bits(candidate.counts, candidate.level)
+        if not predicted:
+            return before
+        return before + ADAPTATION * (float(envelope.bits[USUAL]) / predicted - before)
 
     def _searched_enough(
         self, packet: SearchedPacket, budget: int, estimates: Estimates
@@ -184,28 +189,16 @@ class RateLoop:
 
         def predicted(counts: Integers, level: int) -> float:
             bits = SAFETY * estimates.code_share * sizes.bits(counts) + CODER_SLACK
-            bits += estimates.correction_share * self._correction_bits(counts, level)
+            bits += estimates.correction_share * self._correction_sizes.bits(counts, level)
             return self._packet_bytes(bits, counts)
 
         return self._maker.highest_fitting(gains, predicted, target, highest)
 
-    def _correction_bits(self, counts: Integers, level: int) -> float:
-        if not self._model.codebooks.corrections:
-            return 0.0
-        return sum(self._span_bits(row, level) for row in counts)
-
-    def _span_bits(self, counts: Integers, level: int) -> float:
-        config = self._model.config
-        span = span_frames(counts, config)
-        stages = span_stages(counts, span, corrections_delay(config))
-        lambdas = usual_weight(level) * correction_lambdas(stages[stages > 0])
-        return float((2 + 28 / (1 + (lambdas / HALF) ** SLOPE)).sum())
-
     def _missing_bytes(self, candidate: Candidate, budget: int, estimates: Estimates) -> float:
         """Return the bytes that a packet lacks for its codes and the least corrections; negative
         where there is more room."""
-        counts = np.stack([channel.counts for channel in candidate.channels])
-        least = LEAST_SHARE * estimates.correction_share * self._correction_bits(counts, candidate.level)
+        usual = self._correction_sizes.bits(candidate.counts, candidate.level)
+        least = LEAST_SHARE * estimates.correction_share * usual
         return (least - self._room(candidate, budget)) / 8
 
     def _room(self, candidate: Candidate, budget: int) -> float:
@@ -231,8 +224,7 @@ class RateLoop:
         limit = 8 * BUDGET_MARGIN * budget - self._maker.gain_bits(gains)
 
         def typical(counts: Integers, level: int) -> float:
-            corrections = self._correction_bits(counts, level)
-            return self._maker.average_bits(counts) + corrections
+            return self._maker.average_bits(counts) + self._correction_sizes.bits(counts, level)
 
         return self._maker.highest_fitting(gains, typical, limit, highest)
 
