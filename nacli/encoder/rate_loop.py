@@ -35,7 +35,6 @@ CODER_SLACK = 16.0
 """Bits by which a payload may exceed the information content of its symbols."""
 LEAST_SHARE = 0.9
 """Share of the usual bits of corrections for which there must be room beside the codes."""
-
 ADAPTATION = 0.7
 """Share by which `correction_share` moves from its last value to that of a new packet."""
 
