@@ -13,10 +13,11 @@ from nacli.entropy import ChannelCodes
 from nacli.quantizer.rvq import dequantize
 from nacli.types import Doubles, Floats
 
-SCALES = np.array([8.0, 4.0, 2.0, 1.4, 1.0, 0.7, 0.5, 0.35, 0.2], dtype=np.float32)
+STEPS = (8.0, 4.0, 2.5, 2.0, 1.6, 1.25, 1.0, 0.8, 0.63, 0.5, 0.4, 0.3, 0.2)
+SCALES = np.array(STEPS, dtype=np.float32)
 """Scales of the rate-distortion weights, from the fewest bits to the most. They are close to each
-other near 1, so that the corrections nearly fill a packet."""
-USUAL = 4
+other near 1, so that corrections nearly fill a packet."""
+USUAL = STEPS.index(1.0)
 """The index of scale 1."""
 
 
