@@ -42,6 +42,11 @@ class Candidate:
     placed: list[Doubles]
     bits: float
 
+    @property
+    def counts(self) -> Integers:
+        """Stage counts [C, F]."""
+        return np.stack([channel.counts for channel in self.channels])
+
 
 class CandidateMaker:
     """Makes candidates of packets for one stream's settings."""
@@ -119,12 +124,12 @@ class CandidateMaker:
         return float(total[counts].sum())
 
     def highest_fitting(
-        self, gains: Integers, size: Callable[[Integers], float], limit: float, highest: int
+        self, gains: Integers, size: Callable[[Integers, int], float], limit: float, highest: int
     ) -> int:
-        """Return the highest level up to `highest` whose stage counts have at most the size
-        `limit`; 0 where none has."""
+        """Return the highest level up to `highest` at which the packet has at most the size
+        `limit`, which `size` gives for stage counts and level; 0 where none has."""
         return bisect_right(
-            range(1, highest + 1), limit, key=lambda level: size(self.counts(gains, level))
+            range(1, highest + 1), limit, key=lambda level: size(self.counts(gains, level), level)
         )
 
     def counts(self, gains: Integers, level: int) -> Integers:

@@ -21,6 +21,9 @@ no more memory."""
 LAMBDA_SCALE = 0.25
 """Scale of the rate-distortion weight: code bits are charged at this fraction of their marginal
 value."""
+FIRST_STAGES, FIRST_STAGES_SCALE = 2, 0.5
+"""Stages whose bits are charged at this fraction of that: where frames have few stages, no later
+code adds what a cheap one leaves out."""
 
 
 class SearchResult(NamedTuple):
@@ -45,7 +48,9 @@ def rate_costs(
     codebooks: Codebooks, tables: StaticTables, lambda_scale: float = LAMBDA_SCALE
 ) -> Floats:
     """Return lambda times the average bits of each code [N, size], as a squared error."""
-    return lambda_scale * marginal_values(codebooks, tables)[:, None] * tables.table_bits
+    lambdas = lambda_scale * marginal_values(codebooks, tables)
+    lambdas[:FIRST_STAGES] *= FIRST_STAGES_SCALE
+    return lambdas[:, None] * tables.table_bits
 
 
 class CodeSearch:

@@ -13,9 +13,11 @@ from nacli.entropy import ChannelCodes
 from nacli.quantizer.rvq import dequantize
 from nacli.types import Doubles, Floats
 
-SCALES = np.array([4.0, 1.0, 0.4, 0.16], dtype=np.float32)
-"""Scales of the rate-distortion weight, from the fewest bits to the most."""
-USUAL = 1
+STEPS = (8.0, 4.0, 2.5, 2.0, 1.6, 1.25, 1.0, 0.8, 0.63, 0.5, 0.4, 0.3, 0.2)
+SCALES = np.array(STEPS, dtype=np.float32)
+"""Scales of the rate-distortion weights, from the fewest bits to the most. They are close to each
+other near 1, so that corrections nearly fill a packet."""
+USUAL = STEPS.index(1.0)
 """The index of scale 1."""
 
 
@@ -50,10 +52,15 @@ class EnvelopeCoder:
         self._codebooks, self._entropy = model.codebooks, model.entropy
 
     def code(
-        self, channels: list[ChannelCodes], energies: Floats, before: LocalDecoder
+        self,
+        channels: list[ChannelCodes],
+        energies: Floats,
+        weight: float,
+        before: LocalDecoder,
     ) -> CodedEnvelope:
         """Decode the codes of a packet after the packets that `before` has decoded, and search the
-        corrections that bring its bands to `energies` [C, F, BANDS], those of the original's hops.
+        corrections that bring its bands to `energies` [C, F, BANDS], those of the original's hops,
+        with `weight` as the factor of their rate-distortion weights at scale 1.
         """
         after, books = before.copy(), self._codebooks.corrections
         if books is None:
@@ -61,7 +68,7 @@ class EnvelopeCoder:
         latents = [dequantize(c.codes, c.counts, self._codebooks) for c in channels]
         gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
         targets = after.targets(energies, np.stack(latents), gains, counts)
-        tables = self._entropy.corrections
-        choices = [search_corrections(target, books, tables, SCALES) for target in targets]
+        tables, scales = self._entropy.corrections, np.float32(weight) * SCALES
+        choices = [search_corrections(target, books, tables, scales) for target in targets]
         bits: Doubles = np.sum([choice.bits for choice in choices], axis=0)
         return CodedEnvelope(bits, choices, after)

@@ -8,7 +8,7 @@ from nacli.checkpoint import Model
 from nacli.encoder.candidates import CandidateMaker
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket
-from nacli.encoder.rate_loop import Estimates, FittedPacket, RateLoop, typical_span_bits
+from nacli.encoder.rate_loop import Estimates, FittedPacket, RateLoop
 from nacli.encoder.settings import EncoderSettings
 from nacli.entropy import PacketCodes
 from nacli.quantizer.allocation import packet_levels
@@ -35,7 +35,7 @@ class PacketEncoder:
         self._maker = CandidateMaker(model, settings.effort)
         self._loop = RateLoop(model, self._maker, settings.packet_frames)
         decoder = LocalDecoder(model.config, model.networks, model.predictor, channels)
-        self._estimates = Estimates(1.0, typical_span_bits(model), decoder)
+        self._estimates = Estimates(1.0, 1.0, decoder)
 
     def search(self, analysis: PacketAnalysis, level: int) -> SearchedPacket:
         """Search the codes of a packet up to an allocation level."""

@@ -8,20 +8,18 @@ only where its corrections turn out not to fit.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nacli.checkpoint import Model
 from nacli.encoder.candidates import Candidate, CandidateMaker
+from nacli.encoder.correction_sizes import CorrectionSizes, correction_weight
 from nacli.encoder.envelope_coder import USUAL, CodedEnvelope, EnvelopeCoder
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
 from nacli.entropy import ChannelCodes, PacketCodes
-from nacli.envelope.corrections import span_frames, span_stages
 from nacli.format import packet_cost
-from nacli.timing import corrections_delay
 from nacli.types import Integers
 
 SAFETY = 1.005
@@ -37,22 +35,21 @@ CODER_SLACK = 16.0
 """Bits by which a payload may exceed the information content of its symbols."""
 LEAST_SHARE = 0.9
 """Share of the usual bits of corrections for which there must be room beside the codes."""
-
 ADAPTATION = 0.7
-"""Share by which the bits of a span move from their last estimate to those of a new packet."""
+"""Share by which `correction_share` moves from its last value to that of a new packet."""
 
 
 @dataclass(frozen=True)
 class Estimates:
     """What earlier packets say about the size of the next one.
 
-    `code_share` is what gains and codes took relative to the prediction; `span_bits` is what the
-    corrections of a sounding span took, by the frames of a span; `decoder` is the local decoder
-    after the packets so far.
+    `code_share` is what gains and codes took relative to the prediction, `correction_share` the
+    same for corrections of the usual weight; `decoder` is the local decoder after the packets so
+    far.
     """
 
     code_share: float
-    span_bits: Mapping[int, float]
+    correction_share: float
     decoder: LocalDecoder
 
 
@@ -72,8 +69,7 @@ class RateLoop:
     def __init__(self, model: Model, maker: CandidateMaker, packet_frames: int) -> None:
         """`packet_frames` is what the header says."""
         self._model, self._maker, self._packet_frames = model, maker, packet_frames
-        self._envelope = EnvelopeCoder(model)
-        self._typical_span_bits = typical_span_bits(model)
+        self._envelope, self._correction_sizes = EnvelopeCoder(model), CorrectionSizes(model)
 
     def search_ahead(self, analysis: PacketAnalysis, budget: float) -> SearchedPacket:
         """Search and score the codes of a packet whose share of the rate is `budget` bytes."""
@@ -82,7 +78,7 @@ class RateLoop:
     def at_level(self, packet: SearchedPacket, level: int, before: Estimates) -> FittedPacket:
         """Encode a packet at a level, with the usual corrections."""
         candidate = self._maker.make(packet, level)
-        envelope = self._envelope.code(candidate.channels, packet.analysis.energies, before.decoder)
+        envelope = self._coded_envelope(candidate, packet, before)
         return self._packed(packet, candidate, envelope, USUAL, before)
 
     def fit(
@@ -119,9 +115,7 @@ class RateLoop:
     ) -> FittedPacket:
         """Return the candidate with the largest corrections that fit the budget, or the smallest
         where none do. Without `grows`, the usual corrections are the largest."""
-        envelope = self._envelope.code(
-            candidate.channels, packet.analysis.energies, estimates.decoder
-        )
+        envelope = self._coded_envelope(candidate, packet, estimates)
         room = self._room(candidate, budget)
         last = len(envelope.bits) - 1 if grows else min(USUAL, len(envelope.bits) - 1)
         index = max((i for i in range(last + 1) if envelope.bits[i] <= room), default=0)
@@ -130,6 +124,13 @@ class RateLoop:
             index -= 1
             fitted = self._packed(packet, candidate, envelope, index, estimates)
         return fitted
+
+    def _coded_envelope(
+        self, candidate: Candidate, packet: SearchedPacket, before: Estimates
+    ) -> CodedEnvelope:
+        """Return the corrections of a candidate at several sizes."""
+        energies, weight = packet.analysis.energies, correction_weight(candidate.level)
+        return self._envelope.code(candidate.channels, energies, weight, before.decoder)
 
     def _packed(
         self,
@@ -143,23 +144,18 @@ class RateLoop:
         channels = envelope.with_choice(candidate.channels, index)
         codes = PacketCodes(channels, packet.analysis.angles)
         payload = self._model.entropy.compress(codes, candidate.placed)
-        span_bits = self._adapted_span_bits(before.span_bits, channels, envelope)
-        after = Estimates(before.code_share, span_bits, envelope.decoder)
+        share = self._adapted_correction_share(before.correction_share, candidate, envelope)
+        after = Estimates(before.code_share, share, envelope.decoder)
         return FittedPacket(candidate.level, codes, payload, after)
 
-    def _adapted_span_bits(
-        self, before: Mapping[int, float], channels: list[ChannelCodes], envelope: CodedEnvelope
-    ) -> Mapping[int, float]:
-        """Return the bits that the correction of a sounding span takes, by the frames of a span,
-        after a packet; the same where the model has no corrections."""
-        span_bits = dict(before)
-        rows = zip(channels, envelope.choices, strict=bool(envelope.choices))
-        for channel, choice in rows:
-            span, sounding = self._sounding_spans(channel.counts)
-            if sounding:
-                usual = float(choice.bits[USUAL]) / sounding
-                span_bits[span] += ADAPTATION * (usual - span_bits[span])
-        return span_bits
+    def _adapted_correction_share(
+        self, before: float, candidate: Candidate, envelope: CodedEnvelope
+    ) -> float:
+        """Return the correction share after a packet; the same where it has no corrections."""
+        predicted = self._correction_sizes.bits(candidate.counts, candidate.level)
+        if not predicted:
+            return before
+        return before + ADAPTATION * (float(envelope.bits[USUAL]) / predicted - before)
 
     def _searched_enough(
         self, packet: SearchedPacket, budget: int, estimates: Estimates
@@ -190,34 +186,18 @@ class RateLoop:
     ) -> int:
         """Return the highest level that is predicted to fit `target` bytes."""
 
-        def predicted(counts: Integers) -> float:
+        def predicted(counts: Integers, level: int) -> float:
             bits = SAFETY * estimates.code_share * sizes.bits(counts) + CODER_SLACK
-            bits += self._correction_bits(counts, estimates.span_bits)
+            bits += estimates.correction_share * self._correction_sizes.bits(counts, level)
             return self._packet_bytes(bits, counts)
 
         return self._maker.highest_fitting(gains, predicted, target, highest)
 
-    def _correction_bits(self, counts: Integers, span_bits: Mapping[int, float]) -> float:
-        """Return the bits of the corrections of a packet with stage counts [C, F], of which a
-        sounding span takes `span_bits`, by the frames of a span."""
-        if not self._model.codebooks.corrections:
-            return 0.0
-        spans = map(self._sounding_spans, counts)
-        return sum(sounding * span_bits[span] for span, sounding in spans)
-
-    def _sounding_spans(self, counts: Integers) -> tuple[int, int]:
-        """Return the frames of a span of a channel with stage counts [F], and the number of its
-        spans that correct sound: silent ones take next to nothing."""
-        config = self._model.config
-        span = span_frames(counts, config)
-        stages = span_stages(counts, span, corrections_delay(config))
-        return span, int(np.count_nonzero(stages))
-
     def _missing_bytes(self, candidate: Candidate, budget: int, estimates: Estimates) -> float:
         """Return the bytes that a packet lacks for its codes and the least corrections; negative
         where there is more room."""
-        counts = np.stack([channel.counts for channel in candidate.channels])
-        least = LEAST_SHARE * self._correction_bits(counts, estimates.span_bits)
+        usual = self._correction_sizes.bits(candidate.counts, candidate.level)
+        least = LEAST_SHARE * estimates.correction_share * usual
         return (least - self._room(candidate, budget)) / 8
 
     def _room(self, candidate: Candidate, budget: int) -> float:
@@ -242,9 +222,8 @@ class RateLoop:
         highest = self._maker.highest_level
         limit = 8 * BUDGET_MARGIN * budget - self._maker.gain_bits(gains)
 
-        def typical(counts: Integers) -> float:
-            corrections = self._correction_bits(counts, self._typical_span_bits)
-            return self._maker.average_bits(counts) + corrections
+        def typical(counts: Integers, level: int) -> float:
+            return self._maker.average_bits(counts) + self._correction_sizes.bits(counts, level)
 
         return self._maker.highest_fitting(gains, typical, limit, highest)
 
@@ -255,9 +234,3 @@ class RateLoop:
         """Return the bytes of a packet of `rows` [C, F] with a payload of this size."""
         payload = math.ceil(payload_bits / 8)
         return packet_cost(len(rows), payload, rows.shape[1], self._packet_frames)
-
-
-def typical_span_bits(model: Model) -> dict[int, float]:
-    """Return the bits that the correction of a span takes on average, by the frames of a span."""
-    bits = model.entropy.corrections.typical_bits()
-    return {1: bits, model.config.correction_frames: bits}

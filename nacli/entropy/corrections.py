@@ -15,9 +15,6 @@ import numpy as np
 from nacli.entropy.frequencies import Coder, Frequencies, FrequencyTable
 from nacli.types import Doubles, Indices, Integers
 
-TYPICAL_SPANS = 20
-"""Spans after which the start of a packet no longer matters to the number of codes."""
-
 
 class CorrectionTables:
     """Probabilities of the number of codes of a span, and of the codes."""
@@ -54,20 +51,14 @@ class CorrectionTables:
         tables = (self.counts, self.codes) if self.stages else ()
         return shape.tobytes() + b"".join(table.astype("<u4").tobytes() for table in tables)
 
-    def typical_bits(self) -> float:
-        """Return the mean bits of a span in the middle of a packet."""
+    def extreme_bits(self) -> tuple[float, float]:
+        """Return the mean bits of a span without codes after such spans, and of one with all codes
+        after such spans."""
         if not self.stages:
-            return 0.0
-        size = self.stages + 1
-        count_bits = self._counts.bits.reshape(size, size, size)
-        shares = 2.0**-count_bits
-        before = np.zeros((size, size))  # by the numbers of codes of the last two spans
-        before[0, 0] = 1.0
-        for _ in range(TYPICAL_SPANS):
-            before = np.einsum("bc,bcn->nb", before, shares)
-        means = (self._codes.bits * 2.0**-self._codes.bits).sum(1)
-        codes = [means[code_row(n, 0) : code_row(n + 1, 0)].sum() for n in range(size)]
-        return float(np.einsum("bc,bcn,bcn->", before, shares, count_bits + np.array(codes)))
+            return 0.0, 0.0
+        least, most = self._counts.bits[0, 0], self._counts.bits[-1, -1]
+        codes = self._codes.bits[code_row(self.stages, 0) :]
+        return float(least), float(most + (codes * 2.0**-codes).sum())
 
     def next_contexts(self, contexts: Indices, counts: Indices) -> Indices:
         """Return the contexts [K] of the number of codes of the next spans, from those of these

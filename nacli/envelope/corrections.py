@@ -25,9 +25,6 @@ BASE_LAMBDA, HALVING_STAGES = 0.35, 0.8
 """Rate-distortion weight of corrections, in squared error per bit: its value for frames without
 stages, and the number of stages that halves it."""
 
-FEW_STAGES = (2, 4)
-"""Stage counts of a packet's loudest frames between which corrections become worth their bits."""
-
 
 class CorrectionTargets(NamedTuple):
     """For the spans of a packet: the corrections that would restore the original's band energies
@@ -73,15 +70,6 @@ def correction_lambdas(stages: Integers) -> Floats:
     return lambdas
 
 
-def scarcity(counts: Integers) -> np.float32:
-    """Return a factor of the rate-distortion weights in a packet with stage counts [F]: 10 where
-    even its loudest frames have few stages, as one more stage is then worth more than corrections,
-    and 1 where they have many."""
-    few, many = FEW_STAGES
-    share = (many - counts.max(initial=0)) / (many - few)
-    return np.float32(10 ** min(max(share, 0), 1))
-
-
 def correction_targets(
     original: Floats,
     decoded: Floats,
@@ -103,8 +91,7 @@ def correction_targets(
     stages = span_stages(counts, span, delay)
     predict = predictor.of(levels[span_ends(len(counts), span)], stages, span)
     targets = band_corrections(original, decoded, span)
-    lambdas = scarcity(counts) * correction_lambdas(stages)
-    return CorrectionTargets(targets, lambdas, predict)
+    return CorrectionTargets(targets, correction_lambdas(stages), predict)
 
 
 def dequantize_corrections(

@@ -15,7 +15,7 @@ from nacli.api import decode, encode
 from nacli.cli import main
 from nacli.dsp.filterbank import BANDS
 from nacli.encoder.analyzer import Analyzer
-from nacli.encoder.code_search import CodeSearch, rate_costs, select
+from nacli.encoder.code_search import CodeSearch, marginal_values, rate_costs, select
 from nacli.encoder.packet_analysis import PacketAnalysis
 from nacli.encoder.packet_encoder import PacketEncoder
 from nacli.encoder.settings import DEFAULT_EFFORT, EFFORTS, EncoderSettings
@@ -111,6 +111,13 @@ def test_a_larger_lambda_takes_fewer_bits_and_leaves_more_error() -> None:
     (free, least), (some, more), (few, most) = (measure(scale) for scale in (0.0, 0.5, 2.0))
     assert free > some > few
     assert least < more < most
+
+
+def test_bits_of_the_first_two_stages_are_charged_at_half_of_the_weight() -> None:
+    books, own = MODELS[0].codebooks, MODELS[0].tables
+    lambdas = rate_costs(books, own, 1.0) / own.table_bits
+    scales = lambdas / marginal_values(books, own)[:, None]
+    np.testing.assert_allclose(scales, np.array([[0.5], [0.5], [1], [1]]).repeat(16, 1), rtol=1e-5)
 
 
 def test_a_candidate_that_is_not_kept_changes_nothing() -> None:

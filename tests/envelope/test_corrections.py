@@ -20,7 +20,6 @@ from nacli.envelope.corrections import (
     CorrectionTargets,
     correction_lambdas,
     dequantize_corrections,
-    scarcity,
     span_frames,
     span_stages,
 )
@@ -130,9 +129,17 @@ def test_each_number_of_codes_has_its_own_probabilities() -> None:
         assert span_bits[0] == pytest.approx(expected, abs=0.1)
 
 
-def test_corrections_are_charged_more_where_a_packet_has_few_stages() -> None:
-    factors = [scarcity(np.array([0, most], np.int32)) for most in (0, 2, 3, 4, 16)]
-    assert factors == pytest.approx([10, 10, 10**0.5, 1, 1])
+def test_spans_take_the_fewest_bits_without_codes_and_the_most_with_all() -> None:
+    model = tables(0)
+    empty, codes = np.zeros(200, np.int32), np.zeros((200, 3), np.int32)
+    least, most = model.extreme_bits()
+    assert least == pytest.approx(model.bits(codes, empty) / 200, rel=0.05)
+    probabilities = model.codes[3:] / (1 << 24)
+    random = np.random.default_rng(0)
+    drawn = [random.choice(64, 2000, p=row) for row in probabilities]
+    bits = model.bits(np.stack(drawn, axis=1).astype(np.int32), np.full(2000, 3, np.int32))
+    assert most == pytest.approx(bits / 2000, rel=0.02)
+    assert CorrectionTables.none().extreme_bits() == (0, 0)
 
 
 def test_broken_tables_are_refused() -> None:
