@@ -3,7 +3,7 @@
 Daemon threads, the prefetch threads 0 and 1, serve the whole process. What an iterator's items are
 made from belongs to its thread from the first item that is taken until the iterator is closed or
 exhausted; the caller's thread must not touch it meanwhile. `nacli.encoder.stream.Encoder` and
-`nacli.decoder.stream.Decoder` say which of their parts that is.
+`nacli.decoder.section.SectionDecoder` say which of their parts that is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from concurrent.futures import Future, wait
 from functools import cache
 from queue import SimpleQueue
 from threading import Thread, current_thread
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from nacli.blas import one_thread
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def prefetch(items: Iterator[T], count: int = 1, thread: int = 0) -> Generator[T]:
+def prefetch(items: Iterator[T], count: int = 1, thread: Literal[0, 1] = 0) -> Generator[T]:
     """Yield the same items, of which up to `count` are made while the one before is in use.
 
     No item waits for the next one, so none comes later than it would without this. An error in
@@ -43,11 +43,13 @@ def prefetch(items: Iterator[T], count: int = 1, thread: int = 0) -> Generator[T
 
     made = deque(submit() for _ in range(count))
     try:
-        while (item := made.popleft().result()) is not _END:
+        while (item := made[0].result()) is not _END:
+            made.popleft()
             made.append(submit())
             yield item  # type: ignore[misc]
     finally:
-        # Once this returns, the prefetch thread does not touch the items' source any more.
+        # Once this returns, the prefetch thread does not touch the items' source any more, also
+        # where a signal interrupted the wait for an item.
         wait([future for future in made if not future.cancel()])
 
 

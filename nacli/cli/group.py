@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import signal
 import sys
@@ -58,7 +59,9 @@ class Nacli(click.Group):
         exit_on_signals()
         try:
             result = super().invoke(ctx)
-            gc.freeze()  # Python need not look through all objects for garbage before it exits
+            # At exit Python need not look through all objects for garbage. After an error it does:
+            # some libraries complain about what tracebacks keep.
+            atexit.register(gc.freeze)
             return result
         except NacliError as error:
             sys.exit(report_error(error))

@@ -154,7 +154,8 @@ class Decoder:
         if self._section is not None:
             yield from self._section.decode(parts)
         else:
-            assert not list(parts), "the header comes before all parts"
+            left = list(parts)  # raises what is wrong with a file that has no header
+            assert not left, "the header comes before all parts"
 
 
 def _join(blocks: Iterator[Floats], decoder: Decoder) -> Floats:

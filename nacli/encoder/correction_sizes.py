@@ -24,8 +24,8 @@ with which its bits fall; measured on validation speech at one to six stages."""
 
 def correction_weight(level: int) -> float:
     """Return the usual factor of the rate-distortion weights of a packet's corrections: it is 1
-    where there are many stages, and grows as the level falls, since stages are scarce there. It is
-    continuous, so that sizes are."""
+    where there are many stages, and grows as the level falls, since stages are scarce there. It has
+    no jumps."""
     share = (MANY_STAGES_LEVEL - level) / (MANY_STAGES_LEVEL - FEW_STAGES_LEVEL)
     return float(FEW_STAGES_WEIGHT ** min(max(share, 0.0), 1.0))
 

@@ -13,11 +13,10 @@ from nacli.entropy import ChannelCodes
 from nacli.quantizer.rvq import dequantize
 from nacli.types import Doubles, Floats
 
-STEPS = (8.0, 4.0, 2.5, 2.0, 1.6, 1.25, 1.0, 0.8, 0.63, 0.5, 0.4, 0.3, 0.2)
-SCALES = np.array(STEPS, dtype=np.float32)
+SCALES = (8.0, 4.0, 2.5, 2.0, 1.6, 1.25, 1.0, 0.8, 0.63, 0.5, 0.4, 0.3, 0.2)
 """Scales of the rate-distortion weights, from the fewest bits to the most. They are close to each
 other near 1, so that corrections nearly fill a packet."""
-USUAL = STEPS.index(1.0)
+USUAL = SCALES.index(1.0)
 """The index of scale 1."""
 
 
@@ -68,7 +67,8 @@ class EnvelopeCoder:
         latents = [dequantize(c.codes, c.counts, self._codebooks) for c in channels]
         gains, counts = (np.stack([getattr(c, n) for c in channels]) for n in ("gains", "counts"))
         targets = after.targets(energies, np.stack(latents), gains, counts)
-        tables, scales = self._entropy.corrections, np.float32(weight) * SCALES
+        tables = self._entropy.corrections
+        scales = np.array(SCALES, dtype=np.float32) * np.float32(weight)
         choices = [search_corrections(target, books, tables, scales) for target in targets]
         bits: Doubles = np.sum([choice.bits for choice in choices], axis=0)
         return CodedEnvelope(bits, choices, after)

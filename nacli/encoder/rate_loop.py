@@ -151,11 +151,13 @@ class RateLoop:
     def _adapted_correction_share(
         self, before: float, candidate: Candidate, envelope: CodedEnvelope
     ) -> float:
-        """Return the correction share after a packet; the same where it has no corrections."""
+        """Return the correction share after a packet; the same where it has no corrections. A
+        packet counts as far as its frames have codes."""
         predicted = self._correction_sizes.bits(candidate.counts, candidate.level)
         if not predicted:
             return before
-        return before + ADAPTATION * (float(envelope.bits[USUAL]) / predicted - before)
+        adaptation = ADAPTATION * float((candidate.counts > 0).mean())
+        return before + adaptation * (float(envelope.bits[USUAL]) / predicted - before)
 
     def _searched_enough(
         self, packet: SearchedPacket, budget: int, estimates: Estimates

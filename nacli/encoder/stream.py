@@ -42,9 +42,9 @@ class Encoder:
     """Turns pcm [T, C] into a .nac stream, packet by packet, in bounded memory.
 
     Any way of cutting the input into calls gives the same bytes. Two threads share the work: the
-    prefetch thread takes samples, analyses packets and searches their codes (`_checked`,
-    `_analyzer` and `_source` belong to it while a call takes packets), and the caller's thread
-    chooses, packs and counts (everything else).
+    prefetch thread takes samples, analyses packets and searches their codes (`_taken`, `_analyzer`
+    and `_source` belong to it while a call takes packets), and the caller's thread chooses and
+    packs (everything else).
     """
 
     def __init__(
@@ -121,32 +121,40 @@ class Encoder:
         Raises `UnsupportedAudio` for samples of another shape or type, infinite, or not a number,
         and `ValueError` after `finish`.
         """
-        return b"".join(self.encode_blocks([pcm]))
+        return b"".join(self._written([self._taken(pcm)]))
 
     def encode_blocks(self, blocks: Iterable[Any]) -> Iterator[bytes]:
-        """As `encode` for one block after another: yields the header, then each packet as soon as
-        it is complete. Blocks are taken, and their packets analysed, in the prefetch thread while
-        earlier packets are written. Take all that this yields before any other call."""
-        if self._finished:
-            raise ValueError(FINISHED)
+        """As `encode` for one block after another: yields the header, if it is still to come, and
+        each packet as soon as it is complete. Take all that this yields before any other call.
+
+        `blocks` is iterated in the prefetch thread, while earlier packets are written. That thread
+        serves all streams of the process: `blocks` must not come from another Encoder or Decoder,
+        and must not wait long for samples.
+        """
+        return self._written(map(self._taken, blocks))
+
+    def _written(self, blocks: Iterable[Pcm]) -> Iterator[bytes]:
+        """Yield the header, if it is still to come, and the packets that blocks complete."""
         with one_thread():
-            yield self._begin()
-            with closing(self._source.packets(self._checked(blocks))) as packets:
+            if header := self._begin():
+                yield header
+            with closing(self._source.packets(blocks)) as packets:
                 for packet in packets:
                     yield self._writer.write(packet)
 
-    def _checked(self, blocks: Iterable[Any]) -> Iterator[Pcm]:
-        """Check, count and limit blocks of samples."""
-        for block in blocks:
-            pcm = checked(block)
-            if pcm.shape[1] != self._header.stream.channels:
-                found, expected = pcm.shape[1], self._header.stream.channels
-                message = f"pcm has {counted(found, 'channel')}, and the stream {expected}"
-                raise UnsupportedAudio(message)
-            pcm, clipped = limited(pcm)
-            self._clipped += clipped
-            self._samples += len(pcm)
-            yield pcm
+    def _taken(self, pcm: Any) -> Pcm:
+        """Check, limit and count the samples of a block."""
+        if self._finished:
+            raise ValueError(FINISHED)
+        pcm = checked(pcm)
+        if pcm.shape[1] != self._header.stream.channels:
+            found, expected = pcm.shape[1], self._header.stream.channels
+            message = f"pcm has {counted(found, 'channel')}, and the stream {expected}"
+            raise UnsupportedAudio(message)
+        limited_pcm, clipped = limited(pcm)
+        self._clipped += clipped
+        self._samples += len(pcm)
+        return limited_pcm
 
     @one_thread()
     def finish(self) -> bytes:

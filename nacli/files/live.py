@@ -104,20 +104,18 @@ def is_live(path: str) -> bool:
 
 
 @contextmanager
-def finishing_on_signals(path: str) -> Iterator[bool]:
+def finishing_on_signals(path: str) -> Iterator[None]:
     """Let a signal end live input within the body, and the process after the body.
 
-    A file can be read again, so for a file a signal stops the work at once. Yields whether reads of
-    the input end after a signal, so that another thread may do them: not those of a pipe in a
-    process whose signals have another purpose.
+    A file can be read again, so for a file a signal stops the work at once.
     """
     global _stop
     if not is_live(path) or not _receives_signals():
-        yield not is_live(path)
+        yield
         return
     try:
         with Stop() as _stop:
-            yield True
+            yield
             number = _stop.number
     finally:
         _stop = None

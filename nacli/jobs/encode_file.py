@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from nacli.audio import AudioInfo, AudioReader
@@ -11,7 +12,7 @@ from nacli.checkpoint import Model
 from nacli.encoder.settings import EncoderSettings
 from nacli.encoder.stream import Encoder
 from nacli.errors import counted
-from nacli.files.live import finishing_on_signals
+from nacli.files.live import finishing_on_signals, is_live
 from nacli.files.names import input_name, naming
 from nacli.files.outputs import Output, atomic_output, private_mode
 from nacli.format import (
@@ -53,13 +54,10 @@ def encode_file(
         progress = Progress(info.sample_rate, info.samples, dropped=info.dropped)
         verifier = _verifier(model, encoder) if options.verify else None
         mode = private_mode(source)
-        with (
-            finishing_on_signals(source) as ends,
-            atomic_output(target, options.force, mode) as output,
-        ):
+        with finishing_on_signals(source), atomic_output(target, options.force, mode) as output:
             seconds = settings.packet_frames / model.config.frame_rate
             blocks = reader.blocks(round(seconds * info.sample_rate))
-            for data in _encoded(encoder, blocks, ends):
+            for data in _encoded(encoder, blocks, is_live(source)):
                 progress.nac_bytes += _write(output, data, verifier)
                 output.flush()
                 progress.samples = encoder.samples
@@ -100,11 +98,12 @@ def _open_encoder(source: str, model: Model, info: AudioInfo, settings: EncoderS
         return Encoder(model, info.sample_rate, info.channels, settings, samples=info.samples)
 
 
-def _encoded(encoder: Encoder, blocks: Iterable[Pcm], ends: bool) -> Iterator[bytes]:
-    """Encode blocks. They are read in the prefetch thread where its reads end after a signal:
-    otherwise the process could not end before them."""
-    for part in [blocks] if ends else ([block] for block in blocks):
-        yield from encoder.encode_blocks(part)
+def _encoded(encoder: Encoder, blocks: Iterable[Pcm], live: bool) -> Iterator[bytes]:
+    """Encode the blocks of an input. A file is read in the prefetch thread. A live input is read in
+    this thread: a signal or a failure of the output ends the process while it waits for samples."""
+    if not live:
+        return encoder.encode_blocks(blocks)
+    return chain.from_iterable(encoder.encode_blocks([block]) for block in blocks)
 
 
 def _verifier(model: Model, encoder: Encoder) -> Verifier:

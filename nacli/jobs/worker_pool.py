@@ -99,9 +99,10 @@ class WorkerPool:
         forks = _may_fork()
         context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         ours, theirs = context.Pipe()
+        inherited = [ours, *(worker.pipe for worker in self._workers)] if forks else []
         process = context.Process(
             target=_work,
-            args=(theirs, self._options, self._threads, self._on_progress is not None),
+            args=(theirs, inherited, self._options, self._threads, self._on_progress is not None),
             daemon=True,
         )
         if not forks:
@@ -155,8 +156,9 @@ class WorkerPool:
 
 
 def _may_fork() -> bool:
-    """Tell whether workers can be forks of this process, which share its modules and weights and
-    start at once: a fork would copy the locks that other threads hold, and no GPU."""
+    """Tell whether a worker can be a fork of this process, which shares its modules and checkpoint
+    and starts at once. A fork would copy the locks of other threads, such as the one that reads
+    headers for the progress bar, and could not use a GPU that its parent has used."""
     return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
 
 
@@ -165,13 +167,22 @@ def _cause_of_death(process: BaseProcess) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _work(pipe: Connection, options: Options, threads: int, reports: bool) -> None:
-    """Run a worker: receive tasks and send records until the parent closes the pipe."""
+def _work(
+    pipe: Connection,
+    inherited: list[Connection],
+    options: Options,
+    threads: int,
+    reports: bool,
+) -> None:
+    """Run a worker: receive tasks and send records until the parent closes the pipe. `inherited`
+    are the parent's ends of pipes, which a fork has as well."""
+    for end in inherited:
+        end.close()
     exit_on_signals()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     limit = os.environ.get("OMP_NUM_THREADS", "")
     threads = min(threads, int(limit)) if limit.isdecimal() and int(limit) else threads
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # read when NumPy is imported, with the first task
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # spawned workers import NumPy after this
     on_progress = _reporter(pipe) if reports else lambda progress: None
     try:
         with suppress(EOFError, OSError), captured_libraries() as lines:

@@ -33,11 +33,11 @@ class Codebooks:
 
     @cached_property
     def vectors(self) -> Floats:
-        """The vectors [N, size, D]. Coders of latents need not have all of them."""
+        """The vectors [N, size, D]. The search of corrections and the training use all of them."""
         return np.stack([self.vectors_of(stage) for stage in range(self.stages)])
 
     def vectors_of(self, stage: int, codes: Integers | slice = ALL) -> Floats:
-        """Return the vectors [..., D] of codes [...] of one stage, the same as in `vectors`."""
+        """Return the vectors [..., D] of codes [...] of one stage; [size, D] of all its codes."""
         return self.entries[stage, codes].astype(np.float32) * np.float32(self.scales[stage])
 
     @cached_property
@@ -93,7 +93,7 @@ class Codebooks:
 def dequantize(codes: Integers, counts: Integers, codebooks: Codebooks) -> Floats:
     """Return latents [F, D] of codes [F, N]: for each frame, the sum of its first `counts[f]`
     vectors."""
-    latents = np.zeros((len(codes), codebooks.entries.shape[2]), dtype=np.float32)
+    latents = np.zeros((len(codes), codebooks.dim), dtype=np.float32)
     for stage in range(int(counts.max(initial=0))):
         used = np.flatnonzero(counts > stage)
         latents[used] += codebooks.vectors_of(stage, codes[used, stage])

@@ -190,6 +190,32 @@ def test_every_error_can_be_imported_from_the_package() -> None:
     assert known <= set(nacli.__all__)
 
 
+def test_a_refused_block_changes_nothing() -> None:
+    good = sound(12_000)
+    encoder = Encoder(MODEL, RATE, 1)
+    with pytest.raises(errors.UnsupportedAudio, match="no number"):
+        encoder.encode(np.full(RATE, np.nan))
+    with pytest.raises(errors.UnsupportedAudio, match="2 channels"):
+        encoder.encode(np.zeros((RATE, 2)))
+    made = encoder.encode(good) + encoder.finish()
+    other = Encoder(MODEL, RATE, 1)
+    assert made == other.encode(good) + other.finish()
+
+
+def test_blocks_give_the_bytes_of_single_calls_and_an_error_comes_in_its_place() -> None:
+    pcm = sound(5 * RATE)
+    single, joined = Encoder(MODEL, RATE, 1), Encoder(MODEL, RATE, 1)
+    blocks = [pcm[at : at + 7000] for at in range(0, len(pcm), 7000)]
+    expected = b"".join(map(single.encode, blocks)) + single.finish()
+    assert b"".join(joined.encode_blocks(blocks)) + joined.finish() == expected
+    broken, taken = Encoder(MODEL, RATE, 1), []
+    with pytest.raises(errors.UnsupportedAudio, match="2 channels"):
+        for data in broken.encode_blocks([*blocks, np.zeros((RATE, 2))]):
+            taken.append(data)
+    assert expected.startswith(b"".join(taken))
+    assert len(taken) == 3, "the header and two packets"
+
+
 def test_a_finished_encoder_or_decoder_says_so() -> None:
     encoder = Encoder(MODEL, RATE, 2)
     data = encoder.encode(PCM) + encoder.finish()

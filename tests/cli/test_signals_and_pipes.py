@@ -88,6 +88,20 @@ def test_a_closed_pipe_ends_without_a_message(tmp_path: Path, nacli: Run, comman
     assert process.wait() == 141
 
 
+def test_a_closed_pipe_ends_a_live_encoder_that_waits_for_samples(tmp_path: Path) -> None:
+    process = start("encode", "-", cwd=tmp_path)
+    assert process.stdin
+    assert process.stdout
+    process.stdout.close()
+    process.stdin.write(endless_wav(tmp_path / "x.wav"))
+    process.stdin.flush()
+    try:
+        assert process.wait(timeout=30) == 141
+    finally:
+        process.kill()
+        process.stdin.close()
+
+
 LATE_SIGNAL = """
 import os, signal, threading
 from nacli.prefetch import prefetch

@@ -3,6 +3,7 @@ their place."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -144,3 +145,26 @@ print(next(kept))
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
     )
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_an_interrupted_wait_still_waits_for_the_item_in_work() -> None:
+    """Files are read in the thread: they must not be closed while it reads."""
+    state = []
+
+    def items() -> Iterator[int]:
+        state.append("begun")
+        time.sleep(0.5)
+        state.append("ended")
+        yield 1
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            next(prefetch(items()))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert state == ["begun", "ended"]

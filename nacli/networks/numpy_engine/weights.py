@@ -25,13 +25,13 @@ _BIAS = np.float32(2.0**112)
 """Ratio of the values of the same exponent bits in a float16 and a float32."""
 
 
-WIDENED = 16_384
+_PART = 16_384
 """Values that are widened at a time, so that intermediate values stay in the cache."""
 
 
 class Weights:
     """The float32 tensors whose names have one prefix. Keys are the names without the prefix.
-    Layers may change the tensors that they take."""
+    A layer may change the tensors that it takes, so no other layer may take the same."""
 
     def __init__(self, tensors: Mapping[str, Floats], prefix: str = "") -> None:
         self._tensors, self._prefix = tensors, prefix
@@ -51,8 +51,8 @@ class Weights:
 def float_weights(tensors: Mapping[str, NDArray[Any]], prefix: str = "") -> Weights:
     """Return copies of the tensors whose names have this prefix.
 
-    They share one block of memory, which the system can give in large pages: a third of the time to
-    write many small blocks for the first time.
+    They share one block of memory: the system can provide it in large pages, which takes a third of
+    the time that many small blocks take when they are first written.
     """
     named = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     block = np.empty(sum(tensor.size for tensor in named.values()), dtype=np.float32)
@@ -76,8 +76,8 @@ def _widen(values: NDArray[Any], out: Floats) -> None:
         out[:] = values
         return
     halves, fields = values.view(np.int16), out.view(np.int32)
-    for at in range(0, len(values), WIDENED):
-        part = slice(at, at + WIDENED)
+    for at in range(0, len(values), _PART):
+        part = slice(at, at + _PART)
         fields[part] = halves[part]
         fields[part] <<= 13
         fields[part] &= _FIELDS
