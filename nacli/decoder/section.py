@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
@@ -99,7 +99,10 @@ class SectionDecoder:
         section is not done."""
         if self.done:
             return
-        with closing(prefetch(self._steps(parts), BLOCKS_AHEAD, thread=1)) as steps:
+        with (
+            closing(self._steps(parts)) as made,
+            closing(prefetch(made, BLOCKS_AHEAD, thread=1)) as steps,
+        ):
             for part, frames in steps:
                 if part is not None:
                     self._begin(part)
@@ -108,7 +111,7 @@ class SectionDecoder:
                 if self.done:
                     return
 
-    def _steps(self, parts: Iterator[Part]) -> Iterator[_Step]:
+    def _steps(self, parts: Iterator[Part]) -> Generator[_Step]:
         """Yield parts and their frames, in the second prefetch thread."""
         with closing(prefetch(parts, PARTS_AHEAD)) as ahead:
             for part in ahead:
