@@ -124,15 +124,13 @@ class CodeSearch:
         return parent, code.astype(np.int32), best
 
     def _matrix(self, stage: int) -> Floats:
-        """Return the matrix [D + 2, size] of a stage: its vectors, the constants of their gains,
-        and ones for the gains so far. Only the stages that are searched have one."""
+        """Return the search matrix of a stage with costs, and ones for the gains so far
+        [D + 2, size]. Only the stages that are searched have one."""
         if stage not in self._matrices:
-            matrix: Floats = np.ones((self._codebooks.dim + 2, self._codebooks.size), np.float32)
-            matrix[:-2] = self._codebooks.vectors_of(stage).T
-            matrix[-2] = -self._codebooks.energies[stage] / 2
+            matrix = self._codebooks.search_matrix(stage)
             if self._costs is not None:
-                matrix[-2] -= self._costs[stage] / 2
-            self._matrices[stage] = matrix
+                matrix[-1] -= self._costs[stage] / 2
+            self._matrices[stage] = np.pad(matrix, ((0, 1), (0, 0)), constant_values=1)
         return self._matrices[stage]
 
 

@@ -92,7 +92,7 @@ class RateLoop:
         while True:
             level = self._level(packet.analysis.gains, sizes, target, highest, estimates)
             candidate = self._maker.make(packet, level)
-            estimates = self._with_code_share(candidate, sizes, packet.analysis.gains, estimates)
+            estimates = self._with_code_share(candidate, sizes, estimates)
             missing = self._missing_bytes(candidate, budget, estimates)
             if missing <= 0 or level == 0:
                 fitted = self._with_corrections(
@@ -208,10 +208,10 @@ class RateLoop:
         return 8 * (budget - self._packet_bytes(candidate.bits + CODER_SLACK, gains))
 
     def _with_code_share(
-        self, candidate: Candidate, sizes: SizePrediction, gains: Integers, estimates: Estimates
+        self, candidate: Candidate, sizes: SizePrediction, estimates: Estimates
     ) -> Estimates:
         """Return the estimates after the exact size of the codes of a candidate is known."""
-        predicted = sizes.bits(self._maker.counts(gains, candidate.level))
+        predicted = sizes.bits(candidate.counts)
         if predicted <= 0 or candidate.bits <= CODER_SLACK:
             return estimates
         share = estimates.code_share

@@ -46,14 +46,18 @@ class Codebooks:
         rows = [np.square(self.vectors_of(stage)).sum(-1) for stage in range(self.stages)]
         return np.stack(rows)
 
+    def search_matrix(self, stage: int) -> Floats:
+        """Return the matrix [D + 1, size] for the search of the vectors of a stage nearest to a few
+        targets: the nearest vector has the largest product with the target, less half of its own
+        energy. Targets have a last element of 1."""
+        matrix: Floats = np.empty((self.dim + 1, self.size), dtype=np.float32)
+        matrix[:-1], matrix[-1] = self.vectors_of(stage).T, -self.energies[stage] / 2
+        return matrix
+
     @cached_property
     def search_matrices(self) -> Floats:
-        """Matrices [N, D + 1, size] for the search of the vectors nearest to a few targets: the
-        nearest vector has the largest product with the target, less half of its own energy. Targets
-        have a last element of 1."""
-        half = self.energies[:, None] / np.float32(2)
-        joined = np.concatenate([self.vectors.transpose(0, 2, 1), -half], axis=1)
-        return np.ascontiguousarray(joined)  # concatenate keeps the layout of the transposed part
+        """The search matrices of all stages [N, D + 1, size]."""
+        return np.stack([self.search_matrix(stage) for stage in range(self.stages)])
 
     @property
     def stages(self) -> int:
