@@ -22,7 +22,7 @@ from training.options import PATH
 
 @click.command("evaluate_filter")
 @click.option("--store", type=PATH, required=True, help="Decoded clips, made where missing.")
-@click.option("--model", type=PATH, help="Checkpoint to make them; default: the shipped one.")
+@click.option("--model", type=PATH, help="Their checkpoint; default: the shipped one.")
 @click.option("--corpus", type=PATH, default=Path("data/corpus"), help="Their origin.")
 @click.option("--kind", default="speech", type=click.Choice(["speech", "music"]))
 @click.option("--clips", default=12, help="Their number.")
@@ -39,10 +39,11 @@ def main(
 ) -> None:
     """Print a table of quality at two bitrates."""
     torch.set_num_threads(1)
+    codec = load_checkpoint(model)
     if not store.exists():
-        write_clips(load_checkpoint(model), read_corpus(corpus), kind, clips, store)
+        write_clips(codec, read_corpus(corpus), kind, clips, store)
     if runs or baseline:
-        print_table(store, list(runs), baseline)
+        print_table(codec, store, list(runs), baseline)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
     python scripts/train_filter.py --recipe training/recipes/filter-reconstruction.toml
 
 The filter learns from a cache of decoded segments (`scripts/cache_filter.py`) by reconstruction
-losses, and with `--discriminator` also against the discriminators of a training on a GPU. A run
-resumes from `<run>/state.pt`. `<run>/log.jsonl` has the losses and the validation loss.
+losses, and with `--discriminator` also against the discriminators of a training on a GPU. With
+`--decoder-rate` the Decoder of the checkpoint that made the cache learns with it. A run resumes
+from `<run>/state.pt`. `<run>/log.jsonl` has the losses and the validation loss.
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ from training.recipe import recipe_option
 @click.option("--validation", type=PATH, help="Decoded clips of scripts/evaluate_filter.py.")
 @click.option("--before", default=2, help="Periods before a window that the comb filter uses.")
 @click.option("--steps", default=2500, help="Steps in all.")
+@click.option("--hours", type=float, help="Train for this time instead, without interruptions.")
 @click.option("--frames", default=60, help="Frames of a clip.")
 @click.option("--batch", default=8, help="Clips of a step.")
 @click.option("--rate", default=1.5e-3, help="Peak learning rate.")
+@click.option("--decoder-rate", default=0.0, help="That of the Decoder; 0: it does not learn.")
+@click.option("--model", type=PATH, help="Checkpoint with the Decoder; default: the shipped one.")
 @click.option("--ema", default=0.998, help="Decay of the average of the weights.")
 @click.option("--complex-share", default=0.3, help="Share of complex values in compressed spectra.")
 @click.option("--compressed", default=10.0, help="Weight of the loss of compressed spectra.")
@@ -52,7 +56,7 @@ from training.recipe import recipe_option
 @click.option("--log-steps", default=100, help="Steps of a line of the log.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def main(**options: Any) -> None:
-    """Train for STEPS steps in all, resuming from <run>/state.pt."""
+    """Train for all steps or hours, resuming from <run>/state.pt."""
     train_filter(options)
 
 

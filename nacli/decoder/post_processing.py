@@ -59,9 +59,9 @@ class PostProcess:
         self._config, self._hop, self._corrections = config, config.hop, corrections
         self._dc_blocker = DcBlocker(channels)
         self._meter = BandEnergyMeter(channels, bark_spectra(config.hop, config.sample_rate))
-        self._correction_filter = CorrectionFilter(channels, config.hop, config.sample_rate)
+        self.correction_filter = CorrectionFilter(channels, config.hop, config.sample_rate)
         self.adaptive_filter = AdaptiveFilter(network, channels, config.hop)
-        """The stage. Its training puts one that records in its place."""
+        """Two stages. Training puts stages that record in their places."""
         self._gain_before = np.zeros((channels, 1), dtype=np.int32)
         self._pending_gains = np.zeros((channels, self.DELAY), dtype=np.int32)
         late = DecodedFrames.silence(config, channels, CORRECTION_FILTER_DELAY)
@@ -74,7 +74,7 @@ class PostProcess:
         features, self._pending_features = delayed(self._pending_features, frames.features)
         decoded = self._dc_blocker.process(frames.pcm)
         corrections = self._corrections.take(self._meter.measure(decoded))
-        decoded = self._correction_filter.process(decoded, corrections)
+        decoded = self.correction_filter.process(decoded, corrections)
         decoded = self.adaptive_filter.process(decoded, features, counts)
         return np.clip(decoded * self._gate(gains), -1.0, 1.0)
 

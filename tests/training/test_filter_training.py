@@ -12,6 +12,7 @@ import torch
 from click.testing import CliRunner
 
 from nacli.adaptive_filter.sizes import DELAY, HOP
+from nacli.dsp.filterbank import BANDS
 from nacli.networks.torch_engine import History
 from nacli.types import Floats
 from train_filter import main
@@ -98,11 +99,13 @@ def decoded() -> Decoded:
     counts = np.full(FRAMES, 4, dtype=np.uint8)
     original = np.rint(pcm * 32767).astype(np.int16)
     columns = pcm.astype(np.float16), features.astype(np.float16), counts
-    return Decoded(original, *columns, lags.astype(np.int16), strengths.astype(np.float16))
+    periods = lags.astype(np.int16), strengths.astype(np.float16)
+    latents, corrections = (np.zeros((FRAMES, n), dtype=np.float16) for n in (160, BANDS))
+    return Decoded(original, *columns, *periods, latents, counts, corrections)
 
 
 def test_filtered_clips_are_aligned_with_the_original() -> None:
-    output = enhance(AdaptiveFilter(FilterConfig()), decoded())
+    output = enhance(AdaptiveFilter(FilterConfig()), None, decoded())
     np.testing.assert_allclose(output, decoded().decoded.astype(np.float32), atol=1e-5)
 
 

@@ -1,16 +1,56 @@
-"""The adaptive filter as a part of a checkpoint."""
+"""The adaptive filter, and the Decoder that was trained with it, as parts of a checkpoint."""
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from nacli.checkpoint import FILTER, Model
+from nacli.dsp.filterbank import BANDS
 from nacli.tensor_file import Tensors
-from training.adaptive_filter.adaptive_filter import AdaptiveFilter
+
+Weights = dict[str, Tensor]
+"""Weights by their names in a checkpoint."""
 
 
-def with_filter(model: Model, network: AdaptiveFilter) -> Tensors:
-    """Return the tensors of `model` with the weights of a filter, as float16, in the place of those
-    that it has. Raises `BadCheckpoint` where the filter was trained behind another Decoder."""
+def mean_weights(rows: list[Weights]) -> Weights:
+    """Return the mean of the weights of several trainings that started from the same ones (Wortsman
+    et al., 2022). Raises `ValueError` where one has no Decoder and another has one."""
+    if any(row.keys() != rows[0].keys() for row in rows):
+        raise ValueError("the Decoder learned in some of the states only")
+    return {name: torch.stack([row[name] for row in rows]).mean(0) for name in rows[0]}
+
+
+def with_weights(model: Model, weights: Weights, share: float, level_exponent: float) -> Tensors:
+    """Return the tensors of `model` with weights of a filter, and of a Decoder if there are some,
+    as float16 in the place of those that it has.
+
+    Args:
+        share: the share of `weights` in the result; the rest of each weight is the model's own.
+        level_exponent: see `_with_level_exponent`.
+
+    Raises:
+        BadCheckpoint: the filter was trained behind another Decoder.
+    """
     kept = {name: t for name, t in model.tensors.items() if not name.startswith(FILTER)}
-    weights = {FILTER + name: w.half().numpy() for name, w in network.state_dict().items()}
-    Model(model.config, kept | weights)
-    return kept | weights
+    if share < 1:
+        own = {name: torch.from_numpy(model.tensors[name].astype("f4")) for name in weights}
+        weights = {name: torch.lerp(own[name], weight, share) for name, weight in weights.items()}
+    weights = _with_level_exponent(weights, level_exponent)
+    tensors = kept | {name: weight.half().numpy() for name, weight in weights.items()}
+    Model(model.config, tensors)
+    return tensors
+
+
+def _with_level_exponent(weights: Weights, exponent: float) -> Weights:
+    """Return weights of a filter that raises its levels of bands to a power.
+
+    The first outputs of the network are the logarithms of levels. An exponent below 1 takes back a
+    part of what reconstruction losses lower where the sound is uncertain.
+    """
+    leave = {
+        name: weights[name].clone() for name in (FILTER + "leave.weight", FILTER + "leave.bias")
+    }
+    for weight in leave.values():
+        weight[:BANDS] *= exponent
+    return weights | leave

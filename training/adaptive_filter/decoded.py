@@ -1,4 +1,4 @@
-"""Sound before the adaptive filter, with all that the filter takes beside it."""
+"""Sound before the adaptive filter, with all that the filter and the Decoder take."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from nacli.types import Floats
 class Decoded(NamedTuple):
     """A clip of F hops: the original samples [F * HOP], and what the filter gets: samples, the
     Decoder's features [F, width], stage counts [F], and lags and strengths [2 F, 2] of
-    `measure_periods`."""
+    `measure_periods`. What the sound before the filter is made of: latents [F, D] and gain indices
+    [F] of the frames that complete the hops, and their envelope corrections [F, BANDS]."""
 
     pcm: NDArray[np.int16]
     decoded: NDArray[np.float16]
@@ -24,6 +25,9 @@ class Decoded(NamedTuple):
     counts: NDArray[np.uint8]
     lags: NDArray[np.int16]
     likeness: NDArray[np.float16]  # the strengths, by their name in stored files
+    latents: NDArray[np.float16]
+    gains: NDArray[np.uint8]
+    corrections: NDArray[np.float16]
 
     @property
     def original(self) -> Floats:

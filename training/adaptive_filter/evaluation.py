@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from nacli.bench.metrics import (
 )
 from nacli.checkpoint import Model
 from nacli.config import CODED_RATE
-from nacli.networks.torch_engine import History
+from nacli.networks.torch_engine import Decoder, History
 from nacli.types import Floats
 from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterInputs
 from training.adaptive_filter.chain import decode_clip
 from training.adaptive_filter.decoded import Decoded, save_arrays
+from training.adaptive_filter.decoder_chain import decode_again, load_decoder
 from training.adaptive_filter.periods import delay_periods
-from training.adaptive_filter.states import load_filter
+from training.adaptive_filter.states import load_decoder_weights, load_filter
 from training.corpus.sampler import Source, validation_clips
 from training.distill_mos import distill_mos
 
@@ -39,17 +41,17 @@ Rows = list[list[Decoded]]
 """All clips for each bitrate."""
 
 
-def print_table(store: Path, runs: list[Path], baseline: bool) -> None:
-    """Print a table row for the filter of every run; with `baseline`, one for the Decoder alone
-    before."""
+def print_table(model: Model, store: Path, runs: list[Path], baseline: bool) -> None:
+    """Print a table row for the filter of every run, behind its own Decoder where it has one, else
+    behind that of `model`; with `baseline`, one for the sound before the filter first."""
     rows = read_clips(store)
     print(f"| {store.stem}, {len(rows[0])} clips | " + " | ".join(NAMES) + " |", flush=True)
     if baseline:
         _print_row("none", compare(rows, lambda clip: clip.decoded.astype(np.float32)))
     for path in runs:
-        network = load_filter(path)
-        found = compare(rows, lambda clip, network=network: enhance(network, clip))  # type: ignore[misc]
-        _print_row(path.stem, found)
+        weights = load_decoder_weights(path)
+        networks = load_filter(path), load_decoder(model, weights) if weights else None
+        _print_row(path.stem, compare(rows, partial(enhance, *networks)))
 
 
 def _print_row(name: str, figures: list[list[float]]) -> None:
@@ -86,8 +88,10 @@ def read_clips(store: Path) -> Rows:
 
 
 @torch.no_grad()
-def enhance(network: AdaptiveFilter, clip: Decoded) -> Floats:
-    """Return the filtered samples [T] of a clip, aligned with the original."""
+def enhance(network: AdaptiveFilter, decoder: Decoder | None, clip: Decoded) -> Floats:
+    """Return the filtered samples [T] of a clip, aligned with the original. `decoder` decodes it
+    again before; None takes the sound that it has."""
+    clip = decode_again(decoder, clip) if decoder else clip
     pcm = torch.from_numpy(clip.decoded.astype(np.float32))
     features = torch.from_numpy(clip.features.astype(np.float32))
     counts = torch.from_numpy(clip.counts.astype(np.int64))

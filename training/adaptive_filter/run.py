@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from training.adaptive_filter.decoder_chain import hops_ahead
 from training.adaptive_filter.evaluation import Rows, compare, enhance, read_clips
 from training.adaptive_filter.segments import SegmentSampler
 from training.adaptive_filter.states import load_filter_state
-from training.adaptive_filter.trainer import FilterTrainer
+from training.adaptive_filter.trainer import BEFORE, FilterTrainer
 from training.loop.states import save_state
 
 
@@ -36,22 +38,22 @@ class FilterRun:
 
     def __init__(self, trainer: FilterTrainer, clips: Rows | None) -> None:
         self.trainer, self.options, self.clips = trainer, trainer.options, clips
-        self.sampler = SegmentSampler(
-            self.options["cache"], self.options["frames"], self.options["seed"] + trainer.step
-        )
+        decoder, seed = trainer.decoder, self.options["seed"] + trainer.step
+        around = (BEFORE, hops_ahead(decoder)) if decoder else (0, 0)
+        self.sampler = SegmentSampler(self.options["cache"], self.options["frames"], seed, *around)
         self._log = (self.options["run"] / "log.jsonl").open("a")
         self._sums: dict[str, list[float]] = {}
 
     def train(self) -> None:
-        """Train until all steps are done; save and validate by the clock."""
-        trainer, steps = self.trainer, self.options["steps"]
+        """Train until all steps are done, or the time is over; save and validate by the clock."""
+        trainer, steps = self.trainer, None if self.options["hours"] else self.options["steps"]
         saved = listened = time.monotonic()
+        began = saved - trainer.seconds
         bar = tqdm(total=steps, initial=trainer.step, unit="step", disable=self.options["quiet"])
-        while trainer.step < steps:
-            began = time.monotonic()
-            pcm, inputs = self.sampler.batch(self.options["batch"])
-            self._add(trainer.train_step(pcm, inputs, trainer.step / steps))
-            trainer.seconds += time.monotonic() - began
+        while trainer.progress < 1:
+            batch = self.sampler.batch(self.options["batch"])
+            self._add(trainer.train_step(batch))
+            trainer.seconds = time.monotonic() - began
             bar.update()
             if time.monotonic() - saved > 60 * self.options["save_minutes"]:
                 self._save()
@@ -88,8 +90,8 @@ class FilterRun:
         DistillMOS is kept as `<run>/best.pt`."""
         if not self.clips:
             return
-        network = self.trainer.averaged()
-        figures = compare(self.clips, lambda clip: enhance(network, clip), quick=True)
+        networks = self.trainer.averaged(), self.trainer.averaged_decoder()
+        figures = compare(self.clips, partial(enhance, *networks), quick=True)
         self._write({"quality": figures})
         total = sum(row[0] for row in figures)
         if total > self.trainer.best:

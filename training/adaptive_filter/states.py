@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from torch import Tensor
 
+from nacli.checkpoint import FILTER
 from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig
+from training.adaptive_filter.decoder_chain import PREFIX
 from training.loop.states import load_state
 
 
@@ -17,6 +20,19 @@ def load_filter_state(path: Path) -> dict[str, Any]:
     if not state.keys() >= {"config", "filter", "average"}:
         raise click.ClickException(f"{path}: not a state of scripts/train_filter.py")
     return state
+
+
+def checkpoint_weights(path: Path) -> dict[str, Tensor]:
+    """Return the averaged weights of a state, by their names in a checkpoint: the filter's, and the
+    Decoder's where it learned."""
+    weights = {FILTER + name: x for name, x in load_filter(path).state_dict().items()}
+    return weights | {PREFIX + name: x for name, x in load_decoder_weights(path).items()}
+
+
+def load_decoder_weights(path: Path) -> dict[str, Tensor]:
+    """Return the averaged weights of the Decoder of a state; none where it did not learn."""
+    weights: dict[str, Tensor] = load_filter_state(path).get("decoder_average", {})
+    return weights
 
 
 def load_filter(path: Path) -> AdaptiveFilter:

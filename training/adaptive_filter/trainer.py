@@ -10,13 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from nacli.adaptive_filter.sizes import DELAY, HOP
-from nacli.networks.torch_engine import History
+from nacli.checkpoint import load_checkpoint
+from nacli.networks.torch_engine import Decoder, History
 from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterConfig, FilterInputs
+from training.adaptive_filter.decoder_chain import decode, load_decoder
 from training.adaptive_filter.evaluation import Rows, enhance
 from training.adaptive_filter.losses import FilterLoss
+from training.adaptive_filter.segments import Batch
 from training.adaptive_filter.states import load_filter_state
 from training.discriminators.discriminators import Discriminators, read_weights
-from training.loop.schedule import BETAS, learning_rate, set_rate
+from training.loop.schedule import BETAS, learning_rate, network_groups, set_rate
 from training.loop.weight_average import WeightAverage
 from training.losses.adversarial import (
     discriminator_loss,
@@ -28,6 +31,12 @@ from training.losses.spectra import rms_level
 
 LEAD = 6
 """Hops at the start of a segment without a loss: the filter does not know what precedes them."""
+BEFORE = 34
+"""Hops before these that only the Decoder gets: after the two, its sound before the filter has the
+samples of a whole decode with an SNR of 60 dB."""
+TRANSFORM = ("up_", "pair.", "subframe.", "features.")
+"""Parts of the Decoder that do not learn, its inverse transform: small changes of it leak noise
+from loud bands into quiet ones."""
 FLOOR, WARMUP = 0.03, 50
 """Share of the learning rate that it falls to, and steps of its warm-up."""
 DISCRIMINATOR_PERIODS, HIGHEST = (7,), 5000
@@ -37,16 +46,25 @@ LENGTHS = 20
 
 
 class FilterTrainer:
-    """The adaptive filter, its discriminator where one is used, and all that a run stores."""
+    """The adaptive filter, the Decoder where it learns with it, the discriminator where one is
+    used, and all that a run stores."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.options = options
         torch.manual_seed(options["seed"])
-        self.network = AdaptiveFilter(FilterConfig(before=options["before"]))
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), betas=BETAS, weight_decay=0.01
-        )
+        self.model = load_checkpoint(options["model"])
+        config = FilterConfig(self.model.config.width, before=options["before"])
+        self.network = AdaptiveFilter(config)
         self.average = WeightAverage(self.network, options["ema"])
+        groups: list[dict[str, Any]] = [{"params": list(self.network.parameters())}]
+        self.decoder: Decoder | None = None
+        if options["decoder_rate"]:
+            self.decoder = load_decoder(self.model)
+            for name, weight in self.decoder.named_parameters():
+                weight.requires_grad_(not name.startswith(TRANSFORM))
+            self.decoder_average = WeightAverage(self.decoder, options["ema"])
+            groups += network_groups(self.decoder, options["decoder_rate"] / options["rate"])
+        self.optimizer = torch.optim.AdamW(groups, betas=BETAS, weight_decay=0.01)
         self.step, self.seconds, self.best = 0, 0.0, -math.inf
         self.loss = FilterLoss(
             *(options[name] for name in ("complex_share", "compressed", "mel", "waveform"))
@@ -61,10 +79,14 @@ class FilterTrainer:
             )
 
     def start_from(self, path: Path) -> None:
-        """Start anew from the averaged weights of another run, and from its discriminator."""
+        """Start anew from the averaged weights of another run, and from its discriminator. Where
+        its Decoder did not learn, that of the checkpoint stays."""
         state = load_filter_state(path)
         self.network.load_state_dict(state["average"])
         self.average.restore({})
+        if self.decoder and "decoder_average" in state:
+            self.decoder.load_state_dict(state["decoder_average"], strict=False)  # buffers stay
+            self.decoder_average.restore({})
         if self.discriminator and "discriminator" in state:
             self.discriminator.load_state_dict(state["discriminator"])
 
@@ -80,6 +102,9 @@ class FilterTrainer:
             "seconds": self.seconds,
             "best": self.best,
         }
+        if self.decoder:
+            state["decoder"] = self.decoder.state_dict()
+            state["decoder_average"] = self.decoder_average.weights
         if self.discriminator:
             state["discriminator"] = self.discriminator.state_dict()
             state["discriminator_optimizer"] = self.discriminator_optimizer.state_dict()
@@ -92,15 +117,24 @@ class FilterTrainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.best = (state[n] for n in ("step", "seconds", "best"))
         self.lengths = state["lengths"]
+        if self.decoder:
+            self.decoder.load_state_dict(state["decoder"])
+            self.decoder_average.restore(state["decoder_average"])
         if self.discriminator:
             self.discriminator.load_state_dict(state["discriminator"])
             self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
 
-    def train_step(self, pcm: Tensor, inputs: FilterInputs, progress: float) -> dict[str, float]:
-        """Learn from original samples [B, F * HOP] and their inputs; return the losses by name."""
-        set_rate(
-            self.optimizer, learning_rate(self.step, progress, self.options["rate"], FLOOR, WARMUP)
-        )
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done."""
+        hours = self.options["hours"]
+        return self.seconds / 3600 / hours if hours else self.step / self.options["steps"]
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """Learn from a batch; return the losses by name."""
+        peak = self.options["rate"]
+        set_rate(self.optimizer, learning_rate(self.step, self.progress, peak, FLOOR, WARMUP))
+        pcm, inputs = batch.pcm, self._inputs(batch)
         output = self.network(inputs, History())[:, (LEAD + DELAY) * HOP :]
         target = pcm[:, LEAD * HOP : -DELAY * HOP]
         level = rms_level(target)
@@ -113,11 +147,26 @@ class FilterTrainer:
             gradient, losses = gradient + more, losses | adversarial
         self.optimizer.zero_grad()
         output.backward(torch.nan_to_num(gradient / level))
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        norms = {"norm": nn.utils.clip_grad_norm_(self.network.parameters(), 5.0).item()}
+        if self.decoder:
+            norm = nn.utils.clip_grad_norm_(self.decoder.parameters(), 5.0)
+            norms["decoder_norm"] = norm.item()
         self.optimizer.step()
         self.step += 1
         self.average.update(self.step)
-        return losses | {"norm": norm.item()}
+        if self.decoder:
+            self.decoder_average.update(self.step)
+        return losses | norms
+
+    def _inputs(self, batch: Batch) -> FilterInputs:
+        """Return what the filter takes: with the sound of the Decoder as it is now, where it
+        learns."""
+        if not self.decoder:
+            return batch.inputs
+        decoded, features = decode(self.decoder, batch.decoder_inputs, BEFORE + LEAD)
+        frames = batch.inputs.counts.shape[1]
+        hops, samples = (slice(BEFORE * n, (BEFORE + frames) * n) for n in (1, HOP))
+        return batch.inputs._replace(pcm=decoded[:, samples], features=features[:, hops])
 
     def _adversarial(
         self, target: Tensor, heard: Tensor, length: float
@@ -160,12 +209,13 @@ class FilterTrainer:
     @torch.no_grad()
     def validation_loss(self, rows: Rows) -> list[float]:
         """Return the mean reconstruction loss of the averaged filter for the clips of each rate."""
-        network, means = self.averaged(), []
+        network, decoder, means = self.averaged(), self.averaged_decoder(), []
         for row in rows:
             losses = []
             for clip in row:
                 target = torch.from_numpy(clip.original)[None]
-                output, level = torch.from_numpy(enhance(network, clip))[None], rms_level(target)
+                heard = torch.from_numpy(enhance(network, decoder, clip))
+                output, level = heard[None], rms_level(target)
                 losses.append(self.loss(target / level, output / level).total.item())
             means.append(sum(losses) / len(losses))
         return means
@@ -175,3 +225,9 @@ class FilterTrainer:
         network = AdaptiveFilter(self.network.config)
         network.load_state_dict(self.average.weights)
         return network.eval()
+
+    def averaged_decoder(self) -> Decoder | None:
+        """Return the Decoder with the averaged weights; None where it does not learn."""
+        if self.decoder is None:
+            return None
+        return load_decoder(self.model, self.decoder_average.weights)

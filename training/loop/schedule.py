@@ -36,12 +36,25 @@ def parameter_groups(codec: Codec, encoder_rate: float) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
     for name, parameter in codec.named_parameters():
-        scale = next((rate for part, rate in RATE_SCALES.items() if part in name), 1.0)
-        groups.setdefault((name.startswith("encoder"), scale), []).append(parameter)
+        groups.setdefault((name.startswith("encoder"), _scale(name)), []).append(parameter)
     return [
         {"params": parameters, "scale": scale * (encoder_rate if encoder else 1.0)}
         for (encoder, scale), parameters in groups.items()
     ]
+
+
+def network_groups(network: nn.Module, rate: float) -> list[dict[str, Any]]:
+    """Return the parameters of one network in groups of one `scale`: `rate` times their fraction
+    of the scheduled rate."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        groups.setdefault(_scale(name), []).append(parameter)
+    return [{"params": own, "scale": scale * rate} for scale, own in groups.items()]
+
+
+def _scale(name: str) -> float:
+    """Return the fraction of the learning rate of the parameter with this name."""
+    return next((scale for part, scale in RATE_SCALES.items() if part in name), 1.0)
 
 
 def cosine_decay(progress: float, floor: float = 0.02) -> float:
