@@ -49,6 +49,18 @@ class CodeVectors:
         # Before NumPy 2 an int8 array times an integer scalar stays int8, and overflows.
         return self.entries[stage, codes].astype(np.int32) * self.multipliers[stage]
 
+    def partial_sums(self, codes: Integers, counts: Integers) -> NDArray[np.int8]:
+        """Return the sums of the vectors of the first 0, 1, and so on codes of each frame, as
+        network inputs [N + 1, F, D], where N is the largest of the stage counts [F]; `codes` are
+        [F, N] or more. Sums do not change after a frame's stage count."""
+        sums = np.zeros((len(codes), self.entries.shape[2]), dtype=np.int32)
+        inputs = np.zeros((1 + int(counts.max(initial=0)), *sums.shape), dtype=np.int8)
+        for stage, after in enumerate(inputs[1:]):
+            used = np.flatnonzero(counts > stage)
+            sums[used] += self(stage, codes[used, stage])
+            after[:] = quantize_sums(sums)
+        return inputs
+
 
 @dataclass(frozen=True)
 class CodingOrder:
@@ -154,16 +166,27 @@ class Context:
         return np.concatenate([sums.reshape(len(sums), -1), self._side_inputs[frames]], axis=1)
 
     def own_inputs(self, frames: Indices, stage: int) -> Floats:
-        """Return the inputs [M, D + 1] of the codes of a stage: the sum of the code vectors of the
-        frame's earlier stages, and four times the number of stages that are left."""
-        left = np.minimum(4 * (self._counts[frames] - stage), LIMIT).astype(np.float32)
-        return np.concatenate([self._inputs[frames + self._margin], left[:, None]], axis=1)
+        """Return the `own_inputs` [M, D + 1] of the codes of a stage."""
+        return own_inputs(self._inputs[frames + self._margin], self._counts[frames] - stage)
 
     def add(self, frames: Indices, stage: int, codes: Integers) -> None:
         """Add the codes [M] of a stage to the known ones."""
         sums = self._sums[frames] + self.vectors(stage, codes)
         self._sums[frames] = sums
         self._inputs[frames + self._margin] = quantize_sums(sums)
+
+    def add_all(self, sums: NDArray[np.int8]) -> None:
+        """Add all codes, whose sums as network inputs are the last of `CodeVectors.partial_sums`
+        [F, D]."""
+        self._inputs[self._margin : self._margin + len(sums)] = sums
+
+
+def own_inputs(sums: Floats | NDArray[np.int8], left: Integers) -> Floats:
+    """Return the inputs [M, D + 1] of codes that no other codes of their frames have: the sums
+    [M, D] of the code vectors of the frame's earlier stages, and the numbers of stages that are
+    left [M]."""
+    columns = [sums, np.minimum(4 * left, LIMIT)[:, None]]
+    return np.concatenate(columns, axis=1, dtype=np.float32)
 
 
 def quantize_sums(sums: Integers) -> Integers:
@@ -175,16 +198,11 @@ def quantize_sums(sums: Integers) -> Integers:
 def _side_inputs(gains: Integers, counts: Integers, present: Integers) -> Floats:
     """Return the gain of each frame, and for each frame in reach whether it is present, the
     difference of its gain, and its stage count [F, SIDE_INPUTS]."""
-    present = _in_reach(present)
-    differences = (_in_reach(gains) - gains[:, None]).clip(-16, 16) * present
-    stages = np.minimum(8 * _in_reach(counts), LIMIT)
-    own = (2 * gains - GAIN_LEVELS)[:, None]
-    return np.concatenate([own, 64 * present, 7 * differences, stages], axis=1, dtype=np.float32)
-
-
-def _in_reach(values: Integers) -> Integers:
-    """Return the values of the REACH frames before and after each frame [F, 2 REACH]; 0 for frames
-    outside."""
-    frames, padded = len(values), np.pad(values, REACH)
+    frames = len(gains)
+    padded = np.zeros((3, frames + 2 * REACH), dtype=np.int32)  # 0 for frames outside
+    padded[:, REACH : REACH + frames] = present, gains, counts
     starts = [*range(REACH), *range(REACH + 1, 2 * REACH + 1)]
-    return np.stack([padded[start : start + frames] for start in starts], axis=1)
+    present, around, stages = np.stack([padded[:, at : at + frames] for at in starts], axis=2)
+    differences = (around - gains[:, None]).clip(-16, 16) * present
+    own, stages = (2 * gains - GAIN_LEVELS)[:, None], np.minimum(8 * stages, LIMIT)
+    return np.concatenate([own, 64 * present, 7 * differences, stages], axis=1, dtype=np.float32)

@@ -69,16 +69,22 @@ class Network:
         """
         return inputs @ self._frame + self._frame_bias[positions]
 
-    def logits(self, frame_sums: Floats, own: Floats, stage: int) -> Floats:
-        """Return the logits [M, size] of the codes of a stage: integers in units of 1/16 bit."""
+    def features(self, frame_sums: Floats, own: Floats, stages: int | NDArray[np.intp]) -> Floats:
+        """Return the inputs of the last layer [M, width] for codes with these `frame_sums` [M, H]
+        and inputs of their own [M, I], of one stage or of a stage each [M]."""
         x = own @ self._own
         x += frame_sums
-        x += self._own_bias[stage]
+        x += self._own_bias[stages]
         x = _activate(x, 0) @ self._hidden
-        x += self._hidden_bias[stage]
+        x += self._hidden_bias[stages]
         x = _activate(x, 0) @ self._last
-        x += self._last_bias[stage]
-        x = _activate(x, -LIMIT) @ self._outputs[stage]
+        x += self._last_bias[stages]
+        return _activate(x, -LIMIT)
+
+    def logits(self, features: Floats, stage: int, out: Floats | None = None) -> Floats:
+        """Return the logits [M, size] of the codes of a stage with these `features` [M, width]:
+        integers in units of 1/16 bit."""
+        x = np.matmul(features, self._outputs[stage], out=out)
         x += self._prior[stage]
         return np.floor(x, out=x)
 

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nacli.entropy.channel_codes import ChannelCodes
-from nacli.entropy.context import SIDE_INPUTS, CodeVectors, CodingOrder, Context, JoinedChannels
+from nacli.entropy.context import (
+    SIDE_INPUTS,
+    CodeVectors,
+    CodingOrder,
+    Context,
+    JoinedChannels,
+    own_inputs,
+)
 from nacli.entropy.corrections import CorrectionTables
 from nacli.entropy.frequencies import ROW_PER_SYMBOL, Coder, code_intervals
 from nacli.entropy.gains import GainTable
@@ -21,8 +28,9 @@ from nacli.entropy.integer_network import Network, Tensors
 from nacli.entropy.model import EntropyModel
 from nacli.types import Doubles, Floats, Indices, Integers
 
-BATCH_CODES = 256
-"""Number of codes that pass the network at a time, so that long packets need no more memory."""
+BATCH_CODES = 128
+"""Number of codes that pass the network at a time: their working set stays in the cache, and long
+packets need no more memory."""
 MAX_OFFSET = 64
 """Largest distance in frames between a frame and a neighbour whose codes it sees."""
 MAX_WIDTH = 1024
@@ -122,17 +130,17 @@ class LearnedModel(EntropyModel):
     def packet_bits(self, channels: list[ChannelCodes]) -> list[Doubles]:
         joined, packet = self._joined(channels)
         bits = np.zeros(packet.codes.shape)
-        for frames, stage, logits in self._predictions(packet, joined.present):
-            bits[frames, stage] = self._network.bits(logits, packet.codes[frames, stage])
+        for at, logits in self._predictions(packet, joined.present):
+            bits[at] = self._network.bits(logits, packet.codes[at])
         rows = zip(joined.parts, channels, strict=True)
         return [bits[part, : channel.codes.shape[1]] for part, channel in rows]
 
     def place_codes(self, channels: list[ChannelCodes]) -> list[Doubles]:
         joined, packet = self._joined(channels)
         intervals = np.zeros((*packet.codes.shape, 3))
-        for frames, stage, logits in self._predictions(packet, joined.present):
+        for at, logits in self._predictions(packet, joined.present):
             less_one = self._network.frequencies_less_one(logits)
-            intervals[frames, stage] = code_intervals(less_one, packet.codes[frames, stage])
+            intervals[at] = code_intervals(less_one, packet.codes[at])
         rows = zip(joined.parts, channels, strict=True)
         return [intervals[part][self._order.sequence(channel.counts)] for part, channel in rows]
 
@@ -148,26 +156,29 @@ class LearnedModel(EntropyModel):
 
     def _predictions(
         self, channel: ChannelCodes, present: Integers
-    ) -> Iterator[tuple[Indices, int, Floats]]:
-        """Yield the logits of all codes of known channels that are joined to one: frames [M],
-        stage, logits [M, size]. `present` is as in `JoinedChannels`.
+    ) -> Iterator[tuple[tuple[Indices, Indices], Floats]]:
+        """Yield the logits of all codes of known channels that are joined to one: the frames [M]
+        and stages [M] of codes, and their logits [M, size]. `present` is as in `JoinedChannels`.
 
-        All frames of a stage are computed together. A decoder computes them by groups, and gets the
-        same integers.
+        Codes of all frames and stages are computed together. A decoder computes them by groups and
+        stages, and gets the same integers.
         """
-        inputs = (channel.gains, channel.counts, present)
-        neighbours, own = (Context(self._vectors, self._order, *inputs) for _ in range(2))
-        depth = int(channel.counts.max(initial=0))
-        used = [np.flatnonzero(channel.counts > stage) for stage in range(depth)]
-        for stage, frames in enumerate(used):
-            neighbours.add(frames, stage, channel.codes[frames, stage])
+        counts = channel.counts
+        context = Context(self._vectors, self._order, channel.gains, counts, present)
+        partial_sums = self._vectors.partial_sums(channel.codes, counts)
+        context.add_all(partial_sums[-1])
+        with_codes = np.flatnonzero(counts)
         sums = np.zeros((len(present), self._sizes["hidden"]), dtype=np.float32)
-        for frames in used[:1]:
-            sums[frames] = self._frame_sums(neighbours, frames)
-        for stage, frames in enumerate(used):
-            for part in _batches(frames):
-                yield part, stage, self._logits(own, part, stage, sums[part])
-            own.add(frames, stage, channel.codes[frames, stage])
+        sums[with_codes] = self._frame_sums(context, with_codes)
+        for part in _batches(np.argwhere(np.arange(len(partial_sums))[:, None] < counts)):
+            stages, frames = part.T
+            own = own_inputs(partial_sums[stages, frames], counts[frames] - stages)
+            features = self._network.features(sums[frames], own, stages)
+            logits = np.empty((len(part), self.shape[1]), dtype=np.float32)
+            for stage in range(stages[0], stages[-1] + 1):
+                rows = slice(*np.searchsorted(stages, (stage, stage + 1)))
+                self._network.logits(features[rows], stage, out=logits[rows])
+            yield (frames, stages), logits
 
     def pop_codes(
         self, coders: list[Coder], gains: list[Integers], counts: list[Integers]
@@ -189,7 +200,9 @@ class LearnedModel(EntropyModel):
                 used = np.flatnonzero(joined[group] > stage)
                 for part in _batches(used):
                     frames = group[part]
-                    logits = self._logits(context, frames, stage, sums[part])
+                    own = context.own_inputs(frames, stage)
+                    features = self._network.features(sums[part], own, stage)
+                    logits = self._network.logits(features, stage)
                     less_one = self._network.frequencies_less_one(logits)
                     for channel, rows in channels.split(frames):
                         decoded = coders[channel].decode(ROW_PER_SYMBOL, less_one[rows])
@@ -206,10 +219,6 @@ class LearnedModel(EntropyModel):
         ]
         return np.concatenate(parts) if parts else np.zeros((0, self._sizes["hidden"]), np.float32)
 
-    def _logits(self, context: Context, frames: Indices, stage: int, sums: Floats) -> Floats:
-        """Return the logits [M, size] of a stage of frames [M] with these `_frame_sums` [M, H]."""
-        return self._network.logits(sums, context.own_inputs(frames, stage), stage)
-
     def to_bytes(self) -> bytes:
         """Return the SIZES as uint16, the tensors in the order of LAYOUT, and the tables of
         corrections and high band; little-endian."""
@@ -219,7 +228,7 @@ class LearnedModel(EntropyModel):
 
 
 def _batches(indices: Indices) -> Iterator[Indices]:
-    """Split indices into parts of at most BATCH_CODES."""
+    """Split indices [M, ...] into parts of at most BATCH_CODES."""
     for start in range(0, len(indices), BATCH_CODES):
         yield indices[start : start + BATCH_CODES]
 

@@ -98,9 +98,10 @@ def tables_digest(frames: int) -> str:
     """Of the frequencies as the package makes them, in the order of decoding."""
     channel = make_channel(5, frames)
     found: dict[tuple[int, int], np.ndarray] = {}
-    for part, stage, logits in MODEL._predictions(channel, np.ones(frames, dtype=np.int32)):
+    for (part, stages), logits in MODEL._predictions(channel, np.ones(frames, dtype=np.int32)):
         table = MODEL._network.frequencies_less_one(logits) + 1
-        found |= {(frame, stage): row for frame, row in zip(part.tolist(), table, strict=True)}
+        keys = zip(part.tolist(), stages.tolist(), strict=True)
+        found |= dict(zip(keys, table, strict=True))
     state = hashlib.sha256()
     for key in zip(*(a.tolist() for a in MODEL._order.sequence(channel.counts)), strict=True):
         state.update(found[key].astype("<u4").tobytes())
@@ -114,11 +115,17 @@ def test_how_many_packets_share_a_product_changes_nothing() -> None:
     around = random.integers(-127, 128, (rows, MODEL._sizes["frame_inputs"])).astype(np.float32)
     own = random.integers(-127, 128, (rows, MODEL._sizes["own_inputs"])).astype(np.float32)
     places = random.integers(0, MODEL._sizes["period"], rows)
-    together = network.logits(network.frame_sums(around, places), own, 2)
+    stages = np.random.default_rng(4).integers(0, MODEL.shape[0], rows)
+
+    def logits(part: slice, stages: int | np.ndarray) -> np.ndarray:
+        sums = network.frame_sums(around[part], places[part])
+        return network.logits(network.features(sums, own[part], stages), 2)
+
+    together = logits(slice(None), stages)
     for start in (*range(40), *range(40, rows, 75)):
         part = slice(start, start + (1 if start < 40 else 75))
-        sums = network.frame_sums(around[part], places[part])
-        np.testing.assert_array_equal(network.logits(sums, own[part], 2), together[part])
+        one = int(stages[start]) if start < 40 else stages[part]
+        np.testing.assert_array_equal(logits(part, one), together[part])
 
 
 LIMITS = {

@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nacli.entropy import ChannelCodes
-from nacli.entropy.context import SUM_SHIFT, CodeVectors, Context, quantize_sums
-from nacli.entropy.integer_network import LIMIT
+from nacli.entropy.context import SUM_SHIFT, CodeVectors, Context, own_inputs
 from nacli.quantizer.rvq import Codebooks
 from training.entropy.design import Design
 
 UNIT = 32
 """Integer that stands for 1.0 in inputs and activations."""
-REMAINING_UNIT = 4
-"""Integer that one remaining stage adds to the input of a code."""
 
 
 def input_scale(codebooks: Codebooks) -> NDArray[np.int32]:
@@ -37,26 +34,14 @@ class PacketBatch:
         self._counts = np.concatenate([packet.counts for packet in packets])
         self._positions = np.tile(np.arange(frames) % len(design.ranks), len(packets))
         self._frame_inputs = np.concatenate([_context_inputs(p, vectors, design) for p in packets])
-        self._sums = self._partial_sums(vectors)
+        self._sums = vectors.partial_sums(self._codes, self._counts)
         self.frames = np.flatnonzero(self._counts)
-
-    def _partial_sums(self, vectors: CodeVectors) -> NDArray[np.int8]:
-        """Return the inputs [F, N, D] that are the sums of the stages before each stage."""
-        sums = np.zeros((len(self._codes), vectors.entries.shape[2]), dtype=np.int32)
-        inputs = np.zeros((len(sums), self._stages, sums.shape[1]), dtype=np.int8)
-        for stage in range(self._stages):
-            inputs[:, stage] = quantize_sums(sums)
-            used = np.flatnonzero(self._counts > stage)
-            sums[used] += vectors(stage, self._codes[used, stage])
-        return inputs
 
     def examples(self, frames: NDArray[np.intp]) -> Examples:
         """Return the examples of all codes of frames [F]."""
         row, stage = np.nonzero(np.arange(self._stages) < self._counts[frames, None])
         frame = frames[row]
-        remaining = np.minimum(REMAINING_UNIT * (self._counts[frame] - stage), LIMIT)
-        columns = (self._sums[frame, stage], remaining[:, None])
-        own = np.concatenate([x.astype(np.float32) for x in columns], axis=1)
+        own = own_inputs(self._sums[stage, frame], self._counts[frame] - stage)
         codes = self._codes[frame, stage].astype(np.int64)
         indices = (row, stage, self._positions[frames], codes)
         arrays = (self._frame_inputs[frames], own, *indices)
@@ -68,9 +53,7 @@ def _context_inputs(
 ) -> NDArray[np.float32]:
     """Return the context inputs [F, I] of a packet's frames."""
     context = Context(vectors, design.order, packet.gains, packet.counts)
-    for stage in range(packet.codes.shape[1]):
-        used = np.flatnonzero(packet.counts > stage)
-        context.add(used, stage, packet.codes[used, stage])
+    context.add_all(vectors.partial_sums(packet.codes, packet.counts)[-1])
     return context.frame_inputs(np.arange(len(packet.gains)))
 
 
