@@ -15,7 +15,7 @@ from nacli.bench.clips import resample
 from nacli.checkpoint import HIGH_BAND
 from nacli.config import CODED_RATE
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
-from nacli.dsp.high_band import BANDS, LEVELS, RATE, RATIO
+from nacli.dsp.high_band import BANDS, LEVELS, RATE, RATIO, SPAN_FRAMES
 from nacli.dsp.high_band_analysis import HighBandAnalyzer, level_trajectories
 from nacli.entropy import frequencies
 from nacli.entropy.high_band import CONTEXTS, level_differences
@@ -36,7 +36,8 @@ def high_band_packets(pcm: NDArray[np.float32], hop: int) -> Iterator[NDArray[np
     high = analyzer.take(frames)[0]
     for start in range(0, frames, PACKET):
         part = slice(start, start + PACKET)
-        yield from level_trajectories(high[part], below[part]).values()
+        for _, span in SPAN_FRAMES:
+            yield level_trajectories(high[part], below[part], span)
 
 
 def high_band_tables(packets: Iterable[NDArray[np.int32]]) -> Tensors:

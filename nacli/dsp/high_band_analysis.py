@@ -13,7 +13,6 @@ from nacli.dsp.high_band import (
     LEVELS,
     LOWEST_DB,
     RATIO,
-    SPAN_FRAMES,
     STEP_DB,
     band_weights,
     followed_energy,
@@ -93,26 +92,24 @@ class HighBandAnalyzer:
         return np.moveaxis(bins, 0, -1)
 
 
-def level_trajectories(high: Floats, below: Floats) -> dict[int, Integers]:
-    """Return the levels [S, n] of one channel for every span length, by its number of frames.
+def level_trajectories(high: Floats, below: Floats, frames: int) -> Integers:
+    """Return the levels [S, n] of one channel in spans of this number of frames.
 
     Silent bands above the highest band with sound are left out.
 
     Args:
         high: energies [F, BANDS] of the high band.
         below: energies [F, bands] of the coded signal, as `nacli/dsp/filterbank.py` measures them.
+        frames: the length of a span.
     """
-    highest, costs = LEVELS - 1, (CHANGE_COST, STEP_COST)
-    return {
-        frames: smooth_trajectory(_span_levels(high, below, frames), LEVEL_REACH, *costs, highest)
-        for _, frames in SPAN_FRAMES
-    }
+    levels = _span_levels(high, below, frames)
+    return smooth_trajectory(levels, LEVEL_REACH, CHANGE_COST, STEP_COST, LEVELS - 1)
 
 
 def _span_levels(high: Floats, below: Floats, frames: int) -> Integers:
     """Return the nearest levels [S, n] for spans of this number of frames."""
     starts = np.arange(0, len(high), frames)
-    lengths = np.diff(starts, append=len(high))
+    lengths = np.minimum(frames, len(high) - starts)
     followed = np.sqrt(followed_energy(below) + FOLLOWED_OFFSET)
     followed = np.add.reduceat(followed, starts) / lengths
     energies = np.add.reduceat(high, starts, axis=0) / lengths[:, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 import numpy as np
 
 from nacli.audio import Resampler
@@ -12,7 +14,7 @@ from nacli.dsp.high_band_analysis import HighBandAnalyzer, level_trajectories
 from nacli.encoder.packet_analysis import PacketAnalysis
 from nacli.encoder.pre_processing import PreProcess
 from nacli.encoder.stereo import StereoAnalyzer
-from nacli.types import Floats, Integers, Pcm
+from nacli.types import Floats, Pcm
 
 
 class Analyzer:
@@ -94,7 +96,8 @@ class Analyzer:
             angles += turned
         else:
             high = self._high_band.take(frames)
-        levels: list[dict[int, Integers]] = list(map(level_trajectories, high, energies))
+        rows = zip(high, energies, strict=True)
+        levels = [cache(partial(level_trajectories, *row)) for row in rows]
         return PacketAnalysis(latents, gains, energies, levels, angles)
 
     def _append(self, pcm: Pcm) -> None:

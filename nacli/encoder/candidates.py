@@ -7,9 +7,10 @@ only the packet that is kept counts.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -17,10 +18,11 @@ import numpy as np
 from nacli.checkpoint import Model
 from nacli.dsp.high_band import span_frames as high_band_span
 from nacli.encoder.code_search import CodeSearch, SearchResult, rate_costs, select
+from nacli.encoder.correction_sizes import CorrectionSizes
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
 from nacli.encoder.settings import EFFORTS
 from nacli.entropy import ChannelCodes, angle_bits
-from nacli.quantizer.allocation import highest_level, packet_counts, packet_levels
+from nacli.quantizer.allocation import Allocation, highest_level, packet_levels
 from nacli.types import Doubles, Integers
 
 Value = TypeVar("Value")
@@ -31,35 +33,34 @@ LOUD_GAIN_STEPS = 24
 
 @dataclass(frozen=True)
 class Candidate:
-    """A packet at one allocation level, without corrections.
+    """A packet at one allocation level, with stage counts [C, F] and without corrections.
 
     `placed` is what the entropy model has found of the codes of each channel, `bits` the size of
-    angles, gains, codes and high band.
+    angles, gains, codes and high band, and `correction_bits` that of corrections of the usual
+    weight, on average.
     """
 
     level: int
+    counts: Integers
     channels: list[ChannelCodes]
     placed: list[Doubles]
     bits: float
-
-    @property
-    def counts(self) -> Integers:
-        """Stage counts [C, F]."""
-        return np.stack([channel.counts for channel in self.channels])
+    correction_bits: float
 
 
 class CandidateMaker:
     """Makes candidates of packets for one stream's settings."""
 
     def __init__(self, model: Model, effort: int) -> None:
-        self._model = model
+        self._model, self._correction_sizes = model, CorrectionSizes(model)
         costs = rate_costs(model.codebooks, model.tables)
         self._code_search = CodeSearch(model.codebooks, EFFORTS[effort], costs)
         self.highest_level = highest_level(model.codebooks.stages)
+        self._average_bits = np.concatenate([[0.0], np.cumsum(model.entropy.mean_code_bits)])
 
     def search(self, analysis: PacketAnalysis, level: int) -> SearchedPacket:
         """Search the codes of a packet up to an allocation level. This takes most of the time."""
-        depths = self.counts(analysis.gains, level)
+        depths = self._counts(analysis.gains)(level)
         channels, frames, dim = analysis.latents.shape
         joined = analysis.latents.reshape(-1, dim)  # short packets of several channels in one block
         result = self._code_search.search(joined, depths.ravel())
@@ -70,7 +71,7 @@ class CandidateMaker:
     def make(self, packet: SearchedPacket, level: int) -> Candidate:
         """Return the candidate of a packet at an allocation level."""
         analysis, entropy = packet.analysis, self._model.entropy
-        counts = self.counts(analysis.gains, level)
+        counts = self._counts(analysis.gains)(level)
         channels = _channels(analysis.gains, packet.results, counts)
         if analysis.high_band:
             rows = zip(channels, analysis.high_band, strict=True)
@@ -78,19 +79,22 @@ class CandidateMaker:
         placed = entropy.place_codes(channels)
         bits = sum(map(entropy.placed_bits, placed)) + sum(map(entropy.side_bits, channels))
         bits += angle_bits(analysis.angles)
-        return Candidate(level, channels, placed, bits)
+        correction_bits = self._correction_sizes.bits(counts, level)
+        return Candidate(level, counts, channels, placed, bits, correction_bits)
 
     def sufficient_level(self, packet: SearchedPacket, snr_db: float, highest: int) -> int:
         """Return the lowest level up to `highest` whose latents have this signal-to-noise ratio;
         `highest` where none has. The search assumes that more stages leave a smaller error; the few
         exceptions do not matter here."""
-        gains, results = packet.analysis.gains, packet.results
-        loud = gains > max(0, int(gains.max()) - LOUD_GAIN_STEPS)
-        signal = sum(float(r.errors[0, row].sum()) for r, row in zip(results, loud, strict=True))
+        gains, counts = packet.analysis.gains, self._counts(packet.analysis.gains)
+        least = max(0, int(gains.max()) - LOUD_GAIN_STEPS)
+        loud = [np.flatnonzero(row > least) for row in gains]
+        rows = list(zip(packet.results, loud, strict=True))
+        signal = sum(float(r.errors[0, frames].sum()) for r, frames in rows)
 
         def snr(level: int) -> float:
-            rows = zip(results, loud, self.counts(gains, level), strict=True)
-            noise = sum(float(r.errors[c[row], row.nonzero()[0]].sum()) for r, row, c in rows)
+            by_row = zip(rows, counts(level), strict=True)
+            noise = sum(float(r.errors[c[frames], frames].sum()) for (r, frames), c in by_row)
             return 10 * math.log10(signal / noise) if signal > 0 and noise > 0 else math.inf
 
         return bisect_left(range(highest), snr_db, key=snr)
@@ -99,43 +103,49 @@ class CandidateMaker:
         """Predict the bits of allocation levels up to `max_level` from the codes at `max_level`:
         the first codes of a frame take about the bits of its codes at a lower level."""
         entropy, gains = self._model.entropy, packet.analysis.gains
-        channels = _channels(gains, packet.results, self.counts(gains, max_level))
-        sums = [np.pad(row.cumsum(1), ((0, 0), (1, 0))) for row in entropy.packet_bits(channels)]
+        counts = cache(self._counts(gains))
+        channels = _channels(gains, packet.results, counts(max_level))
+        bits = np.stack(entropy.packet_bits(channels))
+        sums = np.concatenate([np.zeros_like(bits[..., :1]), bits.cumsum(2)], axis=2)
+        rows, frames = np.ogrid[: len(gains), : gains.shape[1]]
         side_bits = angle_bits(packet.analysis.angles) + self.gain_bits(gains)
         high = [
-            {span: entropy.high.bits(levels) for span, levels in row.items()}
-            for row in packet.analysis.high_band
+            cache(lambda span, levels=levels: entropy.high.bits(levels(span)))
+            for levels in packet.analysis.high_band
         ]
 
-        def total(counts: Integers) -> float:
-            rows = (row[np.arange(len(row)), c] for row, c in zip(sums, counts, strict=True))
-            side = sum(at_span(row, c) for row, c in zip(high, counts, strict=bool(high)))
-            return side_bits + side + sum(float(row.sum()) for row in rows)
+        @cache
+        def code_bits(level: int) -> float:
+            own = counts(level)
+            side = sum(at_span(row, c) for row, c in zip(high, own, strict=bool(high)))
+            return side_bits + side + sum(sums[rows, frames, own].sum(1).tolist())
 
-        return SizePrediction(max_level, total)
+        @cache
+        def correction_bits(level: int) -> float:
+            return self._correction_sizes.bits(counts(level), level)
+
+        return SizePrediction(max_level, code_bits, correction_bits)
+
+    def typical_bits(self, gains: Integers) -> Callable[[int], float]:
+        """Return the function that gives the bits of average codes and corrections of a packet with
+        gains [C, F] at an allocation level."""
+        counts = self._counts(gains)
+
+        def total(level: int) -> float:
+            own = counts(level)
+            return float(self._average_bits[own].sum()) + self._correction_sizes.bits(own, level)
+
+        return total
 
     def gain_bits(self, gains: Integers) -> float:
         """Return the bits of gains [C, F]."""
         return sum(self._model.entropy.gains.bits(row) for row in gains)
 
-    def average_bits(self, counts: Integers) -> float:
-        """Return the bits that average codes of stage counts [C, F] take."""
-        total = np.concatenate([[0.0], np.cumsum(self._model.entropy.mean_code_bits)])
-        return float(total[counts].sum())
-
-    def highest_fitting(
-        self, gains: Integers, size: Callable[[Integers, int], float], limit: float, highest: int
-    ) -> int:
-        """Return the highest level up to `highest` at which the packet has at most the size
-        `limit`, which `size` gives for stage counts and level; 0 where none has."""
-        return bisect_right(
-            range(1, highest + 1), limit, key=lambda level: size(self.counts(gains, level), level)
-        )
-
-    def counts(self, gains: Integers, level: int) -> Integers:
-        """Return stage counts [C, F] of gains [C, F] at an allocation level."""
-        levels = packet_levels(level, len(gains))
-        return packet_counts(gains, levels, self._model.codebooks.stages)
+    def _counts(self, gains: Integers) -> Callable[[int], Integers]:
+        """Return the function that gives the stage counts [C, F] of a packet with these gains
+        [C, F] at an allocation level."""
+        allocation = Allocation(gains, self._model.codebooks.stages)
+        return lambda level: allocation.counts(packet_levels(level, len(gains)))
 
 
 def _channels(gains: Integers, results: list[SearchResult], counts: Integers) -> list[ChannelCodes]:
@@ -144,6 +154,6 @@ def _channels(gains: Integers, results: list[SearchResult], counts: Integers) ->
     return [ChannelCodes(row, select(r.paths, count), count) for r, row, count in rows]
 
 
-def at_span(by_span: dict[int, Value], counts: Integers) -> Value:
-    """Return the entry for the high-band span length of a channel with stage counts [F]."""
-    return by_span[high_band_span(counts)]
+def at_span(by_span: Callable[[int], Value], counts: Integers) -> Value:
+    """Return the value for the high-band span length of a channel with stage counts [F]."""
+    return by_span(high_band_span(counts))

@@ -144,10 +144,10 @@ def select(paths: Integers, counts: Integers) -> Integers:
 def _largest(gains: Floats, count: int) -> tuple[Indices, Floats]:
     """Return the indices [F, count] of the largest values of each row, and these values,
     descending; of equal values the first comes first. `gains` is overwritten."""
-    row, found, values = np.arange(len(gains)), [], []
-    for _ in range(min(count, gains.shape[1])):
-        best = gains.argmax(1)
-        values.append(gains[row, best])
+    row, shape = np.arange(len(gains)), (len(gains), min(count, gains.shape[1]))
+    found, values = np.empty(shape, dtype=np.intp), np.empty(shape, dtype=gains.dtype)
+    for rank in range(shape[1]):
+        best = gains.argmax(1, out=found[:, rank])
+        values[:, rank] = gains[row, best]
         gains[row, best] = -np.inf
-        found.append(best)
-    return np.stack(found, axis=1), np.stack(values, axis=1)
+    return found, values

@@ -7,10 +7,16 @@ take fewer as well, because a bit is worth more there as a part of one more stag
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from nacli.checkpoint import Model
 from nacli.envelope.corrections import correction_lambdas, span_frames, span_stages
 from nacli.timing import corrections_delay
-from nacli.types import Integers
+from nacli.types import Floats, Integers
 
 FEW_STAGES_LEVEL, MANY_STAGES_LEVEL = 16, 32
 """Allocation levels (two and four stages of the loudest frames) between which the weight falls."""
@@ -40,12 +46,19 @@ class CorrectionSizes:
     def bits(self, counts: Integers, level: int) -> float:
         """Return the bits that corrections of the usual weight take on average in a packet with
         stage counts [C, F] at an allocation level; 0 where the model has no corrections."""
-        weight = correction_weight(level)
-        return sum(self._channel_bits(row, weight) for row in counts) if self._corrects else 0.0
+        return sum(self._channel_bits(row, level) for row in counts) if self._corrects else 0.0
 
-    def _channel_bits(self, counts: Integers, weight: float) -> float:
+    def _channel_bits(self, counts: Integers, level: int) -> float:
         span = span_frames(counts, self._config)
         stages = span_stages(counts, span, corrections_delay(self._config))
-        lambdas = weight * correction_lambdas(stages[stages > 0])  # the others have no codes
-        shares = 1 / (1 + (lambdas / HALF_LAMBDA) ** STEEPNESS)
+        shares = _shares(level, self._config.stages)[stages[stages > 0]]  # others have no codes
         return len(stages) * self._least + (self._most - self._least) * float(shares.sum())
+
+
+@cache
+def _shares(level: int, stages: int) -> Floats:
+    """Return the shares of their most bits that spans with 0 to `stages` stages take
+    [stages + 1]."""
+    lambdas = correction_weight(level) * correction_lambdas(np.arange(stages + 1, dtype=np.int32))
+    shares: NDArray[Any] = 1 / (1 + (lambdas / HALF_LAMBDA) ** STEEPNESS)
+    return shares

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from nacli.encoder.code_search import SearchResult
 from nacli.types import Floats, Integers
@@ -17,25 +17,26 @@ class PacketAnalysis:
         latents: the Encoder's output [C, F, D].
         gains: gain indices [C, F]; 0 is silence.
         energies: band energies of the hops [C, F, BANDS], for the envelope corrections.
-        high_band: by channel, levels [S, n] of the high band for each span length in frames; empty
-            where the stream has no high band.
+        high_band: for each channel the function that returns the levels [S, n] of the high band
+            in spans of a number of frames; empty where the stream has no high band.
         angles: angles of the stereo rotation, as `nacli.entropy.PacketCodes` has them.
     """
 
     latents: Floats
     gains: Integers
     energies: Floats
-    high_band: list[dict[int, Integers]] = field(default_factory=list)
+    high_band: Sequence[Callable[[int], Integers]] = ()
     angles: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class SizePrediction:
-    """Predicts the bits of a packet's angles, gains, codes and high band from its stage counts
-    [C, F], for allocation levels up to `max_level`."""
+    """Predicts the bits of a packet's angles, gains, codes and high band, and the bits of its
+    corrections, at an allocation level up to `max_level`."""
 
     max_level: int
-    bits: Callable[[Integers], float]
+    bits: Callable[[int], float]
+    correction_bits: Callable[[int], float]
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,16 @@ only where its corrections turn out not to fit.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from nacli.checkpoint import Model
 from nacli.encoder.candidates import Candidate, CandidateMaker
-from nacli.encoder.correction_sizes import CorrectionSizes, correction_weight
+from nacli.encoder.correction_sizes import correction_weight
 from nacli.encoder.envelope_coder import USUAL, CodedEnvelope, EnvelopeCoder
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
-from nacli.entropy import ChannelCodes, PacketCodes
+from nacli.entropy import PacketCodes
 from nacli.format import packet_cost
 from nacli.types import Integers
 
@@ -69,7 +68,7 @@ class RateLoop:
     def __init__(self, model: Model, maker: CandidateMaker, packet_frames: int) -> None:
         """`packet_frames` is what the header says."""
         self._model, self._maker, self._packet_frames = model, maker, packet_frames
-        self._envelope, self._correction_sizes = EnvelopeCoder(model), CorrectionSizes(model)
+        self._envelope = EnvelopeCoder(model)
 
     def search_ahead(self, analysis: PacketAnalysis, budget: float) -> SearchedPacket:
         """Search and score the codes of a packet whose share of the rate is `budget` bytes."""
@@ -90,7 +89,7 @@ class RateLoop:
         highest = self._maker.sufficient_level(packet, snr_db, sizes.max_level)
         target, estimates = float(budget), before
         while True:
-            level = self._level(packet.analysis.gains, sizes, target, highest, estimates)
+            level = self._level(packet, sizes, target, highest, estimates)
             candidate = self._maker.make(packet, level)
             estimates = self._with_code_share(candidate, sizes, estimates)
             missing = self._missing_bytes(candidate, budget, estimates)
@@ -98,7 +97,7 @@ class RateLoop:
                 fitted = self._with_corrections(
                     candidate, packet, budget, estimates, grows=level < highest
                 )
-                missing = self._size(fitted.payload, candidate.channels) - budget
+                missing = self._size(fitted.payload, candidate.counts) - budget
                 if missing <= 0 or level == 0:
                     return fitted
                 # What the attempt says about sizes counts; its packet does not.
@@ -120,7 +119,7 @@ class RateLoop:
         last = len(envelope.bits) - 1 if grows else min(USUAL, len(envelope.bits) - 1)
         index = max((i for i in range(last + 1) if envelope.bits[i] <= room), default=0)
         fitted = self._packed(packet, candidate, envelope, index, estimates)
-        while index and self._size(fitted.payload, candidate.channels) > budget:
+        while index and self._size(fitted.payload, candidate.counts) > budget:
             index -= 1
             fitted = self._packed(packet, candidate, envelope, index, estimates)
         return fitted
@@ -153,21 +152,21 @@ class RateLoop:
     ) -> float:
         """Return the correction share after a packet; the same where it has no corrections. A
         packet counts as far as its frames have codes."""
-        predicted = self._correction_sizes.bits(candidate.counts, candidate.level)
-        if not predicted:
+        if not candidate.correction_bits:
             return before
         adaptation = ADAPTATION * float((candidate.counts > 0).mean())
-        return before + adaptation * (float(envelope.bits[USUAL]) / predicted - before)
+        share = float(envelope.bits[USUAL]) / candidate.correction_bits
+        return before + adaptation * (share - before)
 
     def _searched_enough(
         self, packet: SearchedPacket, budget: int, estimates: Estimates
     ) -> tuple[SearchedPacket, SizePrediction]:
         """Return the packet and the prediction of its sizes, searched to a higher level than the
         budget allows, where there is one."""
-        gains, sizes, step = packet.analysis.gains, packet.sizes, DEEPER_LEVELS
+        sizes, step = packet.sizes, DEEPER_LEVELS
         while sizes is None or (
             sizes.max_level < self._maker.highest_level
-            and self._level(gains, sizes, budget, sizes.max_level, estimates) == sizes.max_level
+            and self._level(packet, sizes, budget, sizes.max_level, estimates) == sizes.max_level
         ):
             packet = self._searched(packet.analysis, packet.max_level + step)
             sizes, step = packet.sizes, 4 * step
@@ -180,38 +179,37 @@ class RateLoop:
 
     def _level(
         self,
-        gains: Integers,
+        packet: SearchedPacket,
         sizes: SizePrediction,
         target: float,
         highest: int,
         estimates: Estimates,
     ) -> int:
-        """Return the highest level that is predicted to fit `target` bytes."""
+        """Return the highest level up to `highest` that is predicted to fit `target` bytes; 0 where
+        none is."""
 
-        def predicted(counts: Integers, level: int) -> float:
-            bits = SAFETY * estimates.code_share * sizes.bits(counts) + CODER_SLACK
-            bits += estimates.correction_share * self._correction_sizes.bits(counts, level)
-            return self._packet_bytes(bits, counts)
+        def predicted(level: int) -> int:
+            bits = SAFETY * estimates.code_share * sizes.bits(level) + CODER_SLACK
+            bits += estimates.correction_share * sizes.correction_bits(level)
+            return self._packet_bytes(bits, packet.analysis.gains)
 
-        return self._maker.highest_fitting(gains, predicted, target, highest)
+        return bisect_right(range(1, highest + 1), target, key=predicted)
 
     def _missing_bytes(self, candidate: Candidate, budget: int, estimates: Estimates) -> float:
         """Return the bytes that a packet lacks for its codes and the least corrections; negative
         where there is more room."""
-        usual = self._correction_sizes.bits(candidate.counts, candidate.level)
-        least = LEAST_SHARE * estimates.correction_share * usual
+        least = LEAST_SHARE * estimates.correction_share * candidate.correction_bits
         return (least - self._room(candidate, budget)) / 8
 
     def _room(self, candidate: Candidate, budget: int) -> float:
         """Return the bits for corrections beside the codes of a candidate."""
-        gains = np.stack([channel.gains for channel in candidate.channels])
-        return 8 * (budget - self._packet_bytes(candidate.bits + CODER_SLACK, gains))
+        return 8 * (budget - self._packet_bytes(candidate.bits + CODER_SLACK, candidate.counts))
 
     def _with_code_share(
         self, candidate: Candidate, sizes: SizePrediction, estimates: Estimates
     ) -> Estimates:
         """Return the estimates after the exact size of the codes of a candidate is known."""
-        predicted = sizes.bits(candidate.counts)
+        predicted = sizes.bits(candidate.level)
         if predicted <= 0 or candidate.bits <= CODER_SLACK:
             return estimates
         share = estimates.code_share
@@ -221,16 +219,12 @@ class RateLoop:
     def _typical_level(self, gains: Integers, budget: float) -> int:
         """Return the level at which a packet of average codes and corrections takes a budget in
         bytes and the margin for packets that are cheaper."""
-        highest = self._maker.highest_level
+        levels = range(1, self._maker.highest_level + 1)
         limit = 8 * BUDGET_MARGIN * budget - self._maker.gain_bits(gains)
+        return bisect_right(levels, limit, key=self._maker.typical_bits(gains))
 
-        def typical(counts: Integers, level: int) -> float:
-            return self._maker.average_bits(counts) + self._correction_sizes.bits(counts, level)
-
-        return self._maker.highest_fitting(gains, typical, limit, highest)
-
-    def _size(self, payload: bytes, channels: list[ChannelCodes]) -> int:
-        return self._packet_bytes(8 * len(payload), np.stack([c.gains for c in channels]))
+    def _size(self, payload: bytes, rows: Integers) -> int:
+        return self._packet_bytes(8 * len(payload), rows)
 
     def _packet_bytes(self, payload_bits: float, rows: Integers) -> int:
         """Return the bytes of a packet of `rows` [C, F] with a payload of this size."""

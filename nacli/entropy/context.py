@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,7 +182,7 @@ class Context:
         self._inputs[self._margin : self._margin + len(sums)] = sums
 
 
-def own_inputs(sums: Floats | NDArray[np.int8], left: Integers) -> Floats:
+def own_inputs(sums: Floats | NDArray[np.int8], left: NDArray[Any]) -> Floats:
     """Return the inputs [M, D + 1] of codes that no other codes of their frames have: the sums
     [M, D] of the code vectors of the frame's earlier stages, and the numbers of stages that are
     left [M]."""

@@ -95,8 +95,9 @@ class HighBandTables:
 
 def level_differences(levels: Integers) -> tuple[NDArray[np.intp], Integers]:
     """Return for each level [S, n] its row in the table of differences, and its difference."""
-    differences = np.diff(levels, axis=0, prepend=np.zeros_like(levels[:1]))
-    differences[:1] = np.diff(levels[:1], axis=1, prepend=0)
+    differences = levels.copy()  # np.diff is slow on small arrays
+    differences[1:] -= levels[:-1]
+    differences[:1, 1:] -= levels[:1, :-1]
     rows = np.full(levels.shape, LOWEST, dtype=np.intp)
     rows[1:, 1:] = STAYED + np.sign(differences[1:, :-1])
     rows[:1, :1], rows[:1, 1:] = FIRST_LOWEST, FIRST_OTHERS

@@ -24,25 +24,33 @@ QUIET = 24
 """Gain steps (36 dB) below the loudest frame; within them, every frame gets at least one stage."""
 
 
-def stage_counts(gains: Integers, level: int | Integers, stages: int, peak: int) -> Integers:
-    """Return stage counts [..., F], at most `stages`, for gains [..., F] at an allocation level, or
-    at one for each channel [..., 1]; `peak` is the packet's largest gain.
+class Allocation:
+    """The stage counts of a packet with gains [C, F] at every allocation level.
 
-    A frame gets three eighths of a stage less for each gain step (1.5 dB) under the peak; silence
-    (gain 0) gets no stage.
+    A frame gets three eighths of a stage less for each gain step (1.5 dB) under the packet's
+    largest gain; silence (gain 0) gets no stage.
     """
-    below = peak - gains
-    dither = DITHER[np.arange(gains.shape[-1]) % len(DITHER)]
-    counts = (level + dither - LEVELS_PER_GAIN_STEP * below) // LEVELS_PER_STAGE
-    least = np.where((below < QUIET) & (level >= LEVELS_PER_STAGE), 1, 0)
-    counts = np.minimum(np.maximum(counts, least), stages)  # np.clip is slow on small arrays
-    return np.where(gains > 0, counts, 0).astype(np.int32)
+
+    def __init__(self, gains: Integers, stages: int) -> None:
+        """`stages` is the largest number of stages of a frame."""
+        below = gains.max(initial=0) - gains
+        dither = DITHER[np.arange(gains.shape[1]) % len(DITHER)]
+        self._offsets = dither - LEVELS_PER_GAIN_STEP * below
+        self._least = (below < QUIET).astype(np.int32)
+        self._most = np.where(gains > 0, np.int32(stages), np.int32(0))
+
+    def counts(self, levels: tuple[int, ...]) -> Integers:
+        """Return the stage counts [C, F] at the levels of the channels."""
+        by_channel = np.array(levels, dtype=np.int32)[:, None]
+        counts = (by_channel + self._offsets) // LEVELS_PER_STAGE
+        least = self._least * (by_channel >= LEVELS_PER_STAGE)
+        # np.clip is slow on small arrays
+        return np.minimum(np.maximum(counts, least, out=counts), self._most, out=counts)
 
 
 def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Integers:
     """Return stage counts [C, F] of a packet from its gains [C, F] and its levels by channel."""
-    by_channel = np.array(levels, dtype=np.int32)[:, None]
-    return stage_counts(gains, by_channel, stages, peak=int(gains.max(initial=0)))
+    return Allocation(gains, stages).counts(levels)
 
 
 def packet_levels(level: int, channels: int) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from fake_model import make_model
 from nacli.checkpoint import Model, load_checkpoint
 from nacli.encoder.correction_sizes import CorrectionSizes, correction_weight
 from nacli.format import fixed_bytes
-from nacli.quantizer.allocation import highest_level, stage_counts
+from nacli.quantizer.allocation import highest_level, packet_counts
 from recordings import header_of
 
 MODEL = make_model()
@@ -42,7 +42,7 @@ def test_the_weight_has_no_jumps() -> None:
 def test_corrections_never_take_fewer_bits_at_a_higher_level(gains: list[int]) -> None:
     """So the highest level that fits a budget can be found by bisection."""
     sizes, row = CorrectionSizes(MODEL), np.array([gains], dtype=np.int32)
-    bits = [sizes.bits(stage_counts(row, level, STAGES, int(row.max())), level) for level in LEVELS]
+    bits = [sizes.bits(packet_counts(row, (level,), STAGES), level) for level in LEVELS]
     assert (np.diff(bits) >= 0).all()
 
 
