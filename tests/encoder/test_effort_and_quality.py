@@ -139,6 +139,23 @@ def test_a_candidate_that_is_not_kept_changes_nothing() -> None:
     assert packets(0) == packets(3)
 
 
+@every_model
+@pytest.mark.parametrize("frames", [3, 75])
+def test_the_size_at_the_searched_level_is_that_of_its_candidate(frames: int, model: Any) -> None:
+    """Gains, codes, high band and angles are all counted, and corrections apart."""
+    analyzer = Analyzer(model, 48_000, 2, stereo=True, high_band=True)
+    encoder = PacketEncoder(model, 2, EncoderSettings(packet_frames=frames))
+    analyzer.push(sound(100_000, 2))
+    packet = encoder.search_ahead(analyzer.take(frames), 4 * frames)
+    assert packet.sizes is not None
+    made = encoder._maker.make(packet, packet.max_level)
+    assert made.counts.max() > 1 and made.correction_bits > 0
+    assert packet.sizes.bits(packet.max_level) == pytest.approx(made.bits, rel=2e-3)
+    assert packet.sizes.correction_bits(packet.max_level) == made.correction_bits
+    fewer = [packet.sizes.bits(level) for level in range(packet.max_level)]
+    assert 0 < min(fewer) < max(fewer) < made.bits
+
+
 def test_options_out_of_range_are_refused(tmp_path: Path) -> None:
     for wrong in ({"effort": 3}, {"effort": -1}, {"quality": 11}, {"quality": 5, "bitrate": 6}):
         with pytest.raises(ValueError, match=r"effort|quality"):
