@@ -78,12 +78,15 @@ entropy: venv
 envelope: venv
 	$(BIN)/python scripts/train_corrections.py
 
-# The adaptive filter behind the Decoder of the wide network.
+# The adaptive filter behind the Decoder of the wide network, then both together.
 filter: venv
 	$(BIN)/python scripts/cache_filter.py
 	$(FILTER)/filter-reconstruction.toml
 	$(FILTER)/filter-adversarial.toml
 	$(BIN)/python scripts/attach_filter.py --run runs/filter-adversarial/state.pt
+	$(FILTER)/filter-joint.toml
+	$(BIN)/python scripts/attach_filter.py --run runs/filter-joint/state.pt --share 0.6 \
+		--level-exponent 0.8
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
