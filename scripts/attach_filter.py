@@ -57,7 +57,7 @@ def main(
         weights = mean_weights([checkpoint_weights(run) for run in runs])
         tensors = with_weights(load_checkpoint(path), weights, share, level_exponent)
     except (BadCheckpoint, ValueError) as error:
-        raise click.ClickException(f"{names} does not fit {path}: {error}") from error
+        raise click.ClickException(f"{names} and {path}: {error}") from error
     rewrite_checkpoint(path, out, tensors)
     print(f"{out}: {out.stat().st_size} bytes, {load_checkpoint(out).digest.hex()[:16]}")
 

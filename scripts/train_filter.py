@@ -4,7 +4,7 @@
 
 The filter learns from a cache of decoded segments (`scripts/cache_filter.py`) by reconstruction
 losses, and with `--discriminator` also against the discriminators of a training on a GPU. With
-`--decoder-rate` the Decoder of the checkpoint that made the cache learns with it. A run resumes
+`--decoder-rate` the Decoder learns with it; the cache must be of the same checkpoint. A run resumes
 from `<run>/state.pt`. `<run>/log.jsonl` has the losses and the validation loss.
 """
 
@@ -30,7 +30,6 @@ from training.recipe import recipe_option
 @click.option("--validation", type=PATH, help="Decoded clips of scripts/evaluate_filter.py.")
 @click.option("--before", default=2, help="Periods before a window that the comb filter uses.")
 @click.option("--steps", default=2500, help="Steps in all.")
-@click.option("--hours", type=float, help="Train for this time instead, without interruptions.")
 @click.option("--frames", default=60, help="Frames of a clip.")
 @click.option("--batch", default=8, help="Clips of a step.")
 @click.option("--rate", default=1.5e-3, help="Peak learning rate.")
@@ -56,7 +55,7 @@ from training.recipe import recipe_option
 @click.option("--log-steps", default=100, help="Steps of a line of the log.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def main(**options: Any) -> None:
-    """Train for all steps or hours, resuming from <run>/state.pt."""
+    """Train for STEPS steps in all, resuming from <run>/state.pt."""
     train_filter(options)
 
 

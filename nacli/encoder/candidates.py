@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TypeVar
 
 import numpy as np
 
@@ -24,8 +23,6 @@ from nacli.encoder.settings import EFFORTS
 from nacli.entropy import ChannelCodes, angle_bits
 from nacli.quantizer.allocation import Allocation, highest_level, packet_levels
 from nacli.types import Doubles, Integers
-
-Value = TypeVar("Value")
 
 LOUD_GAIN_STEPS = 24
 """Gain steps (36 dB) below a packet's peak within which frames count for a sufficient SNR."""
@@ -75,7 +72,7 @@ class CandidateMaker:
         channels = _channels(analysis.gains, packet.results, counts)
         if analysis.high_band:
             rows = zip(channels, analysis.high_band, strict=True)
-            channels = [replace(row, high=at_span(high, row.counts)) for row, high in rows]
+            channels = [replace(row, high=high(high_band_span(row.counts))) for row, high in rows]
         placed = entropy.place_codes(channels)
         bits = sum(map(entropy.placed_bits, placed)) + sum(map(entropy.side_bits, channels))
         bits += angle_bits(analysis.angles)
@@ -117,7 +114,7 @@ class CandidateMaker:
         @cache
         def code_bits(level: int) -> float:
             own = counts(level)
-            side = sum(at_span(row, c) for row, c in zip(high, own, strict=bool(high)))
+            side = sum(row(high_band_span(c)) for row, c in zip(high, own, strict=bool(high)))
             return side_bits + side + sum(sums[rows, frames, own].sum(1).tolist())
 
         @cache
@@ -152,8 +149,3 @@ def _channels(gains: Integers, results: list[SearchResult], counts: Integers) ->
     """Return the best codes for stage counts [C, F], by channel."""
     rows = zip(results, gains, counts, strict=True)
     return [ChannelCodes(row, select(r.paths, count), count) for r, row, count in rows]
-
-
-def at_span(by_span: Callable[[int], Value], counts: Integers) -> Value:
-    """Return the value for the high-band span length of a channel with stage counts [F]."""
-    return by_span(high_band_span(counts))

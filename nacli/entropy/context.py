@@ -177,8 +177,8 @@ class Context:
         self._inputs[frames + self._margin] = quantize_sums(sums)
 
     def add_all(self, sums: NDArray[np.int8]) -> None:
-        """Add all codes, whose sums as network inputs are the last of `CodeVectors.partial_sums`
-        [F, D]."""
+        """Add all codes at once, whose sums as network inputs are the last of
+        `CodeVectors.partial_sums` [F, D]; `add` must not follow."""
         self._inputs[self._margin : self._margin + len(sums)] = sums
 
 

@@ -29,8 +29,8 @@ from nacli.entropy.model import EntropyModel
 from nacli.types import Doubles, Floats, Indices, Integers
 
 BATCH_CODES = 128
-"""Number of codes that pass the network at a time: their working set stays in the cache, and long
-packets need no more memory."""
+"""Number of codes that pass the network at a time, so that their working set stays in the
+cache."""
 MAX_OFFSET = 64
 """Largest distance in frames between a frame and a neighbour whose codes it sees."""
 MAX_WIDTH = 1024

@@ -27,20 +27,26 @@ def decibels(pcm: np.ndarray) -> float:
     return float(10 * np.log10(np.square(pcm, dtype=np.float64).mean() + 1e-18))
 
 
+def mean_bytes(pcm: np.ndarray) -> float:
+    """Return the mean size of files of this sound at five loudnesses: gains are rounded, and a
+    single size varies by 2% with the loudness."""
+    scales = (0.8, 0.9, 1, 1.1, 1.2)
+    return float(np.mean([len(nacli.encode(scale * pcm, RATE, quality=5)) for scale in scales]))
+
+
 @pytest.fixture(scope="module")
-def mono_bytes() -> int:
-    return len(nacli.encode(TALK, RATE, quality=5))
+def mono_bytes() -> float:
+    return mean_bytes(TALK)
 
 
 @pytest.mark.parametrize("pair", [(1, 0), (0, 1), (1, 1), (1, -1), PANNED])
 def test_sound_from_one_direction_costs_what_mono_does(
-    pair: tuple[float, float], mono_bytes: int
+    pair: tuple[float, float], mono_bytes: float
 ) -> None:
     """And it comes back from there alone."""
     direction = np.array(pair, dtype=np.float32)
-    data = nacli.encode(TALK[:, None] * direction, RATE, quality=5)
-    assert len(data) < 1.05 * mono_bytes + 10
-    decoded, _ = nacli.decode(data)
+    assert mean_bytes(TALK[:, None] * direction) < 1.05 * mono_bytes + 10
+    decoded, _ = nacli.decode(nacli.encode(TALK[:, None] * direction, RATE, quality=5))
     angle = np.arctan2(direction[1], direction[0])
     along = decoded @ [np.cos(angle), np.sin(angle)]
     across = decoded @ [-np.sin(angle), np.cos(angle)]
@@ -49,13 +55,12 @@ def test_sound_from_one_direction_costs_what_mono_does(
 
 
 @pytest.mark.parametrize("side", [0, 1])
-def test_a_noise_floor_takes_no_bits_of_the_voice_beside_it(side: int, mono_bytes: int) -> None:
+def test_a_noise_floor_takes_no_bits_of_the_voice_beside_it(side: int, mono_bytes: float) -> None:
     """It has -80 dB, as in recordings with one microphone, and keeps its level."""
     pcm = 1e-4 * np.random.default_rng(0).standard_normal((len(TALK), 2)).astype(np.float32)
     pcm[:, side] += TALK
-    data = nacli.encode(pcm, RATE, quality=5)
-    assert len(data) < 1.06 * mono_bytes + 10
-    decoded, _ = nacli.decode(data)
+    assert mean_bytes(pcm) < 1.06 * mono_bytes + 10
+    decoded, _ = nacli.decode(nacli.encode(pcm, RATE, quality=5))
     assert decibels(decoded[:, 1 - side]) < -77
 
 

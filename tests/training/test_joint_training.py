@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 import soundfile
@@ -22,7 +23,7 @@ from nacli.dsp.filterbank import BANDS
 from nacli.types import Floats
 from train_filter import main
 from training.adaptive_filter.chain import decode_clip
-from training.adaptive_filter.decoded import Decoded
+from training.adaptive_filter.decoded import Decoded, save_arrays
 from training.adaptive_filter.decoder_chain import decode_again, hops_ahead, load_decoder
 from training.adaptive_filter.segments import SegmentSampler
 from training.adaptive_filter.states import checkpoint_weights
@@ -112,11 +113,9 @@ def test_a_step_changes_both_networks_and_a_restored_state_goes_on_as_before(
 def test_both_networks_go_into_a_checkpoint_that_decodes(
     options: list[str], tmp_path: Path
 ) -> None:
-    for arguments in (["--steps", "2"], ["--hours", "1e-9"]):
-        result = CliRunner().invoke(main, [*options, *arguments], catch_exceptions=False)
-        assert result.exit_code == 0
+    result = CliRunner().invoke(main, [*options, "--steps", "2"], catch_exceptions=False)
+    assert result.exit_code == 0
     state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
-    assert state["step"] == 2, "the time was over"
     out = tmp_path / "out.safetensors"
     paths = ["--run", str(tmp_path / "run" / "state.pt"), "--out", str(out)]
     assert CliRunner().invoke(attach_filter.main, paths).exit_code == 0
@@ -124,8 +123,9 @@ def test_both_networks_go_into_a_checkpoint_that_decodes(
     assert model.tensors.keys() == shipped.tensors.keys()
     for name, weight in model.tensors.items():
         assert weight.dtype == shipped.tensors[name].dtype
-        if average := state["decoder_average"].get(name.removeprefix("decoder.")) is not None:
-            assert name.startswith("decoder.") == average
+        average = state["decoder_average"].get(name.removeprefix("decoder."))
+        if average is not None:
+            np.testing.assert_array_equal(weight, average.half().numpy())
         elif not name.startswith("filter."):
             np.testing.assert_array_equal(weight, shipped.tensors[name])
     changed = "decoder.layers.0.expand.weight"
@@ -168,5 +168,13 @@ def test_states_with_and_without_a_decoder_are_not_averaged(
     out = tmp_path / "out.safetensors"
     arguments = ["--run", runs[0], "--run", runs[1], "--out", str(out)]
     result = CliRunner().invoke(attach_filter.main, arguments)
-    assert result.exit_code == 1 and "some of the states only" in result.output
+    assert result.exit_code == 1 and "different networks" in result.output
     assert not out.exists()
+
+
+def test_decoded_sound_of_an_older_version_is_refused(clip: Decoded, tmp_path: Path) -> None:
+    fields = clip._asdict()
+    del fields["gains"]
+    save_arrays(tmp_path / "speech-000.npz", {name: x[None] for name, x in fields.items()})
+    with pytest.raises(click.ClickException, match="without gains: make it anew"):
+        SegmentSampler(tmp_path, 16, 0)

@@ -81,10 +81,10 @@ def save_filter(path: Path, width: int) -> AdaptiveFilter:
     return network
 
 
-def attach(run: Path, model: Path, out: Path) -> str:
+def attach(run: Path, model: Path, out: Path, share: float = 1) -> str:
     """Return the output of the command."""
-    paths = {"run": run, "model": model, "out": out}
-    options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+    values = {"run": run, "model": model, "out": out, "share": share}
+    options = [text for name, value in values.items() for text in (f"--{name}", str(value))]
     return CliRunner().invoke(attach_filter.main, options).output
 
 
@@ -114,7 +114,15 @@ def test_a_filter_of_another_decoder_is_refused(checkpoint: Path, tmp_path: Path
     state, out = tmp_path / "state.pt", tmp_path / "out.safetensors"
     save_filter(state, 24)
     output = attach(state, checkpoint, out)
-    assert output.startswith(f"Error: {state} does not fit {checkpoint}") and "24 feat" in output
+    assert output.startswith(f"Error: {state} and {checkpoint}: ") and "24 feat" in output
+    assert not out.exists()
+
+
+def test_weights_of_another_network_are_not_averaged(checkpoint: Path, tmp_path: Path) -> None:
+    state, out = tmp_path / "state.pt", tmp_path / "out.safetensors"
+    save_filter(state, training_run.TINY["width"])
+    output = attach(state, checkpoint, out, share=0.6)
+    assert output.startswith(f"Error: {state} and {checkpoint}: ") and "no mean" in output
     assert not out.exists()
 
 

@@ -14,10 +14,10 @@ Weights = dict[str, Tensor]
 
 
 def mean_weights(rows: list[Weights]) -> Weights:
-    """Return the mean of the weights of several trainings that started from the same ones (Wortsman
-    et al., 2022). Raises `ValueError` where one has no Decoder and another has one."""
-    if any(row.keys() != rows[0].keys() for row in rows):
-        raise ValueError("the Decoder learned in some of the states only")
+    """Return the mean of the weights of several trainings (Wortsman et al., 2022). Raises
+    `ValueError` where they are of different networks."""
+    if any(_shapes(row) != _shapes(rows[0]) for row in rows):
+        raise ValueError("the runs trained different networks")
     return {name: torch.stack([row[name] for row in rows]).mean(0) for name in rows[0]}
 
 
@@ -31,10 +31,14 @@ def with_weights(model: Model, weights: Weights, share: float, level_exponent: f
 
     Raises:
         BadCheckpoint: the filter was trained behind another Decoder.
+        ValueError: weights are to be averaged with those of another network.
     """
     kept = {name: t for name, t in model.tensors.items() if not name.startswith(FILTER)}
     if share < 1:
-        own = {name: torch.from_numpy(model.tensors[name].astype("f4")) for name in weights}
+        tensors = {name: model.tensors[name] for name in weights if name in model.tensors}
+        own = {name: torch.from_numpy(tensor.astype("f4")) for name, tensor in tensors.items()}
+        if _shapes(own) != _shapes(weights):
+            raise ValueError("the checkpoint has another network, so there is no mean")
         weights = {name: torch.lerp(own[name], weight, share) for name, weight in weights.items()}
     weights = _with_level_exponent(weights, level_exponent)
     tensors = kept | {name: weight.half().numpy() for name, weight in weights.items()}
@@ -43,7 +47,7 @@ def with_weights(model: Model, weights: Weights, share: float, level_exponent: f
 
 
 def _with_level_exponent(weights: Weights, exponent: float) -> Weights:
-    """Return weights of a filter that raises its levels of bands to a power.
+    """Return weights of a filter that raises its levels of bands to a power, before it limits them.
 
     The first outputs of the network are the logarithms of levels. An exponent below 1 takes back a
     part of what reconstruction losses lower where the sound is uncertain.
@@ -54,3 +58,7 @@ def _with_level_exponent(weights: Weights, exponent: float) -> Weights:
     for weight in leave.values():
         weight[:BANDS] *= exponent
     return weights | leave
+
+
+def _shapes(weights: Weights) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in weights.items()}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +34,15 @@ class Decoded(NamedTuple):
     def original(self) -> Floats:
         """The original samples within +-1."""
         return self.pcm.astype(np.float32) / np.float32(32767)
+
+
+def stored_clip(stored: Mapping[str, NDArray[Any]], prefix: str = "") -> Decoded:
+    """Return the fields with this prefix of stored arrays. Raises `click.ClickException` where some
+    are missing."""
+    names = [prefix + field for field in Decoded._fields]
+    if missing := [name for name in names if name not in stored]:
+        raise click.ClickException(f"decoded sound without {missing[0]}: make it anew")
+    return Decoded(*(stored[name] for name in names))
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

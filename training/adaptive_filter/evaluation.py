@@ -27,7 +27,7 @@ from nacli.networks.torch_engine import Decoder, History
 from nacli.types import Floats
 from training.adaptive_filter.adaptive_filter import AdaptiveFilter, FilterInputs
 from training.adaptive_filter.chain import decode_clip
-from training.adaptive_filter.decoded import Decoded, save_arrays
+from training.adaptive_filter.decoded import Decoded, save_arrays, stored_clip
 from training.adaptive_filter.decoder_chain import decode_again, load_decoder
 from training.adaptive_filter.periods import delay_periods
 from training.adaptive_filter.states import load_decoder_weights, load_filter
@@ -78,13 +78,7 @@ def read_clips(store: Path) -> Rows:
     """Return the clips that `write_clips` wrote."""
     with np.load(store) as stored:
         rates, indices = (dict.fromkeys(name.split(".")[n] for name in stored) for n in (0, 1))
-        return [
-            [
-                Decoded(*(stored[f"{rate}.{index}.{field}"] for field in Decoded._fields))
-                for index in indices
-            ]
-            for rate in rates
-        ]
+        return [[stored_clip(stored, f"{rate}.{index}.") for index in indices] for rate in rates]
 
 
 @torch.no_grad()

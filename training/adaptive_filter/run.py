@@ -45,12 +45,12 @@ class FilterRun:
         self._sums: dict[str, list[float]] = {}
 
     def train(self) -> None:
-        """Train until all steps are done, or the time is over; save and validate by the clock."""
-        trainer, steps = self.trainer, None if self.options["hours"] else self.options["steps"]
+        """Train until all steps are done; save and validate by the clock."""
+        trainer, steps = self.trainer, self.options["steps"]
         saved = listened = time.monotonic()
         began = saved - trainer.seconds
         bar = tqdm(total=steps, initial=trainer.step, unit="step", disable=self.options["quiet"])
-        while trainer.progress < 1:
+        while trainer.step < steps:
             batch = self.sampler.batch(self.options["batch"])
             self._add(trainer.train_step(batch))
             trainer.seconds = time.monotonic() - began

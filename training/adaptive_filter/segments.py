@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nacli.adaptive_filter.sizes import HOP
 from training.adaptive_filter.adaptive_filter import FilterInputs
-from training.adaptive_filter.decoded import Decoded
+from training.adaptive_filter.decoded import Decoded, stored_clip
 from training.adaptive_filter.decoder_chain import DecoderInputs
 from training.adaptive_filter.periods import delay_periods
 
@@ -49,7 +49,7 @@ class SegmentSampler:
         for path in sorted(self._folder.glob("*.npz")):
             if path.stem not in self._files:
                 with np.load(path) as stored:
-                    self._files[path.stem] = Decoded(*(stored[n] for n in Decoded._fields))
+                    self._files[path.stem] = stored_clip(stored)
         self._rows = [(name, i) for name, file in self._files.items() for i in range(len(file.pcm))]
         if not self._rows:
             raise click.ClickException(f"{self._folder} has no files of scripts/cache_filter.py")

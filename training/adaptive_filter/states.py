@@ -25,8 +25,9 @@ def load_filter_state(path: Path) -> dict[str, Any]:
 def checkpoint_weights(path: Path) -> dict[str, Tensor]:
     """Return the averaged weights of a state, by their names in a checkpoint: the filter's, and the
     Decoder's where it learned."""
-    weights = {FILTER + name: x for name, x in load_filter(path).state_dict().items()}
-    return weights | {PREFIX + name: x for name, x in load_decoder_weights(path).items()}
+    state = load_filter_state(path)
+    parts = ((FILTER, state["average"]), (PREFIX, state.get("decoder_average", {})))
+    return {prefix + name: x for prefix, part in parts for name, x in part.items()}
 
 
 def load_decoder_weights(path: Path) -> dict[str, Tensor]:

@@ -127,8 +127,7 @@ class FilterTrainer:
     @property
     def progress(self) -> float:
         """Share of the training that is done."""
-        hours = self.options["hours"]
-        return self.seconds / 3600 / hours if hours else self.step / self.options["steps"]
+        return self.step / self.options["steps"]
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """Learn from a batch; return the losses by name."""
