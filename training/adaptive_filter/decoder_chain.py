@@ -16,7 +16,7 @@ from nacli.checkpoint import Model
 from nacli.config import CODED_RATE
 from nacli.dsp.filterbank import bark_spectra
 from nacli.envelope.correction_filter import SMOOTHING
-from nacli.networks.torch_engine import Decoder, History
+from nacli.networks.torch_engine import Decoder, History, Networks
 from nacli.timing import CORRECTION_FILTER_DELAY, DC_BLOCKER_SAMPLES
 from training.adaptive_filter.decoded import Decoded
 from training.adaptive_filter.periods import measure_periods
@@ -43,13 +43,8 @@ class DecoderInputs(NamedTuple):
 
 def load_decoder(model: Model, weights: Mapping[str, Tensor] | None = None) -> Decoder:
     """Return the Decoder of a checkpoint; `weights` take the places of those that it has."""
-    decoder = Decoder(model.config)
-    own = {
-        name.removeprefix(PREFIX): torch.from_numpy(weight.astype("f4"))
-        for name, weight in model.tensors.items()
-        if name.startswith(PREFIX)
-    }
-    decoder.load_state_dict({**own, **(weights or {})})
+    decoder = Networks(model.config, model.tensors).decoder
+    decoder.load_state_dict({**decoder.state_dict(), **(weights or {})})
     return decoder
 
 

@@ -48,12 +48,11 @@ class FilterRun:
         """Train until all steps are done; save and validate by the clock."""
         trainer, steps = self.trainer, self.options["steps"]
         saved = listened = time.monotonic()
-        began = saved - trainer.seconds
         bar = tqdm(total=steps, initial=trainer.step, unit="step", disable=self.options["quiet"])
         while trainer.step < steps:
-            batch = self.sampler.batch(self.options["batch"])
-            self._add(trainer.train_step(batch))
-            trainer.seconds = time.monotonic() - began
+            began = time.monotonic()
+            self._add(trainer.train_step(self.sampler.batch(self.options["batch"])))
+            trainer.seconds += time.monotonic() - began
             bar.update()
             if time.monotonic() - saved > 60 * self.options["save_minutes"]:
                 self._save()

@@ -19,7 +19,7 @@ from training.adaptive_filter.losses import FilterLoss
 from training.adaptive_filter.segments import Batch
 from training.adaptive_filter.states import load_filter_state
 from training.discriminators.discriminators import Discriminators, read_weights
-from training.loop.schedule import BETAS, learning_rate, network_groups, set_rate
+from training.loop.schedule import BETAS, learning_rate, parameter_groups, set_rate
 from training.loop.weight_average import WeightAverage
 from training.losses.adversarial import (
     discriminator_loss,
@@ -63,7 +63,8 @@ class FilterTrainer:
             for name, weight in self.decoder.named_parameters():
                 weight.requires_grad_(not name.startswith(TRANSFORM))
             self.decoder_average = WeightAverage(self.decoder, options["ema"])
-            groups += network_groups(self.decoder, options["decoder_rate"] / options["rate"])
+            share = options["decoder_rate"] / options["rate"]
+            groups += parameter_groups(self.decoder, rate=share)
         self.optimizer = torch.optim.AdamW(groups, betas=BETAS, weight_decay=0.01)
         self.step, self.seconds, self.best = 0, 0.0, -math.inf
         self.loss = FilterLoss(
@@ -124,15 +125,10 @@ class FilterTrainer:
             self.discriminator.load_state_dict(state["discriminator"])
             self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
 
-    @property
-    def progress(self) -> float:
-        """Share of the training that is done."""
-        return self.step / self.options["steps"]
-
     def train_step(self, batch: Batch) -> dict[str, float]:
         """Learn from a batch; return the losses by name."""
-        peak = self.options["rate"]
-        set_rate(self.optimizer, learning_rate(self.step, self.progress, peak, FLOOR, WARMUP))
+        progress, peak = self.step / self.options["steps"], self.options["rate"]
+        set_rate(self.optimizer, learning_rate(self.step, progress, peak, FLOOR, WARMUP))
         pcm, inputs = batch.pcm, self._inputs(batch)
         output = self.network(inputs, History())[:, (LEAD + DELAY) * HOP :]
         target = pcm[:, LEAD * HOP : -DELAY * HOP]

@@ -8,8 +8,6 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from training.codec import Codec
-
 RATE_SCALES = {
     "up_samples.steps.": 1.0,  # interpolation, which starts at random
     "down_": 0.05,
@@ -28,33 +26,22 @@ WARMUP = 200
 """Steps of linear warm-up."""
 
 
-def parameter_groups(codec: Codec, encoder_rate: float) -> list[dict[str, Any]]:
+def parameter_groups(
+    network: nn.Module, encoder_rate: float = 1.0, rate: float = 1.0
+) -> list[dict[str, Any]]:
     """Return the parameters in groups of one network and one `scale`, which multiplies the
     scheduled rate.
 
-    The Encoder learns at `encoder_rate` of the Decoder's rate.
+    All learn at `rate` of it, and the Encoder at `encoder_rate` of the Decoder's rate.
     """
     groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
-    for name, parameter in codec.named_parameters():
-        groups.setdefault((name.startswith("encoder"), _scale(name)), []).append(parameter)
+    for name, parameter in network.named_parameters():
+        scale = next((share for part, share in RATE_SCALES.items() if part in name), 1.0)
+        groups.setdefault((name.startswith("encoder"), scale), []).append(parameter)
     return [
-        {"params": parameters, "scale": scale * (encoder_rate if encoder else 1.0)}
+        {"params": parameters, "scale": rate * scale * (encoder_rate if encoder else 1.0)}
         for (encoder, scale), parameters in groups.items()
     ]
-
-
-def network_groups(network: nn.Module, rate: float) -> list[dict[str, Any]]:
-    """Return the parameters of one network in groups of one `scale`: `rate` times their fraction
-    of the scheduled rate."""
-    groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        groups.setdefault(_scale(name), []).append(parameter)
-    return [{"params": own, "scale": scale * rate} for scale, own in groups.items()]
-
-
-def _scale(name: str) -> float:
-    """Return the fraction of the learning rate of the parameter with this name."""
-    return next((scale for part, scale in RATE_SCALES.items() if part in name), 1.0)
 
 
 def cosine_decay(progress: float, floor: float = 0.02) -> float:
