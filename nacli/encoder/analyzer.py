@@ -14,6 +14,7 @@ from nacli.dsp.high_band_analysis import HighBandAnalyzer, level_trajectories
 from nacli.encoder.packet_analysis import PacketAnalysis
 from nacli.encoder.pre_processing import PreProcess
 from nacli.encoder.stereo import StereoAnalyzer
+from nacli.quantizer.allocation import Allocation
 from nacli.types import Floats, Pcm
 
 
@@ -30,7 +31,7 @@ class Analyzer:
         """`stereo` codes two channels as principal and residual; `high_band` says whether the
         stream has a high band."""
         config = model.config
-        self._hop = config.hop
+        self._hop, self._stages = config.hop, model.codebooks.stages
         self._stereo = StereoAnalyzer(config.hop) if stereo else None
         self._resampler = Resampler(sample_rate, config.sample_rate, channels)
         self._high_band: HighBandAnalyzer | None = None
@@ -89,8 +90,9 @@ class Analyzer:
         latents, gains = self._networks.analyze(pcm, self._history)
         gains = np.where(silent, 0, gains).astype(np.int32)
         energies = self._meter.measure(pcm)
+        counts = cache(Allocation(gains, self._stages).at_level)
         if self._high_band is None:
-            return PacketAnalysis(latents, gains, energies, angles=angles)
+            return PacketAnalysis(latents, gains, energies, counts, angles=angles)
         if self._stereo:
             high, turned = self._stereo.high_band_energies(self._high_band, frames)
             angles += turned
@@ -98,7 +100,7 @@ class Analyzer:
             high = self._high_band.take(frames)
         rows = zip(high, energies, strict=True)
         levels = [cache(partial(level_trajectories, *row)) for row in rows]
-        return PacketAnalysis(latents, gains, energies, levels, angles)
+        return PacketAnalysis(latents, gains, energies, counts, levels, angles)
 
     def _append(self, pcm: Pcm) -> None:
         self._pending = np.concatenate([self._pending, pcm])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -21,7 +20,7 @@ from nacli.encoder.correction_sizes import CorrectionSizes
 from nacli.encoder.packet_analysis import PacketAnalysis, SearchedPacket, SizePrediction
 from nacli.encoder.settings import EFFORTS
 from nacli.entropy import ChannelCodes, angle_bits
-from nacli.quantizer.allocation import Allocation, highest_level, packet_levels
+from nacli.quantizer.allocation import highest_level
 from nacli.types import Doubles, Integers
 
 LOUD_GAIN_STEPS = 24
@@ -57,7 +56,7 @@ class CandidateMaker:
 
     def search(self, analysis: PacketAnalysis, level: int) -> SearchedPacket:
         """Search the codes of a packet up to an allocation level. This takes most of the time."""
-        depths = self._counts(analysis.gains)(level)
+        depths = analysis.counts(level)
         channels, frames, dim = analysis.latents.shape
         joined = analysis.latents.reshape(-1, dim)  # short packets of several channels in one block
         result = self._code_search.search(joined, depths.ravel())
@@ -68,7 +67,7 @@ class CandidateMaker:
     def make(self, packet: SearchedPacket, level: int) -> Candidate:
         """Return the candidate of a packet at an allocation level."""
         analysis, entropy = packet.analysis, self._model.entropy
-        counts = self._counts(analysis.gains)(level)
+        counts = analysis.counts(level)
         channels = _channels(analysis.gains, packet.results, counts)
         if analysis.high_band:
             rows = zip(channels, analysis.high_band, strict=True)
@@ -83,7 +82,7 @@ class CandidateMaker:
         """Return the lowest level up to `highest` whose latents have this signal-to-noise ratio;
         `highest` where none has. The search assumes that more stages leave a smaller error; the few
         exceptions do not matter here."""
-        gains, counts = packet.analysis.gains, self._counts(packet.analysis.gains)
+        gains, counts = packet.analysis.gains, packet.analysis.counts
         least = max(0, int(gains.max()) - LOUD_GAIN_STEPS)
         loud = [np.flatnonzero(row > least) for row in gains]
         rows = list(zip(packet.results, loud, strict=True))
@@ -100,7 +99,7 @@ class CandidateMaker:
         """Predict the bits of allocation levels up to `max_level` from the codes at `max_level`:
         the first codes of a frame take about the bits of its codes at a lower level."""
         entropy, gains = self._model.entropy, packet.analysis.gains
-        counts = cache(self._counts(gains))
+        counts = packet.analysis.counts
         channels = _channels(gains, packet.results, counts(max_level))
         bits = np.stack(entropy.packet_bits(channels))
         sums = np.concatenate([np.zeros_like(bits[..., :1]), bits.cumsum(2)], axis=2)
@@ -123,26 +122,14 @@ class CandidateMaker:
 
         return SizePrediction(max_level, code_bits, correction_bits)
 
-    def typical_bits(self, gains: Integers) -> Callable[[int], float]:
-        """Return the function that gives the bits of average codes and corrections of a packet with
-        gains [C, F] at an allocation level."""
-        counts = self._counts(gains)
-
-        def total(level: int) -> float:
-            own = counts(level)
-            return float(self._average_bits[own].sum()) + self._correction_sizes.bits(own, level)
-
-        return total
+    def typical_bits(self, analysis: PacketAnalysis, level: int) -> float:
+        """Return the bits of average codes and corrections of a packet at an allocation level."""
+        counts = analysis.counts(level)
+        return float(self._average_bits[counts].sum()) + self._correction_sizes.bits(counts, level)
 
     def gain_bits(self, gains: Integers) -> float:
         """Return the bits of gains [C, F]."""
         return sum(self._model.entropy.gains.bits(row) for row in gains)
-
-    def _counts(self, gains: Integers) -> Callable[[int], Integers]:
-        """Return the function that gives the stage counts [C, F] of a packet with these gains
-        [C, F] at an allocation level."""
-        allocation = Allocation(gains, self._model.codebooks.stages)
-        return lambda level: allocation.counts(packet_levels(level, len(gains)))
 
 
 def _channels(gains: Integers, results: list[SearchResult], counts: Integers) -> list[ChannelCodes]:

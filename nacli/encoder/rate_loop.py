@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from functools import partial
 
 from nacli.checkpoint import Model
 from nacli.encoder.candidates import Candidate, CandidateMaker
@@ -72,7 +73,7 @@ class RateLoop:
 
     def search_ahead(self, analysis: PacketAnalysis, budget: float) -> SearchedPacket:
         """Search and score the codes of a packet whose share of the rate is `budget` bytes."""
-        return self._searched(analysis, self._typical_level(analysis.gains, budget) + EXTRA_LEVELS)
+        return self._searched(analysis, self._typical_level(analysis, budget) + EXTRA_LEVELS)
 
     def at_level(self, packet: SearchedPacket, level: int, before: Estimates) -> FittedPacket:
         """Encode a packet at a level, with the usual corrections."""
@@ -216,12 +217,12 @@ class RateLoop:
         share += (candidate.bits / predicted - share) / 2
         return replace(estimates, code_share=share)
 
-    def _typical_level(self, gains: Integers, budget: float) -> int:
+    def _typical_level(self, analysis: PacketAnalysis, budget: float) -> int:
         """Return the level at which a packet of average codes and corrections takes a budget in
         bytes and the margin for packets that are cheaper."""
         levels = range(1, self._maker.highest_level + 1)
-        limit = 8 * BUDGET_MARGIN * budget - self._maker.gain_bits(gains)
-        return bisect_right(levels, limit, key=self._maker.typical_bits(gains))
+        limit = 8 * BUDGET_MARGIN * budget - self._maker.gain_bits(analysis.gains)
+        return bisect_right(levels, limit, key=partial(self._maker.typical_bits, analysis))
 
     def _size(self, payload: bytes, rows: Integers) -> int:
         return self._packet_bytes(8 * len(payload), rows)

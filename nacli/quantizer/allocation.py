@@ -47,6 +47,10 @@ class Allocation:
         # np.clip is slow on small arrays
         return np.minimum(np.maximum(counts, least, out=counts), self._most, out=counts)
 
+    def at_level(self, level: int) -> Integers:
+        """Return the stage counts [C, F] at the level of a packet; see `packet_levels`."""
+        return self.counts(packet_levels(level, len(self._offsets)))
+
 
 def packet_counts(gains: Integers, levels: tuple[int, ...], stages: int) -> Integers:
     """Return stage counts [C, F] of a packet from its gains [C, F] and its levels by channel."""

@@ -22,6 +22,7 @@ from nacli.encoder.settings import DEFAULT_EFFORT, EFFORTS, EncoderSettings
 from nacli.encoder.stream import Encoder
 from nacli.format import Packet, Parser, fixed_bytes
 from nacli.jobs.options import EncodeOptions
+from nacli.quantizer.allocation import Allocation
 from nacli.quantizer.rvq import dequantize
 from recordings import header_of, pieces, sound
 
@@ -86,7 +87,8 @@ def test_a_sufficient_signal_to_noise_ratio_ends_the_stages() -> None:
     codes = random.integers(0, CONFIG.codebook_size, (75, 4)).astype(np.int32)
     latents = dequantize(codes, np.full(75, 2, np.int32), model.codebooks)[None]
     gains = np.full((1, 75), 50, dtype=np.int32)
-    analysis = PacketAnalysis(latents, gains, np.zeros((1, 75, BANDS), np.float32))
+    counts = Allocation(gains, model.codebooks.stages).at_level
+    analysis = PacketAnalysis(latents, gains, np.zeros((1, 75, BANDS), np.float32), counts)
     encoder = PacketEncoder(model, 1, EncoderSettings(packet_frames=75))
     packet = encoder.search(analysis, 12)
     (stopped,) = encoder.fit(packet, 10_000, 15.0).codes.channels
