@@ -21,7 +21,7 @@ from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS
 from nacli.dsp.high_band import has_high_band
 from nacli.entropy import CorrectionTables, EntropyModel, HighBandTables, LearnedModel, StaticTables
-from nacli.envelope.predictor import CorrectionPredictor, DecayPredictor, LearnedPredictor
+from nacli.envelope.predictor import CorrectionPredictor
 from nacli.errors import BadCheckpoint
 from nacli.quantizer.rvq import Codebooks
 from nacli.tensor_file import Tensors, read_tensors
@@ -34,8 +34,6 @@ LEARNED = "entropy.learned."
 """Prefix of the names of the learned entropy model's tensors."""
 FILTER = "filter."
 """Prefix of the names of the adaptive filter's tensors."""
-PREDICTOR = "predictor."
-"""Prefix of the names of the correction predictor's tensors."""
 HIGH_BAND = ("entropy.high_numbers", "entropy.high")
 """Names of the tables of the high band."""
 
@@ -66,7 +64,7 @@ class Model:
             self.tables = _static_tables(tensors)
             self.entropy: EntropyModel = self._learned() or self.tables
             self.filter_network = self._filter_network()
-            self.predictor = self._predictor()
+            self.predictor = _predictor(config, tensors)
         except (KeyError, ValueError) as error:
             raise BadCheckpoint(
                 f"the checkpoint has no valid quantiser, tables or filter: {error}"
@@ -95,12 +93,6 @@ class Model:
                 f"the adaptive filter takes {taken}, not {self.config.hop} and {width}"
             )
         return network
-
-    def _predictor(self) -> CorrectionPredictor:
-        """Return the learned predictor of corrections, if the checkpoint has one, or a plain
-        one."""
-        own = self._named(PREDICTOR)
-        return LearnedPredictor(own) if own else DecayPredictor(self.config.correction_memory)
 
     def _named(self, prefix: str) -> Tensors:
         """Return the tensors whose names have this prefix, by their names without it."""
@@ -144,6 +136,13 @@ def _codebooks(config: ModelConfig, tensors: Tensors) -> Codebooks:
         if corrections.entries.shape[2] != BANDS:
             raise ValueError(f"corrections are not of {BANDS} bands")
     return Codebooks(tensors["codebooks.entries"], tensors["codebooks.scales"], corrections)
+
+
+def _predictor(config: ModelConfig, tensors: Tensors) -> CorrectionPredictor:
+    """Return the predictor of the corrections, if the configuration has any."""
+    if not config.correction_stages:
+        return CorrectionPredictor.none()
+    return CorrectionPredictor(tensors["corrections.means"], tensors["corrections.weights"])
 
 
 def _static_tables(tensors: Tensors) -> StaticTables:

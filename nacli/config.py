@@ -71,9 +71,6 @@ class ModelConfig:
     correction_fine: int = 8
     """Stage count from which on spans have one frame: it is enough if one frame of the packet has
     this count."""
-    correction_memory: float = 0.7
-    """Factor by which the correction of a span predicts the next one, in models without a learned
-    predictor."""
     gain_floor_db: float = -100.0
     gain_step_db: float = 1.5051499783
 

@@ -16,9 +16,6 @@ CORRECTION_FILTER_DELAY, CORRECTION_FILTER_CONTEXT = 1, 1
 ADAPTIVE_FILTER_DELAY = 3
 """Hops after a hop that the adaptive filter needs to filter it. Those before it follow from the
 sizes of its network, see `nacli.adaptive_filter.context`."""
-PREDICTOR_CONTEXT = 5
-"""Hops from whose band levels an envelope correction is predicted: the last hop of its span and the
-four before it."""
 DC_BLOCKER_SAMPLES = 4800
 """Length of the moving average of the DC blocker, 0.2 s: low notes pass."""
 POST_PROCESSING_DELAY = CORRECTION_FILTER_DELAY + ADAPTIVE_FILTER_DELAY
@@ -55,15 +52,13 @@ def first_packet(hop: int, frames_per_packet: int, config: ModelConfig, filter_c
     that of a whole decode.
 
     `filter_context` is that of the adaptive filter, see `nacli.adaptive_filter.context`. A finished
-    hop depends on as many corrected hops before it, and on their corrections; each of these
-    corrections depends on the decoded levels before it in its packet, and each decoded sample on
-    the context of the Decoder.
+    hop depends on as many corrected hops before it; each of these depends on the samples before it
+    that the DC blocker averages, and each sample on the context of the Decoder. Its correction is
+    decoded with the packet that carries it.
     """
     if config.decoder_context is None:
         return 0
     delay = OVERLAP + corrections_delay(config)
-    frame = max(0, hop - filter_context - CORRECTION_FILTER_CONTEXT + delay)
-    start = frame // frames_per_packet * frames_per_packet
+    frame = hop - filter_context - CORRECTION_FILTER_CONTEXT + delay
     dc_blocker = -(-DC_BLOCKER_SAMPLES // config.hop)
-    context = PREDICTOR_CONTEXT + dc_blocker
-    return max(0, start - delay - context + 1 - config.decoder_context) // frames_per_packet
+    return max(0, frame - dc_blocker - config.decoder_context) // frames_per_packet

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nacli.checkpoint import Model
 from nacli.config import ModelConfig
-from nacli.networks.torch_engine import Decoder, Encoder, History
+from nacli.networks.torch_engine import Decoder, Encoder, History, from_checkpoint
 from training.gain_smoothing import smooth_gains
 from training.quantizer.residual import ResidualQuantizer
 from training.stage_allocation import Allocation
@@ -67,10 +67,10 @@ class Codec(nn.Module):
     def adopt(self, model: Model, batch_frames: int = 1000) -> None:
         """Load networks and codebooks from a checkpoint, to train on with `batch_frames` frames in
         a batch."""
-        weights = {
-            name: torch.from_numpy(weight).float()
-            for name, weight in model.tensors.items()
+        tensors = {
+            name: tensor
+            for name, tensor in model.tensors.items()
             if name.startswith(("encoder.", "decoder."))
         }
-        self.load_state_dict(weights, strict=False)  # codebooks follow
+        self.load_state_dict(from_checkpoint(tensors), strict=False)  # codebooks follow
         self.quantizer.adopt(torch.from_numpy(model.codebooks.vectors), batch_frames)

@@ -27,21 +27,6 @@ def all_options(options: list[Callable[[Any], Any]]) -> Callable[[Command], Comm
     return decorate
 
 
-def retrain_options(clips: int, steps: int) -> Callable[[Command], Command]:
-    """Return the options of what is trained for a checkpoint, with a command's defaults."""
-    return all_options(
-        [
-            click.option("--model", type=PATH, help="Checkpoint; default: the shipped one."),
-            click.option("--out", type=PATH, help="Default: replace the checkpoint."),
-            click.option("--corpus", type=PATH, default=Path("data/corpus")),
-            click.option("--clips", default=clips, help="Segments of 1.2 s to learn from."),
-            click.option("--steps", default=steps, help="Steps in all."),
-            click.option("--rate", default=2e-3, help="Peak learning rate."),
-            click.option("--hidden", default=256, help="Width of the network."),
-        ]
-    )
-
-
 loss_options = all_options(
     [
         click.option("--mel", default=LossWeights.mel, help="Weight of the log-mel loss."),

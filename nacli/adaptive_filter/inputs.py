@@ -6,8 +6,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from nacli.adaptive_filter.network import AROUND
-from nacli.adaptive_filter.sizes import DELAY, HALF, LEVEL_WINDOWS, NEIGHBOURS, STEPS
-from nacli.dsp.filterbank import ENERGY_OFFSET
+from nacli.adaptive_filter.sizes import (
+    DELAY,
+    ENERGY_OFFSET,
+    HALF,
+    LEVEL_WINDOWS,
+    NEIGHBOURS,
+    STEPS,
+)
 from nacli.networks.numpy_engine.layers import State
 from nacli.types import Floats, Integers
 

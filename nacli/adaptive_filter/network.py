@@ -25,24 +25,24 @@ class FilterNetwork:
     """
 
     def __init__(self, tensors: Tensors) -> None:
-        """Take the tensors of the torch module by their names there, as float16 or float32. Raises
-        `KeyError` where one is missing and `ValueError` where they do not fit each other."""
-        self.width, _ = _matrix(tensors, "enter.weight")
-        rows, self.features = _matrix(tensors, "project.weight")
+        """Take the tensors of a checkpoint by their names after `filter.`. Raises `KeyError` where
+        one is missing and `ValueError` where they do not fit each other."""
+        _, self.width = _matrix(tensors, "enter.weight")
+        self.features, columns = _matrix(tensors, "project.weight")
         self.kernel, _ = _matrix(tensors, "layers.0.mix.weight")
-        self.hidden, _ = _matrix(tensors, "layers.0.expand.weight")
+        _, self.hidden = _matrix(tensors, "layers.0.expand.weight")
         self.blocks = sum(name.endswith(".mix.weight") for name in tensors)
-        self.projected = rows // 2
-        self.shifted = _matrix(tensors, "leave.weight")[0] // BANDS - 1
+        self.projected = columns // 2
+        self.shifted = _matrix(tensors, "leave.weight")[1] // BANDS - 1
         self.before = self.shifted - AFTER
         self._check(tensors)
         weights = float_weights(tensors)
-        self._project = weights.linear("project")
+        self._project = weights["project.weight"]
         self._project_bias = weights["project.bias"]
-        self._enter = self._neighbours_first(weights.linear("enter"))
+        self._enter = self._neighbours_first(weights["enter.weight"])
         self._enter_bias = weights["enter.bias"]
         self._layers = [Block(weights.under(f"layers.{n}.")) for n in range(self.blocks)]
-        self._leave, self._leave_bias = weights.linear("leave"), weights["leave.bias"]
+        self._leave, self._leave_bias = weights["leave.weight"], weights["leave.bias"]
 
     @property
     def inputs(self) -> int:
@@ -96,10 +96,10 @@ class Block:
 
     def __init__(self, weights: Weights) -> None:
         self._mix = Depthwise(weights["mix.weight"])
-        expand = weights.linear("expand")
+        expand = weights["expand.weight"]
         self._expand = weights["norm.weight"][:, None] * expand
         self._expand_bias = weights["norm.bias"] @ expand + weights["expand.bias"]
-        self._reduce, self._reduce_bias = weights.linear("reduce"), weights["reduce.bias"]
+        self._reduce, self._reduce_bias = weights["reduce.weight"], weights["reduce.bias"]
 
     def __call__(self, x: Floats, state: State) -> Floats:
         """Add the block's branch to `x` [W, width] in place, and return `x`."""
@@ -122,14 +122,14 @@ def _matrix(tensors: Tensors, name: str) -> tuple[int, int]:
 def _shapes(network: FilterNetwork) -> Shapes:
     width, hidden = network.width, network.hidden
     shapes: Shapes = {}
-    for layer, rows, columns in (
-        ("project", 2 * network.projected, network.features),
-        ("enter", width, network.inputs),
-        ("leave", (1 + network.shifted) * BANDS, width),
-        *((f"layers.{n}.expand", hidden, width) for n in range(network.blocks)),
-        *((f"layers.{n}.reduce", width, hidden) for n in range(network.blocks)),
+    for layer, inputs, outputs in (
+        ("project", network.features, 2 * network.projected),
+        ("enter", network.inputs, width),
+        ("leave", width, (1 + network.shifted) * BANDS),
+        *((f"layers.{n}.expand", width, hidden) for n in range(network.blocks)),
+        *((f"layers.{n}.reduce", hidden, width) for n in range(network.blocks)),
     ):
-        shapes |= {f"{layer}.weight": (rows, columns), f"{layer}.bias": (rows,)}
+        shapes |= {f"{layer}.weight": (inputs, outputs), f"{layer}.bias": (outputs,)}
     for n in range(network.blocks):
         shapes |= {f"layers.{n}.norm.{name}": (width,) for name in ("weight", "bias")}
         shapes[f"layers.{n}.mix.weight"] = (network.kernel, width)

@@ -20,5 +20,7 @@ LEVEL_WINDOWS = 16
 """Windows before one, beside NEIGHBOURS after it, whose mean energy its levels are relative to."""
 STEPS = 8
 """Parts of a half hop whose energies the network sees."""
+ENERGY_OFFSET = 1e-9
+"""Energy that is added before a logarithm is taken, so that silence has a finite one."""
 OTHER_INPUTS = 4 * STEPS + 5
 """Inputs of the network beside levels, features and correlations."""

@@ -26,6 +26,7 @@ from nacli.adaptive_filter.network import FilterNetwork
 from nacli.adaptive_filter.sizes import (
     AFTER,
     DELAY,
+    ENERGY_OFFSET,
     HALF,
     HOP,
     LEVEL_WINDOWS,
@@ -34,7 +35,7 @@ from nacli.adaptive_filter.sizes import (
     REACH,
 )
 from nacli.config import CODED_RATE
-from nacli.dsp.filterbank import ENERGY_OFFSET, Spectra, bark_spectra
+from nacli.dsp.filterbank import Spectra, bark_spectra
 from nacli.dsp.periods import MARGIN, MAX_PERIOD, periods_at
 from nacli.networks.numpy_engine.layers import State
 from nacli.types import Floats, Indices, Integers

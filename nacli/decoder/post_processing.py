@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from nacli.adaptive_filter import AdaptiveFilter, FilterNetwork
 from nacli.config import ModelConfig
 from nacli.dsp.dc_blocker import DcBlocker
-from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
 from nacli.envelope.correction_filter import CorrectionFilter
 from nacli.envelope.corrections import CorrectionDecoder
 from nacli.timing import CORRECTION_FILTER_DELAY, POST_PROCESSING_DELAY
@@ -58,7 +57,6 @@ class PostProcess:
         envelope corrections of the hops that leave the DC blocker."""
         self._config, self._hop, self._corrections = config, config.hop, corrections
         self._dc_blocker = DcBlocker(channels)
-        self._meter = BandEnergyMeter(channels, bark_spectra(config.hop, config.sample_rate))
         self.correction_filter = CorrectionFilter(channels, config.hop, config.sample_rate)
         self.adaptive_filter = AdaptiveFilter(network, channels, config.hop)
         """Two stages. Training puts stages that record in their places."""
@@ -73,7 +71,7 @@ class PostProcess:
         counts, self._pending_counts = delayed(self._pending_counts, frames.counts)
         features, self._pending_features = delayed(self._pending_features, frames.features)
         decoded = self._dc_blocker.process(frames.pcm)
-        corrections = self._corrections.take(self._meter.measure(decoded))
+        corrections = self._corrections.take(frames.gains.shape[1])
         decoded = self.correction_filter.process(decoded, corrections)
         decoded = self.adaptive_filter.process(decoded, features, counts)
         return np.clip(decoded * self._gate(gains), -1.0, 1.0)

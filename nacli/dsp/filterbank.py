@@ -20,10 +20,6 @@ of several hops, and for those of one hop, which belong to streams with many bit
 SILENCE_ENERGY = 1e-7
 """Energy under which a band is not worth a correction, on the scale of spectra of full-scale
 samples."""
-MIN_RELATIVE_LEVEL = -12.0
-"""Lowest relative level that the networks see, in natural logarithms of energy ratios: -52 dB."""
-ENERGY_OFFSET = 1e-9
-"""Energy that is added before a logarithm is taken, so that silence has a finite one."""
 
 
 class Spectra:
@@ -62,20 +58,6 @@ def bark_spectra(hop: int, sample_rate: int) -> Spectra:
     position = bark / bark[-1] * (BANDS - 1)
     weights = np.maximum(0, 1 - np.abs(position - np.arange(BANDS)[:, None]))
     return Spectra(hop, weights.astype(np.float32))
-
-
-def relative_levels(levels: Floats) -> Floats:
-    """Return levels as the networks see them: relative to the highest of the n, so that loud and
-    quiet sound look alike.
-
-    Args:
-        levels: natural logarithms of energies [..., n].
-
-    Returns:
-        Inputs of a network [..., n], from MIN_RELATIVE_LEVEL / 4 to 0.
-    """
-    relative = np.maximum(levels - levels.max(-1, keepdims=True), MIN_RELATIVE_LEVEL)
-    return relative.astype(np.float32) / np.float32(4)
 
 
 class BandEnergyMeter:

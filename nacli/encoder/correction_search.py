@@ -34,16 +34,16 @@ def search_corrections(
     Each span gets the number of codes with the least squared error plus lambda times bits, where
     lambda is its own weight times the scale. Codes after a span's number are 0.
     """
-    (spans, bands), size = targets.corrections.shape, len(scales)
+    spans, size = len(targets.corrections), len(scales)
     codes = np.empty((spans, size, codebooks.stages), dtype=np.intp)
     counts = np.empty((spans, size), dtype=np.intp)
     bits = np.empty((spans, size, codebooks.stages + 1))
     span_search = _SpanSearch(codebooks, tables, size)
-    before: Floats = np.zeros((size, bands), dtype=np.float32)
+    before: Floats = targets.predictor.mean[None].repeat(size, axis=0)
     weights = np.multiply.outer(targets.lambdas, scales)[:, :, None]
     contexts = np.zeros(size, dtype=np.intp)
     for span, target in enumerate(targets.corrections):
-        residuals = span_search.residuals(target - targets.predict(span, before), codes[span])
+        residuals = span_search.residuals(target - targets.predictor(before), codes[span])
         tables.span_bits(codes[span], contexts, out=bits[span])
         costs = np.einsum("nkb,nkb->kn", residuals, residuals) + weights[span] * bits[span]
         own = costs.argmin(1, out=counts[span])

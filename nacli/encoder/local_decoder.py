@@ -15,7 +15,7 @@ from nacli.config import ModelConfig
 from nacli.dsp.dc_blocker import DcBlocker
 from nacli.dsp.filterbank import BANDS, BandEnergyMeter, bark_spectra
 from nacli.envelope.corrections import CorrectionTargets, correction_targets
-from nacli.envelope.predictor import CorrectionPredictor, RecentLevels
+from nacli.envelope.predictor import CorrectionPredictor
 from nacli.timing import corrections_delay
 from nacli.types import Floats, Integers
 
@@ -41,7 +41,6 @@ class LocalDecoder:
         self._history: Any = networks.new_history()
         self._dc_blocker = DcBlocker(channels)
         self._meter = BandEnergyMeter(channels, bark_spectra(config.hop, config.sample_rate))
-        self._recent = RecentLevels(channels)
         delay = 1 + corrections_delay(config)
         self._pending: Floats = np.zeros((channels, delay, BANDS), dtype=np.float32)
 
@@ -50,7 +49,7 @@ class LocalDecoder:
         dropped."""
         copied = copy(self)
         copied._history = self._history.copy()
-        for name in ("_dc_blocker", "_meter", "_recent"):
+        for name in ("_dc_blocker", "_meter"):
             setattr(copied, name, copy(getattr(self, name)))
         return copied
 
@@ -68,7 +67,6 @@ class LocalDecoder:
         decoded_energies = self._meter.measure(self._dc_blocker.process(decoded))
         joined = np.concatenate([self._pending, energies], axis=1)
         original, self._pending = np.split(joined, [gains.shape[1]], axis=1)
-        levels = self._recent.of(decoded_energies)
         delay = corrections_delay(self._config)
-        rows = zip(original, decoded_energies, levels, counts, strict=True)
+        rows = zip(original, decoded_energies, counts, strict=True)
         return [correction_targets(*row, delay, self._predictor, self._config) for row in rows]

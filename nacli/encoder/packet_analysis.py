@@ -17,8 +17,8 @@ class PacketAnalysis:
         latents: the Encoder's output [C, F, D].
         gains: gain indices [C, F]; 0 is silence.
         energies: band energies of the hops [C, F, BANDS], for the envelope corrections.
-        counts: the function that returns the stage counts [C, F] at an allocation level. It keeps
-            them, since the search asks for the same levels again.
+        counts: the function that returns the stage counts [C, F] at an allocation level. Callers
+            share these arrays and must not change them.
         high_band: for each channel the function that returns the levels [S, n] of the high band
             in spans of a number of frames; empty where the stream has no high band.
         angles: angles of the stereo rotation, as `nacli.entropy.PacketCodes` has them.

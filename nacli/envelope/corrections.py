@@ -2,9 +2,9 @@
 
 A quantiser at a low rate keeps the waveform of strong components and loses the energy of the rest;
 the ear notices the missing band energies more. A packet is divided into spans of frames, and each
-span has a correction of all bands. The predictor knows part of it from decoded sound; codes carry
-the rest, and only where they are worth their bits. Nothing is known of corrections before a packet:
-packets stay decodable on their own.
+span has a correction of all bands. Part of it is predicted from the span before; codes carry the
+rest, and only where they are worth their bits. The first span of a packet is predicted without
+corrections of the packet before: packets stay decodable on their own.
 """
 
 from __future__ import annotations
@@ -16,23 +16,25 @@ import numpy as np
 from nacli.config import ModelConfig
 from nacli.dsp.filterbank import BANDS, band_corrections
 from nacli.entropy import ChannelCodes
-from nacli.envelope.predictor import CorrectionPredictor, Predict, RecentLevels, limited
+from nacli.envelope.predictor import CorrectionPredictor, SpanPredictor
 from nacli.quantizer.rvq import Codebooks, dequantize
-from nacli.timing import corrections_delay
 from nacli.types import Floats, Integers
 
-BASE_LAMBDA, HALVING_STAGES = 0.35, 0.8
+BASE_LAMBDA, HALVING_STAGES = 0.28, 0.9
 """Rate-distortion weight of corrections, in squared error per bit: its value for frames without
 stages, and the number of stages that halves it."""
+LIMIT = 4.0
+"""Limit of corrections to either side. No encoder comes near it; it keeps the sound of crafted
+files finite."""
 
 
 class CorrectionTargets(NamedTuple):
     """For the spans of a packet: the corrections that would restore the original's band energies
-    [S, BANDS], their rate-distortion weights [S], and the predictor."""
+    [S, BANDS], their rate-distortion weights [S], and their prediction."""
 
     corrections: Floats
     lambdas: Floats
-    predict: Predict
+    predictor: SpanPredictor
 
 
 def span_frames(counts: Integers, config: ModelConfig) -> int:
@@ -58,11 +60,6 @@ def span_stages(counts: Integers, span: int, delay: int) -> Integers:
     return np.maximum.reduceat(shifted, np.arange(0, len(counts), span))
 
 
-def span_ends(frames: int, span: int) -> Integers:
-    """Return the last frame of each span [S]; the last span may be shorter."""
-    return np.minimum(np.arange(span, frames + span, span), frames) - 1
-
-
 def correction_lambdas(stages: Integers) -> Floats:
     """Return the rate-distortion weights of spans with these stage counts [S]: frames that get more
     bits for their codes get more for their corrections."""
@@ -73,7 +70,6 @@ def correction_lambdas(stages: Integers) -> Floats:
 def correction_targets(
     original: Floats,
     decoded: Floats,
-    levels: Floats,
     counts: Integers,
     delay: int,
     predictor: CorrectionPredictor,
@@ -83,37 +79,36 @@ def correction_targets(
 
     Args:
         original, decoded: band energies [F, BANDS] of the hops that the packet's frames correct.
-        levels: `RecentLevels` of the decoded sound [F, ...].
         counts: stage counts [F].
         delay: see `timing.corrections_delay`.
     """
     span = span_frames(counts, config)
-    stages = span_stages(counts, span, delay)
-    predict = predictor.of(levels[span_ends(len(counts), span)], stages, span)
     targets = band_corrections(original, decoded, span)
-    return CorrectionTargets(targets, correction_lambdas(stages), predict)
+    lambdas = correction_lambdas(span_stages(counts, span, delay))
+    return CorrectionTargets(targets, lambdas, predictor.of(span))
 
 
 def dequantize_corrections(
-    codes: Integers,
-    counts: Integers,
-    codebooks: Codebooks,
-    predict: Predict,
-    before: Floats | None = None,
+    codes: Integers, counts: Integers, codebooks: Codebooks, predictor: SpanPredictor
 ) -> Floats:
-    """Return the corrections [S, BANDS] of spans from their codes [S, N], of which each span uses
-    the first `counts` [S]; `before` is the correction of the span before in the packet."""
+    """Return the corrections [S, BANDS] of the spans of a packet from their codes [S, N], of which
+    each span uses the first `counts` [S]."""
     corrections = dequantize(codes, counts, codebooks)
-    previous = np.zeros(corrections.shape[1], dtype=np.float32) if before is None else before
-    for span, residual in enumerate(corrections):
-        previous = limited(predict(span, previous) + residual)
-        corrections[span] = previous
+    before = predictor.mean
+    for correction in corrections:
+        correction += predictor(before)
+        before = _limited(correction)
     return corrections
 
 
+def _limited(correction: Floats) -> Floats:
+    """Limit a correction in place. np.clip takes several times longer on few values."""
+    return np.minimum(np.maximum(correction, -LIMIT, out=correction), LIMIT, out=correction)
+
+
 class CorrectionDecoder:
-    """Decodes the corrections of one stream's channels, from the codes of its packets and from the
-    decoded sound that comes with them."""
+    """Decodes the corrections of one stream's channels, packet by packet, and gives them frame by
+    frame."""
 
     def __init__(
         self,
@@ -124,39 +119,26 @@ class CorrectionDecoder:
     ) -> None:
         """`codebooks` are those of the corrections; None where the model has none."""
         self._config, self._codebooks, self._predictor = config, codebooks, predictor
-        self._recent = RecentLevels(channels)
-        self._coded: list[ChannelCodes] = []
-        self._frame = 0
-        self._before: Floats = np.zeros((channels, BANDS), dtype=np.float32)
+        self._coming: Floats = np.zeros((channels, 0, BANDS), dtype=np.float32)
+        self._last: Floats = np.zeros((channels, 1, BANDS), dtype=np.float32)
 
     def start(self, coded: list[ChannelCodes]) -> None:
-        """Begin a packet with these codes."""
-        self._coded, self._frame = (coded, 0) if self._codebooks else ([], 0)
+        """Begin a packet with these codes by channel."""
+        if self._codebooks:
+            self._coming = np.stack([self._decoded(channel, self._codebooks) for channel in coded])
 
-    def take(self, energies: Floats) -> Floats:
-        """Return the corrections [C, F, BANDS] of the packet's next frames, whose decoded hops have
-        these band energies [C, F, BANDS]. Frames are taken in whole spans. After the packet the
+    def take(self, frames: int) -> Floats:
+        """Return the corrections [C, F, BANDS] of the next `frames` frames. After a packet the
         corrections stay as they are."""
-        levels, frames = self._recent.of(energies), energies.shape[1]
-        corrections = self._before[:, None].repeat(frames, axis=1)
-        for row, channel in enumerate(self._coded):
-            if self._frame < len(channel.gains):
-                corrections[row] = self._decoded(channel, levels[row], self._before[row])
-        self._frame += frames
-        self._before = corrections[:, -1]
-        return corrections
+        missing = max(0, frames - self._coming.shape[1])
+        corrections, self._coming = np.split(self._coming, [frames], axis=1)
+        if frames > missing:
+            self._last = corrections[:, -1:]
+        return np.concatenate([corrections, self._last.repeat(missing, axis=1)], axis=1)
 
-    def _decoded(self, channel: ChannelCodes, levels: Floats, before: Floats) -> Floats:
-        """Return the corrections of a channel's next frames [F, BANDS], whose hops have these band
-        levels."""
-        assert self._codebooks is not None, "without codebooks there are no codes"
-        frames, counts = len(levels), channel.counts
-        span = span_frames(counts, self._config)
-        assert self._frame % span == 0, "spans come whole"
-        part = slice(self._frame // span, -(-(self._frame + frames) // span))
-        stages = span_stages(counts, span, corrections_delay(self._config))[part]
-        predict = self._predictor.of(levels[span_ends(frames, span)], stages, span)
-        first = None if self._frame == 0 else before
-        codes = (channel.corrections[part], channel.correction_counts[part])
-        corrections = dequantize_corrections(*codes, self._codebooks, predict, first)
-        return corrections.repeat(span, axis=0)[:frames]
+    def _decoded(self, channel: ChannelCodes, codebooks: Codebooks) -> Floats:
+        """Return the corrections of a channel's frames [F, BANDS]."""
+        span = span_frames(channel.counts, self._config)
+        codes = (channel.corrections, channel.correction_counts)
+        corrections = dequantize_corrections(*codes, codebooks, self._predictor.of(span))
+        return corrections.repeat(span, axis=0)[: len(channel.counts)]

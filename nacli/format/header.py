@@ -22,7 +22,7 @@ from nacli.format.tags import MAX_TAGS_BYTES
 from nacli.format.wire import Reader, pack_nibbles, pack_varint, seal, unseal
 
 MAGIC = b"\x8fnac"
-VERSION = 3
+VERSION = 4
 FRONT_BYTES = len(MAGIC) + 1
 """Bytes of magic and version."""
 

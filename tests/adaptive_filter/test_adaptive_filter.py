@@ -19,7 +19,7 @@ from nacli.adaptive_filter import AdaptiveFilter, FilterNetwork, context
 from nacli.adaptive_filter.sizes import DELAY, HOP
 from nacli.adaptive_filter.windows import filter_windows
 from nacli.config import CODED_RATE
-from nacli.networks.torch_engine import History
+from nacli.networks.torch_engine import History, to_checkpoint
 from nacli.tensor_file import Tensors
 from nacli.types import Floats, Integers
 from training.adaptive_filter import adaptive_filter as trained
@@ -56,7 +56,7 @@ def module(before: int = 2) -> trained.AdaptiveFilter:
 
 
 def tensors(before: int = 2) -> Tensors:
-    return {name: weight.half().numpy() for name, weight in module(before).state_dict().items()}
+    return to_checkpoint(module(before).state_dict())
 
 
 def reference(before: int) -> Floats:
@@ -164,8 +164,8 @@ def test_a_missing_tensor_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(tensors()))
 def test_a_tensor_that_does_not_fit_is_refused(name: str) -> None:
     whole = tensors()
-    short = np.concatenate([whole[name], whole[name][:1]])
-    for wrong in (short, whole[name][:0], whole[name][None]):
+    wide = np.concatenate([whole[name], whole[name][..., :1]], axis=-1)
+    for wrong in (wide, whole[name][:0], whole[name][None]):
         with pytest.raises(ValueError, match="adaptive filter"):
             FilterNetwork(whole | {name: wrong})
 

@@ -8,14 +8,14 @@ import numpy as np
 from fake_model import CONFIG
 from nacli.decoder.post_processing import DecodedFrames, PostProcess
 from nacli.envelope.corrections import CorrectionDecoder
-from nacli.envelope.predictor import DecayPredictor
+from nacli.envelope.predictor import CorrectionPredictor
 
 HOP = 320
 
 
 def run(pcm: np.ndarray, gains: list[int], cuts: tuple[int, ...] = ()) -> np.ndarray:
     """The output for a stream with these gains, cut into blocks after these hops."""
-    corrections = CorrectionDecoder(CONFIG, None, DecayPredictor(0.7), 1)  # has no codebooks
+    corrections = CorrectionDecoder(CONFIG, None, CorrectionPredictor.none(), 1)  # has no codebooks
     post, parts, start = PostProcess(CONFIG, None, corrections, 1), [], 0
     for stop in (*cuts, len(gains)):
         row = np.array([gains[start:stop]], dtype=np.int32)

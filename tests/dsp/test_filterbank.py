@@ -11,7 +11,7 @@ from fake_model import CONFIG, make_model
 from nacli.dsp.filterbank import BANDS, BandEnergyMeter, band_corrections, bark_spectra
 from nacli.encoder.local_decoder import LocalDecoder
 from nacli.envelope.correction_filter import CorrectionFilter, per_spectrum, smooth
-from nacli.envelope.predictor import DecayPredictor
+from nacli.envelope.predictor import CorrectionPredictor
 
 HOP, RATE = CONFIG.hop, CONFIG.sample_rate
 SPAN = CONFIG.correction_frames
@@ -101,7 +101,7 @@ def test_the_local_decoder_compares_what_belongs_together() -> None:
     """Decoded sound is late: by a frame, and what the Decoder looks ahead."""
     pcm = coloured(40)
     heard = np.pad(0.5 * pcm, ((0, 0), (HOP, 0)))[:, : 40 * HOP]  # a hop late
-    local = LocalDecoder(CONFIG, Passing(), DecayPredictor(0.7), 2)  # type: ignore[arg-type]
+    local = LocalDecoder(CONFIG, Passing(), CorrectionPredictor.none(), 2)  # type: ignore[arg-type]
     steady = np.full((2, 40), CONFIG.correction_fine, np.int32)  # spans of one frame
     frames = heard.reshape(2, 40, HOP).astype(np.float32)
     wanted = local.targets(energies(pcm), frames, steady, steady)

@@ -9,7 +9,7 @@ import constriction
 import numpy as np
 import pytest
 
-from corrections import quantize_corrections
+from corrections import decaying, quantize_corrections
 from fake_model import CONFIG, make_model
 from nacli import decode, encode
 from nacli.dsp.filterbank import BANDS
@@ -23,7 +23,6 @@ from nacli.envelope.corrections import (
     span_frames,
     span_stages,
 )
-from nacli.envelope.predictor import DecayPredictor, Predict
 from nacli.quantizer.rvq import Codebooks
 
 MODEL = make_model()
@@ -31,11 +30,6 @@ BOOKS = Codebooks.from_vectors(
     np.random.default_rng(0).normal(size=(3, 64, 5)).astype(np.float32)
     * np.array([1, 0.5, 0.25], np.float32)[:, None, None]
 )
-
-
-def decaying(memory: float) -> Predict:
-    """Predict a share of the correction before."""
-    return DecayPredictor(memory).of(np.zeros((0, 0), np.float32), np.zeros(0, np.int32), 1)
 
 
 def tables(seed: int) -> CorrectionTables:
@@ -70,10 +64,10 @@ def test_a_smaller_lambda_takes_more_bits_and_comes_nearer_to_the_target() -> No
     target, model = steps(), tables(0)
     errors, bits = [], []
     for weight in (10.0, 0.3, 0.03, 0.0):
-        targets = CorrectionTargets(target, np.full(50, weight, np.float32), decaying(0.8))
+        targets = CorrectionTargets(target, np.full(50, weight, np.float32), decaying(0.8, 5))
         codes, counts = quantize_corrections(targets, BOOKS, model)
         assert all((row[count:] == 0).all() for row, count in zip(codes, counts, strict=True))
-        decoded = dequantize_corrections(codes, counts, BOOKS, decaying(0.8))
+        decoded = dequantize_corrections(codes, counts, BOOKS, decaying(0.8, 5))
         errors.append(float(np.square(decoded - target).mean()))
         bits.append(model.bits(codes, counts))
     assert errors == sorted(errors, reverse=True) and bits == sorted(bits)
@@ -83,7 +77,7 @@ def test_a_smaller_lambda_takes_more_bits_and_comes_nearer_to_the_target() -> No
 def test_only_spans_that_need_a_correction_get_codes() -> None:
     target = np.zeros((40, 5), np.float32)
     target[20] = BOOKS.vectors[0, 7]
-    targets = CorrectionTargets(target, np.full(40, 0.05, np.float32), decaying(0.0))
+    targets = CorrectionTargets(target, np.full(40, 0.05, np.float32), decaying(0.0, 5))
     _, counts = quantize_corrections(targets, BOOKS, tables(0))
     assert counts[20] and counts.sum() == counts[20]
 
@@ -91,7 +85,7 @@ def test_only_spans_that_need_a_correction_get_codes() -> None:
 def test_a_span_without_codes_keeps_a_share_of_the_correction_before() -> None:
     counts = np.array([1, 0, 0, 2], np.int32)
     codes = np.array([[5, 0, 0], [0, 0, 0], [0, 0, 0], [7, 9, 0]], np.int32)
-    corrections = dequantize_corrections(codes, counts, BOOKS, decaying(0.5))
+    corrections = dequantize_corrections(codes, counts, BOOKS, decaying(0.5, 5))
     np.testing.assert_allclose(corrections[0], BOOKS.vectors[0, 5])
     np.testing.assert_allclose(corrections[2], BOOKS.vectors[0, 5] / 4)
     last = BOOKS.vectors[0, 5] / 8 + BOOKS.vectors[0, 7] + BOOKS.vectors[1, 9]

@@ -1,9 +1,7 @@
-"""Predicted corrections depend on decoded levels and the correction before, and are the same in
-encoder and decoder."""
+"""Corrections are predicted from those before them, the same in encoder and decoder."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,28 +9,23 @@ import pytest
 import torch
 
 import train_corrections
-from corrections import quantize_corrections
+from corrections import decaying, quantize_corrections
 from fake_model import CONFIG, make_model
 from nacli import decode, encode
-from nacli.checkpoint import load_checkpoint
+from nacli.checkpoint import Model, load_checkpoint
 from nacli.dsp.filterbank import BANDS
 from nacli.entropy import ChannelCodes
 from nacli.envelope.corrections import (
+    LIMIT,
     CorrectionDecoder,
     CorrectionTargets,
     dequantize_corrections,
-    span_ends,
 )
-from nacli.envelope.predictor import (
-    LEVELS,
-    LIMIT,
-    DecayPredictor,
-    LearnedPredictor,
-    RecentLevels,
-    with_stages,
-)
-from nacli.timing import PREDICTOR_CONTEXT
-from training.envelope.correction_trainer import PredictorNet
+from nacli.envelope.predictor import CorrectionPredictor, SpanPredictor
+from nacli.errors import BadCheckpoint
+from training.envelope.correction_data import CorrectionClips
+from training.envelope.correction_trainer import CorrectionTrainer, fit_prediction
+from training.quantizer.corrections import CorrectionQuantizer
 from training_run import retrain
 
 MODEL = make_model()
@@ -40,128 +33,111 @@ BOOKS = MODEL.codebooks.corrections
 SPAN = CONFIG.correction_frames
 
 
-def energies(frames: int, channels: int = 2) -> np.ndarray:
+def test_predictions_are_linear_in_the_difference_from_the_mean() -> None:
     random = np.random.default_rng(0)
-    return np.exp(random.normal(size=(channels, frames, BANDS))).astype(np.float32)
+    mean, before = random.normal(size=(2, BANDS)).astype(np.float32)
+    weights = random.normal(size=(BANDS, BANDS)).astype(np.float32)
+    predictor = SpanPredictor(mean, weights)
+    np.testing.assert_allclose(predictor(before), mean + (before - mean) @ weights, atol=1e-5)
+    np.testing.assert_allclose(predictor(mean), mean, atol=1e-5)
 
 
-def test_recent_levels_are_the_same_in_blocks_of_any_size() -> None:
-    measured, whole = energies(12), RecentLevels(2).of(energies(12))
-    assert whole.shape == (2, 12, LEVELS)
-    recent = RecentLevels(2)
-    parts = [recent.of(measured[:, f:t]) for f, t in ((0, 1), (1, 7), (7, 12))]
-    np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
-    row = whole[0, 6].reshape(BANDS, PREDICTOR_CONTEXT)
-    expected = np.log(measured[0, 7 - PREDICTOR_CONTEXT : 7].T)
-    np.testing.assert_allclose(row, (expected - expected.max()) / 4, atol=1e-5)
+def test_spans_of_one_frame_have_their_own_prediction() -> None:
+    means = np.stack([np.zeros(BANDS), np.ones(BANDS)]).astype(np.float32)
+    predictor = CorrectionPredictor(means, np.zeros((2, BANDS, BANDS), np.float32))
+    assert [predictor.of(span).mean[0] for span in (1, 2, 4)] == [0, 1, 1]
 
 
-def test_levels_do_not_depend_on_loudness_and_silence_has_the_lowest() -> None:
-    measured = energies(8)
-    levels = [RecentLevels(2).of(scale * measured) for scale in (np.float32(1), np.float32(100))]
-    np.testing.assert_allclose(
-        levels[0][:, PREDICTOR_CONTEXT:], levels[1][:, PREDICTOR_CONTEXT:], atol=1e-4
-    )
-    assert levels[0].min() >= -3 and levels[0].max() == 0
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_corrections_stay_within_limits(sign: int) -> None:
+    """Where a crafted model makes them grow."""
+    code = 15 if sign > 0 else 0  # the loudest, or the softest, of the low bands
+    codes, counts = np.full((50, 2), code, np.int32), np.zeros(50, np.int32)
+    counts[0] = 1
+    corrections = dequantize_corrections(codes, counts, BOOKS, decaying(2.0))
+    low = sign * corrections[:, :4]
+    assert 0 < low[0].min() < LIMIT and (low[-1] == LIMIT).all()
 
 
-def test_the_network_predicts_as_the_trained_one() -> None:
-    torch.manual_seed(0)
-    net = PredictorNet(12, 0.7)
-    for layer in (net.second, net.last):
-        torch.nn.init.normal_(layer.weight, std=0.3)
-    levels, stages = RecentLevels(1).of(energies(9, 1))[0], np.arange(9, dtype=np.int32)
-    before = np.random.default_rng(1).normal(size=(9, BANDS)).astype(np.float32)
-    predict = LearnedPredictor(net.export()).of(levels, stages, 1)
-    predicted = np.stack([predict(n, before[n]) for n in range(9)])
-    known = torch.from_numpy(with_stages(levels, stages, 1))
-    expected = net(known, torch.from_numpy(before)).detach()
-    np.testing.assert_allclose(predicted, expected, atol=0.02)  # half precision
+@pytest.mark.parametrize("span", [1, SPAN])
+def test_a_packet_without_codes_has_the_mean_corrections(span: int) -> None:
+    codes, counts = np.zeros((9, 2), np.int32), np.zeros(9, np.int32)
+    predictor = MODEL.predictor.of(span)
+    corrections = dequantize_corrections(codes, counts, BOOKS, predictor)
+    np.testing.assert_allclose(corrections, predictor.mean[None].repeat(9, axis=0), atol=1e-6)
+    assert np.abs(corrections).max() > 0.01
 
 
-def test_predictions_stay_within_limits() -> None:
-    tensors = make_predictor_tensors() | {"last.bias": np.full(BANDS, 99, np.float16)}
-    predict = LearnedPredictor(tensors).of(
-        RecentLevels(1).of(energies(1, 1))[0], np.zeros(1, np.int32), 2
-    )
-    assert predict(0, np.zeros(BANDS, np.float32)).max() == LIMIT
+@pytest.mark.parametrize("name", ["means", "weights"])
+def test_a_prediction_of_the_wrong_shape_is_refused(name: str) -> None:
+    model = load_checkpoint()
+    tensor = model.tensors[f"corrections.{name}"]
+    for broken in (tensor[:1], tensor[..., :-1]):
+        with pytest.raises(BadCheckpoint, match="prediction of corrections"):
+            Model(model.config, model.tensors | {f"corrections.{name}": broken})
+    for value in (np.nan, np.inf, 3e38):
+        with pytest.raises(BadCheckpoint, match="out of range"):
+            Model(model.config, model.tensors | {f"corrections.{name}": tensor * 0 + value})
+    missing = {n: t for n, t in model.tensors.items() if n != f"corrections.{name}"}
+    with pytest.raises(BadCheckpoint, match=name):
+        Model(model.config, missing)
 
 
-@pytest.mark.parametrize("name", ["levels", "before", "second.bias", "last.weight", "memory"])
-def test_a_network_whose_layers_do_not_fit_is_refused(name: str) -> None:
-    tensors = make_predictor_tensors()
-    with pytest.raises(ValueError, match="do not fit"):
-        LearnedPredictor(tensors | {name: tensors[name][..., :-1]})
-    with pytest.raises(KeyError):
-        LearnedPredictor({n: tensor for n, tensor in tensors.items() if n != name})
-
-
-def make_predictor_tensors() -> dict[str, np.ndarray]:
-    return PredictorNet(4, 0.5).export()
-
-
-def coded(frames: int, stages: int) -> tuple[list[ChannelCodes], np.ndarray]:
-    """A packet of two channels with corrections that follow decoded levels, and these levels."""
-    random, measured = np.random.default_rng(3), energies(frames)
+def coded(frames: int, stages: int) -> list[ChannelCodes]:
+    """A packet of two channels with corrections."""
+    random = np.random.default_rng(3)
     counts = np.full(frames, stages, np.int32)
     span = 1 if stages >= CONFIG.correction_fine else SPAN
-    ends = span_ends(frames, span)
+    spans = -(-frames // span)
     channels = []
-    for levels in RecentLevels(2).of(measured):
-        largest = np.full(len(ends), stages, np.int32)
-        predict = MODEL.predictor.of(levels[ends], largest, span)
-        corrections = random.normal(size=(len(ends), BANDS)).astype(np.float32) * 0.3
-        targets = CorrectionTargets(corrections, np.full(len(ends), 0.001, np.float32), predict)
+    for _ in range(2):
+        corrections = random.normal(size=(spans, BANDS)).astype(np.float32) * 0.3
+        weights = np.full(spans, 0.001, np.float32)
+        targets = CorrectionTargets(corrections, weights, MODEL.predictor.of(span))
         codes, numbers = quantize_corrections(targets, BOOKS, MODEL.entropy.corrections)
         plain = np.zeros((frames, CONFIG.stages), np.int32)
         channels.append(ChannelCodes(counts + 40, plain, counts, codes, numbers))
-    return channels, measured
+    return channels
 
 
-@pytest.mark.parametrize(("stages", "cuts"), [(1, (4, 12)), (4, (3, 7, 8))])
-def test_corrections_are_the_same_decoded_in_parts_and_at_once(
-    stages: int, cuts: tuple[int, ...]
-) -> None:
-    frames = 18  # the last of the long spans is shorter
-    channels, measured = coded(frames, stages)
+@pytest.mark.parametrize("stages", [1, 4])
+def test_corrections_are_those_of_the_codes_and_stay_after_the_packet(stages: int) -> None:
+    frames = 17  # the last of the long spans is shorter
+    channels = coded(frames, stages)
     whole, parts = (CorrectionDecoder(CONFIG, BOOKS, MODEL.predictor, 2) for _ in range(2))
+    assert not whole.take(4).any()  # before the first packet
     whole.start(channels)
     parts.start(channels)
-    corrections, edges = whole.take(measured), (0, *cuts, frames)
-    decoded = [parts.take(measured[:, f:t]) for f, t in pairwise(edges)]
-    np.testing.assert_allclose(np.concatenate(decoded, axis=1), corrections, atol=1e-6)
+    corrections = whole.take(frames + 5)  # a gap, or the end
+    decoded = [parts.take(size) for size in (3, 0, 4, 1, frames - 8 + 2, 3)]
+    np.testing.assert_array_equal(np.concatenate(decoded, axis=1), corrections)
     span = 1 if stages >= CONFIG.correction_fine else SPAN
-    ends = span_ends(frames, span)
-    levels = RecentLevels(2).of(measured)[1][ends]
-    predict = MODEL.predictor.of(levels, np.full(len(ends), stages, np.int32), span)
-    own = dequantize_corrections(
-        channels[1].corrections, channels[1].correction_counts, BOOKS, predict
-    )
-    np.testing.assert_allclose(corrections[1], own.repeat(span, axis=0)[:frames], atol=1e-6)
+    for row, channel in zip(corrections, channels, strict=True):
+        codes = (channel.corrections, channel.correction_counts)
+        own = dequantize_corrections(*codes, BOOKS, MODEL.predictor.of(span))
+        np.testing.assert_array_equal(row[:frames], own.repeat(span, axis=0)[:frames])
+        np.testing.assert_array_equal(row[frames:], row[frames - 1 : frames].repeat(5, axis=0))
     assert np.abs(corrections).max() > 0.1
-    stay = whole.take(measured[:, :5])  # a gap, or the end
-    np.testing.assert_array_equal(stay, corrections[:, -1:].repeat(5, axis=1))
 
 
 def test_a_packet_does_not_depend_on_the_corrections_before_it() -> None:
-    channels, measured = coded(8, 1)
-    decoders = [CorrectionDecoder(CONFIG, BOOKS, DecayPredictor(0.9), 2) for _ in range(2)]
-    decoders[0].start(coded(18, 4)[0])
-    decoders[0].take(energies(18))
+    decoders = [CorrectionDecoder(CONFIG, BOOKS, MODEL.predictor, 2) for _ in range(2)]
+    decoders[0].start(coded(18, 4))
+    decoders[0].take(18)
     for decoder in decoders:
-        decoder.start(channels)
-    np.testing.assert_array_equal(decoders[0].take(measured), decoders[1].take(measured))
+        decoder.start(coded(8, 1))
+    np.testing.assert_array_equal(decoders[0].take(8), decoders[1].take(8))
 
 
 def test_an_encoder_corrects_wrong_predictions() -> None:
-    """The network predicts that low bands must be louder, which would make them too loud."""
+    """Low bands are predicted to be louder, which would make them too loud."""
     pcm = (0.2 * np.sin(np.arange(48_000) * 0.04)).astype(np.float32)
-    louder = np.where(np.arange(BANDS) < 4, 0.6, 0).astype(np.float16)
-    nothing = {"last.bias": louder, "memory": np.zeros(BANDS, np.float16)}
+    louder = np.where(np.arange(BANDS) < 4, 0.6, 0).astype(np.float32)[None].repeat(2, axis=0)
+    none = np.zeros((2, BANDS, BANDS), np.float32)
     model = make_model()
-    model.predictor = LearnedPredictor(make_predictor_tensors() | nothing)
+    model.predictor = CorrectionPredictor(louder, none)
     data, errors = encode(pcm, 24_000, quality=3, model=model), []
-    for prediction in (model.predictor, DecayPredictor(0)):
+    for prediction in (model.predictor, CorrectionPredictor.none()):
         model.predictor = prediction
         decoded = decode(data, model=model)[0][:, 0]
         powers = [np.square(x).reshape(-1, 1200).mean(1) for x in (pcm, decoded)]
@@ -169,12 +145,55 @@ def test_an_encoder_corrects_wrong_predictions() -> None:
     assert errors[0] < 0.7 * errors[1]
 
 
+def test_the_fitted_prediction_is_the_one_that_made_the_corrections() -> None:
+    torch.manual_seed(0)
+    mean, weights = 0.3 * torch.randn(BANDS), 0.1 * torch.randn(BANDS, BANDS)
+    before = torch.randn(40, 25, BANDS)
+    targets = mean + (before - mean) @ weights
+    audible = torch.rand(40, 25) < 0.8
+    targets[~audible] = 9  # these spans have no weight
+    lambdas = torch.ones(40, 25)
+    targets[:5], lambdas[:5] = 3, 1e20  # and these have little
+    fitted = fit_prediction(CorrectionClips(1, targets, lambdas, audible), before)
+    torch.testing.assert_close(fitted.mean, mean, atol=1e-3, rtol=0)
+    torch.testing.assert_close(fitted.weights, weights, atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        fitted.shifted(targets), torch.cat([fitted.mean.expand(40, 1, -1), targets[:, :-1]], 1)
+    )
+
+
+def test_the_rows_of_a_trained_prediction_are_by_the_length_of_spans() -> None:
+    torch.manual_seed(0)
+    clips = [
+        CorrectionClips(
+            span, torch.full((9, 8, BANDS), level), torch.ones(9, 8), torch.ones(9, 8).bool()
+        )
+        for span, level in ((SPAN, 0.5), (1, 0.25))
+    ]
+    trainer = CorrectionTrainer(CorrectionQuantizer(2, 4, BANDS), clips)
+    predictor = CorrectionPredictor(*trainer.tensors())
+    for span, level in ((1, 0.25), (SPAN, 0.5)):
+        np.testing.assert_allclose(predictor.of(span).mean, level, atol=0.01)
+
+
+def test_a_better_prediction_takes_fewer_bits() -> None:
+    """Corrections that decay need no codes where the prediction knows it."""
+    targets = np.float32(0.9) ** np.arange(30)[:, None] * BOOKS.vectors[0, -1]
+    bits = []
+    for share in (0.0, 0.9):
+        weights = np.full(30, 0.01, np.float32)
+        asked = CorrectionTargets(targets.astype(np.float32), weights, decaying(share))
+        codes = quantize_corrections(asked, BOOKS, MODEL.entropy.corrections)
+        bits.append(MODEL.entropy.corrections.bits(*codes))
+    assert bits[1] < 0.5 * bits[0]
+
+
 def test_training_adds_corrections_to_a_checkpoint_or_replaces_them(tmp_path: Path) -> None:
-    options = ["--clips", "40", "--steps", "16", "--hidden", "8", "--packets", "3"]
+    options = ["--clips", "40", "--rounds", "2", "--packets", "3"]
     shipped, made = retrain(train_corrections.main, tmp_path, options)
     before, after = load_checkpoint(shipped), load_checkpoint(made)
     assert before.codebooks.corrections is None and after.config.correction_stages == 3
-    assert isinstance(after.predictor, LearnedPredictor)
+    assert after.tensors["corrections.weights"].any((1, 2)).all()
     for name, tensor in before.tensors.items():
         np.testing.assert_array_equal(after.tensors[name], tensor)
     assert after.tensors["corrections.entries"].any((1, 2)).all()

@@ -46,7 +46,7 @@ def test_usual_rates_and_channels_are_named(tmp_path: Path) -> None:
             path.write_bytes(pack_header(replace(HEADER, stream=stream)))
             paths.append(path)
             known = f" {rate} Hz," if rate in RATES else ""
-            expected.append(f"nacli compressed audio, version 3,{known} {words}")
+            expected.append(f"nacli compressed audio, version 4,{known} {words}")
     assert describe(*paths) == expected
 
 

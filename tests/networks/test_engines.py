@@ -27,7 +27,8 @@ from nacli.networks import load_networks, torch_engine
 from nacli.networks.numpy_engine.activations import GELU_SCALE, compress, expand, gelu
 from nacli.networks.numpy_engine.engine import BLOCK
 from nacli.networks.numpy_engine.weights import float_weights
-from nacli.networks.torch_engine import Decoder, Encoder
+from nacli.networks.torch_engine import Decoder, Encoder, to_checkpoint
+from nacli.tensor_file import Tensors
 from small_networks import SMALL
 
 CONFIGS = [
@@ -46,14 +47,14 @@ TORCH_CONFIGS = [
 CLIP = Path(__file__).parents[1] / "data" / "talk.flac"
 
 
-def weights_of(config: ModelConfig, size: float = 0.03) -> dict[str, Any]:
-    """Return weights with noise, so that layers that are zero before training contribute."""
+def weights_of(config: ModelConfig, size: float = 0.03) -> Tensors:
+    """Return tensors with noise, so that layers that are zero before training contribute."""
     torch.manual_seed(0)
-    weights: dict[str, Any] = {}
+    weights: dict[str, torch.Tensor] = {}
     for prefix, network in (("encoder.", Encoder(config)), ("decoder.", Decoder(config))):
         for name, value in network.state_dict().items():
-            weights[prefix + name] = (value + size * torch.rand(value.shape)).numpy()
-    return weights
+            weights[prefix + name] = value + size * torch.rand(value.shape)
+    return to_checkpoint(weights)
 
 
 def noise(config: ModelConfig, frames: int, channels: int = 1) -> Any:

@@ -22,10 +22,12 @@ from nacli.decoder.synthesis import Synthesizer
 from nacli.entropy import ChannelCodes
 from nacli.envelope.correction_filter import CorrectionFilter
 from nacli.envelope.corrections import CorrectionDecoder
-from nacli.envelope.predictor import DecayPredictor
+from nacli.envelope.predictor import CorrectionPredictor
 from nacli.timing import (
     ADAPTIVE_FILTER_DELAY,
+    CORRECTION_FILTER_CONTEXT,
     CORRECTION_FILTER_DELAY,
+    DC_BLOCKER_SAMPLES,
     OVERLAP,
     POST_PROCESSING_DELAY,
     completed_samples,
@@ -52,7 +54,7 @@ def adaptive_filter() -> Filter:
 
 
 def post_processing() -> Filter:
-    corrections = CorrectionDecoder(CONFIG, None, DecayPredictor(0.7), 1)
+    corrections = CorrectionDecoder(CONFIG, None, CorrectionPredictor.none(), 1)
     post, sounding = PostProcess(CONFIG, None, corrections, 1), np.full((1, HOPS), 60, np.int32)
     frames = DecodedFrames.silence(CONFIG, 1, HOPS)._replace(gains=sounding)
     return lambda pcm: post.process(frames._replace(pcm=pcm))
@@ -117,12 +119,14 @@ def test_the_frames_of_a_recording_complete_all_of_its_samples() -> None:
 def test_decoding_starts_before_the_first_frame_that_the_hop_needs(
     config: ModelConfig, frames_per_packet: int
 ) -> None:
-    """The hop's own frame, and the context of the networks before it, come after the start."""
+    """All that the hop needs comes after the start: the hops of the filters and of the DC blocker
+    before it, and the context of the Decoder before these. It starts at most a packet earlier."""
     assert config.decoder_context is not None
     for context in (0, 30):
         for hop in (0, 1, 77, 1000):
             start = first_packet(hop, frames_per_packet, config, context) * frames_per_packet
-            first = hop - context + OVERLAP + config.lookahead - config.decoder_context
-            assert start <= max(0, first)
+            first = hop - context - CORRECTION_FILTER_CONTEXT + OVERLAP + config.lookahead
+            first -= -(-DC_BLOCKER_SAMPLES // config.hop) + config.decoder_context
+            assert max(0, first) - frames_per_packet < start <= max(0, first)
     recurrent = replace(config, recurrent_layers=1)
     assert first_packet(1000, frames_per_packet, recurrent, 0) == 0

@@ -90,7 +90,7 @@ class Recording:
 def read_file(data: bytes, model: ModelFile) -> Recording:
     """Read a whole file, and check all its digests."""
     reader, sections = Bytes(data), {}
-    assert reader.take(5) == b"\x8fnac\x03"
+    assert reader.take(5) == b"\x8fnac\x04"
     while tag := reader.take(1)[0]:
         sections[tag] = reader.take(reader.varint())
     reader.check(0)

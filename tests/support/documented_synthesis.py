@@ -31,7 +31,7 @@ def synthesize(packets: list[list[Channel]], model: ModelFile, channel: int) -> 
             latents[f] += scales[stage] * entries[stage, code]
     x, features = network(latents, gains, counts, model)
     h = remove_dc(np.concatenate([x, np.zeros(4 * HOP)]))
-    y = correction_filter(h, corrections(h, parts, model))
+    y = correction_filter(h, corrections(len(h) // HOP, parts, model))
     a = adaptive_filter(y, features, delay(counts, ahead), model)
     own = np.concatenate([np.zeros(ahead + 4, dtype=int), gains[: len(gains) - ahead]])
     a = np.clip(a * gate(own), -1, 1)
@@ -74,19 +74,19 @@ def network(latents: Array, gains: Array, counts: Array, model: ModelFile) -> tu
         later.append(delay(counts, back)[:, None] / 8)
     level = (g * config["gain_step_db"] + config["gain_floor_db"] + 40) / 20
     pair = np.stack([level, level - delay(level, 1)], axis=1)
-    z = now_u @ w("project_in.weight").T + w("project_in.bias")
-    z = z + np.concatenate(later, axis=1) @ w("lookahead.layers.0.weight").T
-    z = z + pair @ w("gain.feature.weight").T + w("gain.feature.bias")
+    z = now_u @ w("project_in.weight") + w("project_in.bias")
+    z = z + np.concatenate(later, axis=1) @ w("lookahead.layers.0.weight")
+    z = z + pair @ w("gain.feature.weight") + w("gain.feature.bias")
     z = (z + w("stage_feature.weight")[n]).astype(np.float32)
     for i in range(config["decoder_blocks"]):
         mixed = mix(z, w(f"layers.{i}.mix.weight"))
         mean, variance = mixed.mean(1, keepdims=True), mixed.var(1, keepdims=True)
         normal = (mixed - mean) / np.sqrt(variance + 1e-5)
         normal = normal * w(f"layers.{i}.norm.weight") + w(f"layers.{i}.norm.bias")
-        v = normal @ w(f"layers.{i}.expand.weight").T + w(f"layers.{i}.expand.bias")
+        v = normal @ w(f"layers.{i}.expand.weight") + w(f"layers.{i}.expand.bias")
         v = v / 2 * (1 + np.vectorize(math.erf)(v / math.sqrt(2)))
-        z = z + v @ w(f"layers.{i}.reduce.weight").T + w(f"layers.{i}.reduce.bias")
-    v = (z @ w("project_out.weight").T + w("project_out.bias")) * w("band_scale")
+        z = z + v @ w(f"layers.{i}.reduce.weight") + w(f"layers.{i}.reduce.bias")
+    v = (z @ w("project_out.weight") + w("project_out.bias")) * w("band_scale")
     shape = np.sign(v) * ((np.abs(v) + 0.02**0.6) ** (1 / 0.6) - 0.02)
     decibels = config["gain_floor_db"] + config["gain_step_db"] * (g - 1)
     x = shape * np.where(g > 0, 10 ** (decibels / 20), 0)[:, None]
@@ -95,15 +95,15 @@ def network(latents: Array, gains: Array, counts: Array, model: ModelFile) -> tu
 
 def inverse_transform(coefficients: Array, model: ModelFile) -> Array:
     """Return samples [T] of coefficients [F, 320]."""
-    y = coefficients @ model["decoder.up_subframes.weight"].T
+    y = coefficients @ model["decoder.up_subframes.weight"]
     s = (y[:, :384] + delay(y, 1)[:, 384:]).reshape(-1, 96)
     v = mix(s, model["decoder.subframe.0.mix.weight"])
-    v = leaky(v @ model["decoder.subframe.0.expand.weight"].T)
-    s = s + v @ model["decoder.subframe.0.reduce.weight"].T
-    feature = (s @ model["decoder.up_samples.weight"].T).reshape(-1, 4)
+    v = leaky(v @ model["decoder.subframe.0.expand.weight"])
+    s = s + v @ model["decoder.subframe.0.reduce.weight"]
+    feature = (s @ model["decoder.up_samples.weight"]).reshape(-1, 4)
     first = leaky(convolve(feature, model["decoder.features.first.weight"]))
     second = convolve(first, model["decoder.features.second.weight"])
-    return (feature @ model["decoder.features.skip.weight"].T + second)[:, 0]
+    return (feature @ model["decoder.features.skip.weight"] + second)[:, 0]
 
 
 def remove_dc(x: Array) -> Array:
@@ -134,49 +134,29 @@ def spectra_of(h: Array) -> Array:
     return np.stack([np.fft.rfft(padded[s : s + HOP] * window(HOP)) for s in starts])
 
 
-def normalised(values: Array) -> Array:
-    return np.maximum(values - values.max(), -12) / 4
-
-
-def corrections(h: Array, parts: list[Channel], model: ModelFile) -> Array:
+def corrections(hops: int, parts: list[Channel], model: ModelFile) -> Array:
     """Return the correction of each hop of h [F, BANDS]."""
-    per_hop = energies(spectra_of(h)).reshape(-1, 2, BANDS).mean(1)
-    logs = np.log(np.concatenate([np.zeros((4, BANDS)), per_hop]) + 1e-9)
-    result = np.zeros((len(per_hop), BANDS))
-    at, late = 0, model.config["lookahead"]
+    result = np.zeros((hops, BANDS))
+    at = 0
     for part in parts:
         counts, frames = part.counts, len(part.counts)
-        span = (
-            1
-            if max(counts) >= model.config["correction_fine"]
-            else model.config["correction_frames"]
+        fine = max(counts) >= model.config["correction_fine"]
+        span = 1 if fine else model.config["correction_frames"]
+        means, weights = (
+            model[f"corrections.{name}"][0 if fine else 1] for name in ("means", "weights")
         )
-        before = np.zeros(BANDS)
+        before = means
         for number, codes in enumerate(part.corrections):
-            own = range(number * span, min((number + 1) * span, frames))
-            last = at + own[-1]
-            stages = max(counts[i - late] if i >= late else counts[i] for i in own)
-            seen = normalised(logs[last : last + 5].T.ravel())
-            inputs = np.concatenate([seen, [stages / 8, span == 1]])
-            before = predict(inputs, before, model)
+            before = means + (before - means) @ weights
             for i, code in enumerate(codes):
                 before = (
                     before + model["corrections.scales"][i] * model["corrections.entries"][i, code]
                 )
             before = np.clip(before, -4, 4)
-            result[at + own[0] : last + 1] = before
+            result[at + number * span : at + min((number + 1) * span, frames)] = before
         at += frames
     result[at:] = result[at - 1]
     return result
-
-
-def predict(inputs: Array, before: Array, model: ModelFile) -> Array:
-    def w(name: str) -> Array:
-        return model[f"predictor.{name}"]
-
-    v = np.maximum(0, inputs @ w("levels") + w("bias") + before @ w("before"))
-    v = np.maximum(0, v @ w("second.weight") + w("second.bias"))
-    return np.clip(v @ w("last.weight") + w("last.bias") + w("memory") * before, -4, 4)
 
 
 def correction_filter(h: Array, correction: Array) -> Array:
@@ -211,7 +191,7 @@ def adaptive_filter(y: Array, features: Array, counts: Array, model: ModelFile) 
         return signal[20 * HOP + at :][:length]
 
     lags, strengths = periods(y)
-    stretches = len(w("leave.weight")) // BANDS - 1
+    stretches = len(w("leave.bias")) // BANDS - 1
     spectra = np.zeros((len(numbers), 1 + stretches, 161), dtype=complex)
     for i, j in enumerate(numbers):
         for s, offset in enumerate([0, *offsets(j, lags, stretches - 2)]):
@@ -222,17 +202,17 @@ def adaptive_filter(y: Array, features: Array, counts: Array, model: ModelFile) 
         [*own, *(np.log2(np.abs(lag) + 1) / 4 - 1.5), *strength]
         for own, (lag, strength) in zip(parts, pairs, strict=True)
     ]
-    v = np.array(inputs, dtype=np.float32) @ w("enter.weight").T + w("enter.bias")
+    v = np.array(inputs, dtype=np.float32) @ w("enter.weight") + w("enter.bias")
     for i in range(sum(name.endswith("mix.weight") for name in model.tensors if "filter." in name)):
         taps = w(f"layers.{i}.mix.weight")
         mixed = sum(tap * delay(v, len(taps) - 1 - k) for k, tap in enumerate(taps))
         mean, variance = mixed.mean(1, keepdims=True), mixed.var(1, keepdims=True)
         normal = (mixed - mean) / np.sqrt(variance + 1e-5)
         normal = normal * w(f"layers.{i}.norm.weight") + w(f"layers.{i}.norm.bias")
-        hidden = normal @ w(f"layers.{i}.expand.weight").T + w(f"layers.{i}.expand.bias")
+        hidden = normal @ w(f"layers.{i}.expand.weight") + w(f"layers.{i}.expand.bias")
         hidden = np.maximum(0, hidden)
-        v = v + hidden @ w(f"layers.{i}.reduce.weight").T + w(f"layers.{i}.reduce.bias")
-    raw = (v @ w("leave.weight").T + w("leave.bias")).reshape(len(v), -1, BANDS)
+        v = v + hidden @ w(f"layers.{i}.reduce.weight") + w(f"layers.{i}.reduce.bias")
+    raw = (v @ w("leave.weight") + w("leave.bias")).reshape(len(v), -1, BANDS)
     level = np.exp(np.clip(raw[:, :1], -4, 2))
     gains = np.concatenate([1 - raw[:, 1:].sum(1, keepdims=True), raw[:, 1:]], axis=1) * level
     return overlap_add(np.fft.irfft(((gains @ shares()) * spectra).sum(1)))[: len(y)]
@@ -288,9 +268,8 @@ def filter_inputs(
         e[j + 32] = energies(np.fft.rfft(samples(160 * j, HOP) * window(HOP))) + 1e-9
     width = features.shape[1]
     z = np.concatenate([np.zeros((1, width)), features, np.zeros((4, width))])
-    q = (z @ model["filter.project.weight"].T + model["filter.project.bias"]).reshape(
-        2 * len(z), -1
-    )
+    q = z @ model["filter.project.weight"] + model["filter.project.bias"]
+    q = q.reshape(2 * len(z), -1)
     q = np.pad(q, ((10, 0), (0, 0)))  # half hop i is at i + 10
     n = np.concatenate([[0, 0, 0, 0], counts, [0, 0, 0, 0]])  # that of frame m is at m + 4
     share = shares()

@@ -28,7 +28,7 @@ from nacli.entropy import (
     StaticTables,
     frequencies,
 )
-from nacli.envelope.predictor import LEVELS, LearnedPredictor
+from nacli.envelope.predictor import CorrectionPredictor
 from nacli.quantizer.rvq import Codebooks
 from nacli.types import Floats
 
@@ -83,17 +83,13 @@ def _amplitude(gains: NDArray[np.int32]) -> NDArray[np.float64]:
     return np.where(gains > 0, level, 0.0)[..., None]
 
 
-def make_predictor(seed: int = 0, size: float = 0.2) -> LearnedPredictor:
-    """A network of random weights, which predicts corrections of about this size plus half of the
-    correction before."""
-    random, width, known = np.random.default_rng(seed), 6, LEVELS + 2
-    shapes = {"levels": (known, width), "before": (BANDS, width), "second.weight": (width, width)}
-    tensors = {name: random.normal(size=shape) for name, shape in shapes.items()}
-    tensors["levels"] /= 8
-    tensors["last.weight"] = size / width * random.normal(size=(width, BANDS))
-    tensors |= {name: np.zeros(width) for name in ("bias", "second.bias")}
-    tensors |= {"last.bias": np.zeros(BANDS), "memory": np.full(BANDS, 0.5)}
-    return LearnedPredictor({name: tensor.astype(np.float16) for name, tensor in tensors.items()})
+def make_predictor(seed: int = 0) -> CorrectionPredictor:
+    """Half of the correction before, a little of its other bands, and means of this size."""
+    random = np.random.default_rng(seed)
+    means, weights = (0.02 * random.normal(size=(2, *[BANDS] * n)) for n in (1, 2))
+    return CorrectionPredictor(
+        means.astype(np.float32), (weights + 0.5 * np.eye(BANDS)).astype(np.float32)
+    )
 
 
 def make_model(

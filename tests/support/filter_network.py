@@ -18,20 +18,20 @@ def filter_tensors(features: int, before: int = 4, blocks: int = 2, seed: int = 
     stretches = before + 2
     inputs = NEIGHBOURS * (BANDS + projected) + stretches * BANDS + OTHER_INPUTS
     layers = {
-        "project": (2 * projected, features),
-        "enter": (width, inputs),
-        "leave": ((1 + stretches) * BANDS, width),
+        "project": (features, 2 * projected),
+        "enter": (inputs, width),
+        "leave": (width, (1 + stretches) * BANDS),
     }
     tensors: Tensors = {}
     for number in range(blocks):
-        layers[f"layers.{number}.expand"] = (hidden, width)
-        layers[f"layers.{number}.reduce"] = (width, hidden)
+        layers[f"layers.{number}.expand"] = (width, hidden)
+        layers[f"layers.{number}.reduce"] = (hidden, width)
         tensors[f"layers.{number}.mix.weight"] = random.normal(size=(kernel, width)) / 2
         tensors[f"layers.{number}.norm.weight"] = 1 + random.normal(size=width) / 4
         tensors[f"layers.{number}.norm.bias"] = random.normal(size=width) / 4
     for name, shape in layers.items():
-        tensors[f"{name}.weight"] = random.normal(size=shape) / np.sqrt(shape[1])
-        tensors[f"{name}.bias"] = random.normal(size=shape[0]) / 4
+        tensors[f"{name}.weight"] = random.normal(size=shape) / np.sqrt(shape[0])
+        tensors[f"{name}.bias"] = random.normal(size=shape[1]) / 4
     tensors["project.weight"] /= 16
     tensors["leave.weight"] /= 8
     tensors["leave.bias"] /= 4

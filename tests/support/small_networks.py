@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from nacli.config import ModelConfig
-from nacli.networks.torch_engine import Decoder, Encoder, Networks
+from nacli.networks.torch_engine import Decoder, Encoder, Networks, to_checkpoint
 
 SMALL = ModelConfig(
     width=48, hidden=64, encoder_blocks=2, decoder_blocks=2, latent_dim=40, lookahead=0
@@ -24,8 +22,8 @@ def disturb(network: torch.nn.Module) -> None:
 
 def make_networks(config: ModelConfig) -> Networks:
     """Return the networks of a configuration in torch, with disturbed weights."""
-    weights: dict[str, Any] = {}
+    weights: dict[str, torch.Tensor] = {}
     for prefix, network in (("encoder.", Encoder(config)), ("decoder.", Decoder(config))):
         disturb(network)
-        weights |= {prefix + name: value.numpy() for name, value in network.state_dict().items()}
-    return Networks(config, weights)
+        weights |= {prefix + name: weight for name, weight in network.state_dict().items()}
+    return Networks(config, to_checkpoint(weights))

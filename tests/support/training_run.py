@@ -112,7 +112,7 @@ def ship(state: Path, checkpoint: Path) -> None:
 def retrain(
     command: click.Command, folder: Path, options: Sequence[str], model: Path | None = None
 ) -> tuple[Path, Path]:
-    """Run a command of `retrain_options` on a checkpoint, by default a new one of a tiny corpus:
+    """Run a training command on a checkpoint, by default a new one of a tiny corpus:
     this checkpoint, and the one that the command makes of it."""
     if model is None:
         make_run(folder)

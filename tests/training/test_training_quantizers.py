@@ -12,9 +12,9 @@ from nacli.envelope.corrections import (
     CorrectionTargets,
     dequantize_corrections,
 )
-from nacli.envelope.predictor import DecayPredictor
+from nacli.envelope.predictor import SpanPredictor
 from nacli.quantizer.rvq import Codebooks
-from training.quantizer.corrections import CorrectionQuantizer
+from training.quantizer.corrections import CorrectionQuantizer, Prediction
 from training.quantizer.residual import ResidualQuantizer
 
 
@@ -106,33 +106,36 @@ def test_grouped_stages_keep_to_their_dimensions_and_match_the_code_search() -> 
 
 def test_corrections_are_predicted_and_quantised_as_encoders_do() -> None:
     torch.manual_seed(0)
-    quantizer = CorrectionQuantizer(stages=2, size=32, bands=3, memory=0.7)
-    targets = torch.randn(40, 25, 3).cumsum(1) * 0.3
-    quantizer.fit(quantizer.prediction_residuals(targets).flatten(0, 1), batch_frames=100)
+    quantizer = CorrectionQuantizer(2, 32, 3)
+    targets = 0.2 + torch.randn(40, 25, 3).cumsum(1) * 0.3
+    prediction = Prediction(torch.tensor([0.1, 0.2, 0.3]), 0.7 * torch.eye(3) + 0.05)
+    residuals = targets - prediction.predict(prediction.shifted(targets))
+    quantizer.fit(residuals.flatten(0, 1), batch_frames=100)
     quantizer.eval()
     lambdas = torch.zeros(40, 25)
     lambdas[:, 20:] = 1e6
-    corrections, _ = quantizer.quantize(targets, lambdas, quantizer.decayed)
+    corrections, _ = quantizer.quantize(targets, lambdas, prediction)
     assert (corrections[:, :20] - targets[:, :20]).square().mean() < 0.1 * targets[:, :20].var()
-    torch.testing.assert_close(corrections[:, 21:], 0.7 * corrections[:, 20:-1])
+    torch.testing.assert_close(corrections[:, 21:], prediction.predict(corrections[:, 20:-1]))
     books = Codebooks.from_vectors(quantizer.codebooks.numpy())
     quantizer.codebooks.copy_(torch.from_numpy(books.vectors))
     alike = CorrectionTables(*(frequencies(np.ones(size, np.int64)) for size in ((9, 3), (3, 32))))
-    predict = DecayPredictor(0.7).of(np.zeros((25, 0), np.float32), np.zeros(25, np.int32), 2)
-    asked = CorrectionTargets(targets[0].numpy(), lambdas[0].numpy(), predict)
-    found = dequantize_corrections(*quantize_corrections(asked, books, alike), books, predict)
-    corrections, _ = quantizer.quantize(targets[:1], lambdas[:1], quantizer.decayed)
+    predictor = SpanPredictor(*(value.numpy() for value in prediction))
+    asked = CorrectionTargets(targets[0].numpy(), lambdas[0].numpy(), predictor)
+    found = dequantize_corrections(*quantize_corrections(asked, books, alike), books, predictor)
+    corrections, _ = quantizer.quantize(targets[:1], lambdas[:1], prediction)
     np.testing.assert_allclose(found, corrections[0].numpy(), atol=1e-5)
 
 
 def test_a_stage_that_no_correction_uses_keeps_its_codes() -> None:
     torch.manual_seed(0)
-    quantizer = CorrectionQuantizer(stages=2, size=4, bands=3, memory=0.7)
+    quantizer = CorrectionQuantizer(2, 4, 3)
     quantizer.fit(torch.randn(100, 3), batch_frames=10)
     before = quantizer.codebooks.clone()
     quantizer.counts.fill_(0.5)  # all codes are about to restart
     quantizer.sums.copy_(0.5 * before)
     lambdas = torch.full((2, 5), 1e6)  # no code is worth its bits
-    _, counts = quantizer.quantize(torch.randn(2, 5, 3), lambdas, quantizer.decayed)
+    nothing = Prediction(torch.zeros(3), torch.zeros(3, 3))
+    _, counts = quantizer.quantize(torch.randn(2, 5, 3), lambdas, nothing)
     assert not counts.any()
     torch.testing.assert_close(quantizer.codebooks, before)

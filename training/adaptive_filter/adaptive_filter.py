@@ -21,6 +21,7 @@ from nacli.adaptive_filter.inputs import LATE
 from nacli.adaptive_filter.network import AROUND
 from nacli.adaptive_filter.sizes import (
     AFTER,
+    ENERGY_OFFSET,
     HALF,
     HOP,
     LEVEL_WINDOWS,
@@ -32,7 +33,7 @@ from nacli.adaptive_filter.sizes import (
 )
 from nacli.adaptive_filter.windows import LAG_WINDOWS, START
 from nacli.config import CODED_RATE
-from nacli.dsp.filterbank import BANDS, ENERGY_OFFSET, bark_spectra
+from nacli.dsp.filterbank import BANDS, bark_spectra
 from nacli.networks.torch_engine import History
 from nacli.networks.torch_engine.layers import CausalDepthwise
 

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from nacli.checkpoint import FILTER, Model
 from nacli.dsp.filterbank import BANDS
+from nacli.networks.torch_engine import from_checkpoint, to_checkpoint
 from nacli.tensor_file import Tensors
 
 Weights = dict[str, Tensor]
-"""Weights by their names in a checkpoint."""
+"""Weights in the order of torch, by their names in a checkpoint."""
 
 
 def mean_weights(rows: list[Weights]) -> Weights:
@@ -23,7 +24,7 @@ def mean_weights(rows: list[Weights]) -> Weights:
 
 def with_weights(model: Model, weights: Weights, share: float, level_exponent: float) -> Tensors:
     """Return the tensors of `model` with weights of a filter, and of a Decoder if there are some,
-    as float16 in the place of those that it has.
+    in the place of those that it has.
 
     Args:
         share: the share of `weights` in the result; the rest of each weight is the model's own.
@@ -36,12 +37,12 @@ def with_weights(model: Model, weights: Weights, share: float, level_exponent: f
     kept = {name: t for name, t in model.tensors.items() if not name.startswith(FILTER)}
     if share < 1:
         tensors = {name: model.tensors[name] for name in weights if name in model.tensors}
-        own = {name: torch.from_numpy(tensor.astype("f4")) for name, tensor in tensors.items()}
+        own = from_checkpoint(tensors)
         if _shapes(own) != _shapes(weights):
             raise ValueError("the checkpoint has another network, so there is no mean")
         weights = {name: torch.lerp(own[name], weight, share) for name, weight in weights.items()}
     weights = _with_level_exponent(weights, level_exponent)
-    tensors = kept | {name: weight.half().numpy() for name, weight in weights.items()}
+    tensors = kept | to_checkpoint(weights)
     Model(model.config, tensors)
     return tensors
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nacli.dsp.filterbank import BandEnergyMeter, bark_spectra
-from nacli.envelope.predictor import RecentLevels
 from nacli.types import Floats
 from training.codec import Codec
 from training.corpus.sampler import Sampler, read_corpus
@@ -28,11 +27,6 @@ class DecodedSegment(NamedTuple):
     original_energies: Floats
     decoded_energies: Floats
     counts: NDArray[np.int32]
-
-    @property
-    def levels(self) -> Floats:
-        """`RecentLevels` [F, ...] of the decoded hops."""
-        return RecentLevels(1).of(self.decoded_energies[None])[0]
 
 
 def decode_segments(

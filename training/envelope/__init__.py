@@ -1,1 +1,1 @@
-"""Training of the envelope corrections: predictor, codebooks and tables."""
+"""Training of the envelope corrections: prediction, codebooks and tables."""

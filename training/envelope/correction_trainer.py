@@ -1,115 +1,101 @@
-"""Training of the predictor of envelope corrections and of their codebooks, in turns."""
+"""Training of the prediction of envelope corrections and of their codebooks, in turns."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from nacli.dsp.filterbank import BANDS
-from nacli.envelope.predictor import LEVELS
-from nacli.tensor_file import Tensors
-from training.envelope.correction_data import CorrectionClips, SpanRows, corrections_before
-from training.loop.schedule import codebook_decay
-from training.quantizer.corrections import CODE_BITS, CorrectionQuantizer
+from nacli.envelope.predictor import CorrectionPredictor
+from nacli.types import Floats
+from training.envelope.correction_data import CorrectionClips
+from training.loop.schedule import codebook_decay, cosine_decay
+from training.quantizer.corrections import CODE_BITS, CorrectionQuantizer, Prediction
 
-BATCH, ROWS = 256, 1024
-"""Clips whose spans are quantised at a time, and spans of a step."""
-ROUNDS = 8
-"""Turns between quantising all spans and training the predictor on the result."""
+BATCH = 256
+"""Clips whose spans are quantised at a time."""
 WEIGHT_EXPONENT = 0.3
 """Exponent: errors have the weight lambda^-0.3, which is smaller where bits are scarce."""
-
-
-class PredictorNet(nn.Module):
-    """The network of `nacli.envelope.predictor.LearnedPredictor` while it trains."""
-
-    def __init__(self, hidden: int, memory: float) -> None:
-        super().__init__()
-        self.first = nn.Linear(LEVELS + 2 + BANDS, hidden)
-        self.second, self.last = nn.Linear(hidden, hidden), nn.Linear(hidden, BANDS)
-        self.memory = nn.Parameter(torch.full((BANDS,), memory))
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
-
-    def forward(self, inputs: Tensor, before: Tensor) -> Tensor:
-        """Return the corrections [..., BANDS] that are predicted after those before."""
-        x = torch.relu(self.first(torch.cat([inputs, before], -1)))
-        return self.last(torch.relu(self.second(x))) + self.memory * before
-
-    @torch.no_grad()
-    def export(self) -> Tensors:
-        """Return the tensors of `LearnedPredictor`."""
-        levels, before = self.first.weight.T.split([LEVELS + 2, BANDS])
-        tensors = {"levels": levels, "before": before, "bias": self.first.bias}
-        for name in ("second", "last"):
-            layer: nn.Linear = getattr(self, name)
-            tensors |= {f"{name}.weight": layer.weight.T, f"{name}.bias": layer.bias}
-        tensors["memory"] = self.memory
-        return {name: tensor.contiguous().half().numpy() for name, tensor in tensors.items()}
+RIDGE = 1e-4
+"""Share of the mean diagonal of the normal equations that is added to their diagonal, so that few
+data have a solution."""
 
 
 class CorrectionTrainer:
-    """Trains the predictor on corrections as encoders choose them, and the codebooks on what the
-    predictor leaves."""
+    """Fits the prediction to corrections as encoders choose them, and the codebooks to what the
+    prediction leaves."""
 
-    def __init__(
-        self, net: PredictorNet, quantizer: CorrectionQuantizer, steps: int, rate: float
-    ) -> None:
-        self.net, self.quantizer, self.steps, self.rate = net, quantizer, steps, rate
-        self.optimizer = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.02)
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
+    def __init__(self, quantizer: CorrectionQuantizer, clips: list[CorrectionClips]) -> None:
+        """Start with the prediction of `clips`, which are learned from, as if corrections were not
+        quantised."""
+        self.quantizer, self.clips = quantizer, clips
+        nothing = Prediction(torch.zeros(BANDS), torch.zeros(BANDS, BANDS))
+        self.predictions = {
+            group.span: fit_prediction(group, nothing.shifted(group.targets)) for group in clips
+        }
 
-    def train(self, groups: list[CorrectionClips]) -> None:
-        """Make all steps, in ROUNDS rounds; the learning rate falls to zero."""
-        for _ in tqdm(range(ROUNDS), desc="training", disable=None):
-            rate_share = float(self.schedule.get_last_lr()[0]) / self.rate
-            self.quantizer.decay.fill_(codebook_decay(rate_share))
-            rows = _joined([self._spans(clips) for clips in groups])
-            for _ in range(self.steps // ROUNDS):
-                self._step(rows.take(torch.randint(len(rows.inputs), (ROWS,))))
+    def residuals(self) -> Tensor:
+        """Return what the prediction leaves of audible corrections [M, BANDS], as if corrections
+        were not quantised."""
+        return torch.cat([self._residuals(group)[group.audible] for group in self.clips])
 
-    def _spans(self, clips: CorrectionClips) -> SpanRows:
-        """Return the audible spans of clips, quantised in batches that the codebooks follow."""
-        order = torch.randperm(len(clips.inputs))
-        return _joined([self._batch_spans(clips.take(part)) for part in order.split(BATCH)])
+    def _residuals(self, clips: CorrectionClips) -> Tensor:
+        prediction = self.predictions[clips.span]
+        return clips.targets - prediction.predict(prediction.shifted(clips.targets))
 
-    def _batch_spans(self, clips: CorrectionClips) -> SpanRows:
-        before = corrections_before(self.quantize(clips)[0])
-        weights = clips.audible * clips.lambdas**-WEIGHT_EXPONENT
-        columns = (clips.inputs, before, clips.targets, weights)
-        return SpanRows(*(column.flatten(0, 1)[clips.audible.flatten()] for column in columns))
+    def train(self, rounds: int) -> None:
+        """Quantise all clips, which the codebooks follow, and fit the prediction to the result:
+        `rounds` times, ever more slowly."""
+        for number in tqdm(range(rounds), desc="training", disable=None):
+            share = cosine_decay(number / rounds, 0.0)
+            self.quantizer.decay.fill_(codebook_decay(share))
+            for group in self.clips:
+                order = torch.randperm(len(group.targets))
+                quantized = torch.empty_like(group.targets)
+                for part in order.split(BATCH):
+                    quantized[part] = self.quantize(group.take(part))[0]
+                prediction = self.predictions[group.span]
+                self.predictions[group.span] = fit_prediction(group, prediction.shifted(quantized))
 
-    def _step(self, rows: SpanRows) -> None:
-        errors = (self.net(rows.inputs, rows.before) - rows.targets).square().sum(-1)
-        self.optimizer.zero_grad(set_to_none=True)
-        ((rows.weights * errors).sum() / rows.weights.sum()).backward()
-        self.optimizer.step()
-        self.schedule.step()
-
-    @torch.no_grad()
     def quantize(self, clips: CorrectionClips) -> tuple[Tensor, Tensor]:
         """Return the quantised corrections [N, S, BANDS] and the number of codes of each span
         [N, S]; codebooks that learn follow them."""
+        prediction = self.predictions[clips.span]
+        return self.quantizer.quantize(clips.targets, clips.lambdas, prediction)
 
-        def predict(span: int, before: Tensor) -> Tensor:
-            prediction: Tensor = self.net(clips.inputs[:, span], before)
-            return prediction
-
-        return self.quantizer.quantize(clips.targets, clips.lambdas, predict)
-
-    @torch.no_grad()
     def evaluate(self, clips: CorrectionClips) -> tuple[float, float, float]:
         """Return means over audible spans: the squared error of the prediction, the number of
-        codes, and the cost in bits (the bits of the codes and the remaining error over lambda)."""
+        codes, and the remaining squared error plus lambda times bits."""
         corrections, counts = self.quantize(clips)
-        predicted = self.net(clips.inputs, corrections_before(corrections))
+        prediction = self.predictions[clips.span]
+        predicted = prediction.predict(prediction.shifted(corrections))
         errors = [(x - clips.targets).square().sum(-1) for x in (predicted, corrections)]
-        costs = CODE_BITS * counts + errors[1] / clips.lambdas
+        costs = errors[1] + clips.lambdas * CODE_BITS * counts
         means = [float(x.float()[clips.audible].mean()) for x in (errors[0], counts, costs)]
         return means[0], means[1], means[2]
 
+    def tensors(self) -> tuple[Floats, Floats]:
+        """Return means and coefficients, see `CorrectionPredictor`: zero for spans of a length
+        without clips."""
+        rows = [torch.zeros(2, BANDS), torch.zeros(2, BANDS, BANDS)]
+        for span, prediction in self.predictions.items():
+            for stacked, value in zip(rows, prediction, strict=True):
+                stacked[CorrectionPredictor.row(span)] = value
+        return rows[0].numpy(), rows[1].numpy()
 
-def _joined(parts: list[SpanRows]) -> SpanRows:
-    """Concatenate spans."""
-    return SpanRows(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+def fit_prediction(clips: CorrectionClips, before: Tensor) -> Prediction:
+    """Return the linear prediction of targets from the corrections before them [N, S, BANDS] with
+    the least weighted squared error over audible spans."""
+    weights = (clips.audible * clips.lambdas**-WEIGHT_EXPONENT).double().flatten()[:, None]
+    inputs, targets = (x.double().flatten(0, 1) for x in (before, clips.targets))
+    inputs = torch.nn.functional.pad(inputs, (0, 1), value=1.0)
+    products = inputs.T @ (weights * inputs)
+    products += RIDGE * products.diagonal().mean() * torch.eye(len(products))
+    solution = torch.linalg.solve(products, inputs.T @ (weights * targets))
+    coefficients, constant = solution[:-1], solution[-1]
+    # constant = mean - mean @ coefficients; coefficients of a prediction that decays have no
+    # eigenvalue 1
+    mean = torch.linalg.solve((torch.eye(BANDS) - coefficients).T, constant)
+    return Prediction(mean.float(), coefficients.float())

@@ -12,8 +12,8 @@ import torch
 
 from nacli.checkpoint import Model, load_checkpoint, save_checkpoint
 from nacli.config import ModelConfig
-from nacli.envelope.predictor import DecayPredictor
-from nacli.networks.torch_engine import Networks
+from nacli.envelope.predictor import CorrectionPredictor
+from nacli.networks.torch_engine import Networks, to_checkpoint
 from nacli.quantizer.rvq import Codebooks
 from nacli.tensor_file import Tensors
 from training.corpus.sampler import Sampler, read_corpus
@@ -34,7 +34,8 @@ MAX_BYTES = 36 << 20
 def read_states(
     paths: Sequence[Path], last: bool = False
 ) -> tuple[ModelConfig, Tensors, Codebooks, dict[str, Any]]:
-    """Return configuration, float16 weights, rounded codebooks and training notes of states.
+    """Return configuration, weights as a checkpoint has them, rounded codebooks and training notes
+    of states.
 
     Weights are the mean over all states, of their moving averages where they have any, unless
     `last` asks for the weights of the last step. All else comes from the last state. The
@@ -45,7 +46,7 @@ def read_states(
     config = replace(state_config(state), correction_stages=0)
     codecs = [s["codec"] | ({} if last else s.get("average", {})) for s in states]
     weights = {
-        name: torch.stack([codec[name].float() for codec in codecs]).mean(0).half().numpy()
+        name: torch.stack([codec[name].float() for codec in codecs]).mean(0)
         for name in codecs[-1]
         if name.startswith(("encoder.", "decoder."))
     }
@@ -53,7 +54,7 @@ def read_states(
     past = state.get("past", {"steps": 0, "seconds": 0.0})
     steps = past["steps"] + state.get("step", 0)
     hours = round((past["seconds"] + state.get("seconds", 0.0)) / 3600, 2)
-    return config, weights, codebooks, {"steps": steps, "hours": hours}
+    return config, to_checkpoint(weights), codebooks, {"steps": steps, "hours": hours}
 
 
 def export_checkpoint(states: Sequence[Path], out: Path, options: dict[str, Any]) -> None:
@@ -65,7 +66,7 @@ def export_checkpoint(states: Sequence[Path], out: Path, options: dict[str, Any]
     config, weights, codebooks, training = read_states(states, options["last"])
     sources = read_corpus(options["corpus"])
     sampler = Sampler(sources, 150 * config.hop, seed=5)
-    predictor = DecayPredictor(config.correction_memory)
+    predictor = CorrectionPredictor.none()
     networks = Networks(config, weights)
     tables = fit_tables(config, networks, codebooks, predictor, sampler, options["packets"])
     if options["decoder_for"] is not None:

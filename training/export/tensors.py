@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 import numpy as np
 
-from nacli.checkpoint import PREDICTOR
 from nacli.entropy import CorrectionTables, StaticTables
 from nacli.quantizer.rvq import Codebooks
 from nacli.tensor_file import Tensors
@@ -27,13 +26,14 @@ def latent_codebooks(codebooks: Codebooks) -> Tensors:
     return {"codebooks.entries": codebooks.entries, "codebooks.scales": codebooks.scales}
 
 
-def correction_codebooks(codebooks: Codebooks) -> Tensors:
-    """Return the tensors of the codebooks of corrections, none if the model has no corrections."""
-    if codebooks.corrections is None:
-        return {}
+def correction_tensors(codebooks: Codebooks, means: Floats, weights: Floats) -> Tensors:
+    """Return the tensors of the codebooks of corrections, and of their prediction; see
+    `nacli.envelope.predictor.CorrectionPredictor`."""
     return {
-        "corrections.entries": codebooks.corrections.entries,
-        "corrections.scales": codebooks.corrections.scales,
+        "corrections.entries": codebooks.entries,
+        "corrections.scales": codebooks.scales,
+        "corrections.means": means,
+        "corrections.weights": weights,
     }
 
 
@@ -55,7 +55,7 @@ def correction_tables(tables: CorrectionTables | None) -> Tensors:
 
 def without_corrections(tensors: Tensors) -> Tensors:
     """Return the tensors of a checkpoint without its envelope corrections."""
-    own = (PREDICTOR, "corrections.", "entropy.correction")
+    own = ("corrections.", "entropy.correction")
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(own)}
 
 

@@ -67,11 +67,13 @@ def _whole(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def state_config(state: dict[str, Any]) -> ModelConfig:
-    """Return the configuration of a state. In older states, names say `trim` for correction."""
+    """Return the configuration of a state. In older states, names say `trim` for correction, and a
+    share of the correction before was its prediction."""
     values = {
         name.replace("trim_", "correction_"): value
         for name, value in state.get("config", {}).items()
     }
+    values.pop("correction_memory", None)
     return ModelConfig.from_json(values)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,47 +13,47 @@ from training.quantizer.residual import Assignment, ResidualQuantizer
 CODE_BITS = 10.0
 """Bits of one correction code, with its share of the bits for the number of codes."""
 
-Predict = Callable[[int, Tensor], Tensor]
-"""Returns the corrections [B, bands] predicted for a span, from its number and the corrections of
-the span before."""
+
+class Prediction(NamedTuple):
+    """The mean [bands] and coefficients [bands, bands] of a linear prediction, as
+    `nacli.envelope.predictor.SpanPredictor` has them."""
+
+    mean: Tensor
+    weights: Tensor
+
+    def predict(self, before: Tensor) -> Tensor:
+        """Return the corrections [..., bands] that are predicted after those before."""
+        return self.mean + (before - self.mean) @ self.weights
+
+    def shifted(self, corrections: Tensor) -> Tensor:
+        """Return what the corrections [..., S, bands] of spans are predicted from: those of the
+        spans before, and the mean for the first span."""
+        first = self.mean.expand_as(corrections[..., :1, :])
+        return torch.cat([first, corrections[..., :-1, :]], -2)
 
 
 class CorrectionQuantizer(ResidualQuantizer):
     """Quantises the residuals of predicted corrections."""
 
-    def __init__(self, stages: int, size: int, bands: int, memory: float) -> None:
-        super().__init__(stages, size, bands)
-        self.memory = memory
-
-    def prediction_residuals(self, corrections: Tensor) -> Tensor:
-        """Return what the decayed correction before leaves of each correction [B, S, bands], as if
-        corrections were not quantised."""
-        before = torch.nn.functional.pad(corrections, (0, 0, 1, 0))[:, :-1]
-        return corrections - self.memory * before
-
-    def decayed(self, _: int, before: Tensor) -> Tensor:
-        """Predict a part of the correction before, as `DecayPredictor` does."""
-        return self.memory * before
-
     @torch.no_grad()
-    def quantize(self, targets: Tensor, lambdas: Tensor, predict: Predict) -> tuple[Tensor, Tensor]:
+    def quantize(
+        self, targets: Tensor, lambdas: Tensor, prediction: Prediction
+    ) -> tuple[Tensor, Tensor]:
         """Quantise corrections; each span takes the number of codes with the least squared error
         plus lambda times bits.
 
         Args:
             targets: corrections [B, S, bands].
             lambdas: rate-distortion weights [B, S], in squared error per bit.
-            predict: see `Predict`.
+            prediction: that of spans of this length.
 
         Returns:
             The quantised corrections [B, S, bands] and the number of codes of each span [B, S].
         """
-        correction, corrections, counts = torch.zeros_like(targets[:, 0]), [], []
+        correction, corrections, counts = prediction.mean.expand_as(targets[:, 0]), [], []
         assignments: list[list[Assignment]] = []
-        for span, (target, weight) in enumerate(
-            zip(targets.unbind(1), lambdas.unbind(1), strict=True)
-        ):
-            residuals, codes = self._residuals(target - predict(span, correction))
+        for target, weight in zip(targets.unbind(1), lambdas.unbind(1), strict=True):
+            residuals, codes = self._residuals(target - prediction.predict(correction))
             numbers = torch.arange(len(residuals)).to(weight)[:, None]
             count = (residuals.square().sum(2) + weight * CODE_BITS * numbers).argmin(0)
             correction = target - residuals[count, torch.arange(len(target))]

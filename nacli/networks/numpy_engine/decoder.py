@@ -29,15 +29,15 @@ class Decoder:
     def __init__(self, config: ModelConfig, weights: Weights) -> None:
         self._config, self._gain = config, GainScale(config)
         scale = weights["band_scale"]
-        latents = weights.linear("project_in") / scale[: config.latent_dim, None]
+        latents = weights["project_in.weight"] / scale[: config.latent_dim, None]
         later = _lookahead_weights(config, weights, scale)
-        self._project_in = np.concatenate([latents, *later, weights.linear("gain.feature")])
+        self._project_in = np.concatenate([latents, *later, weights["gain.feature.weight"]])
         bias = weights["project_in.bias"] + weights["gain.feature.bias"]
         self._stages = weights["stage_feature.weight"] + bias
         self._layers = frame_blocks(weights, config.decoder_blocks)
-        self._project_out = weights.linear("project_out") * scale
+        self._project_out = weights["project_out.weight"] * scale
         self._bias_out = weights["project_out.bias"] * scale
-        self._up_subframes = weights.linear("up_subframes")
+        self._up_subframes = weights["up_subframes.weight"]
         self._subframe = subframe_blocks(weights, config.subframe_blocks)
         self._up_samples = Upsampling(weights, config.strides[0])
 
@@ -103,6 +103,6 @@ def _lookahead_weights(config: ModelConfig, weights: Weights, scale: Floats) -> 
     empty list where the Decoder has no look-ahead."""
     if not config.lookahead:
         return []
-    rows = weights.linear("lookahead.layers.0").reshape(config.lookahead, -1, config.width)
+    rows = weights["lookahead.layers.0.weight"].reshape(config.lookahead, -1, config.width)
     rows[:, : config.latent_dim] /= scale[: config.latent_dim, None]
     return [rows.reshape(-1, config.width)]

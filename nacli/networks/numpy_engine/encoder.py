@@ -28,15 +28,15 @@ class Encoder:
         self._config, self._gain = config, GainScale(config)
         self._down_samples = Downsampling(weights, config.strides[0])
         self._subframe = subframe_blocks(weights, config.subframe_blocks)
-        halves = np.split(weights.linear("down_subframes"), 2)
+        halves = np.split(weights["down_subframes.weight"], 2)
         self._down_previous, self._down_current = halves
         scale = weights["band_scale"]
-        shape = weights.linear("project_in") / scale[:, None]
-        self._project_in = np.concatenate([shape, weights.linear("gain.feature")])
+        shape = weights["project_in.weight"] / scale[:, None]
+        self._project_in = np.concatenate([shape, weights["gain.feature.weight"]])
         self._bias_in = weights["project_in.bias"] + weights["gain.feature.bias"]
         self._layers = frame_blocks(weights, config.encoder_blocks)
         scale = scale[: config.latent_dim]
-        self._project_out = weights.linear("project_out") * scale
+        self._project_out = weights["project_out.weight"] * scale
         self._bias_out = weights["project_out.bias"] * scale
 
     def coefficients(self, pcm: Floats, history: History) -> Floats:

@@ -90,11 +90,11 @@ class FrameBlock:
 
     def __init__(self, weights: Weights) -> None:
         self._mix = Depthwise(weights["mix.weight"])
-        self._expand = weights.linear("expand")
+        self._expand = weights["expand.weight"]
         bias = weights["norm.bias"] @ self._expand + weights["expand.bias"]
         self._bias = np.float32(GELU_SCALE) * bias
         self._expand *= np.float32(GELU_SCALE) * weights["norm.weight"][:, None]
-        self._reduce, self._reduce_bias = weights.linear("reduce"), weights["reduce.bias"]
+        self._reduce, self._reduce_bias = weights["reduce.weight"], weights["reduce.bias"]
 
     def __call__(self, x: Floats, state: State) -> Floats:
         """Add the block's branch to `x` [T, n, C] in place, and return `x`. The n audio channels
@@ -114,7 +114,7 @@ class SubframeBlock:
 
     def __init__(self, weights: Weights) -> None:
         self._mix = Depthwise(weights["mix.weight"])
-        self._expand, self._reduce = weights.linear("expand"), weights.linear("reduce")
+        self._expand, self._reduce = weights["expand.weight"], weights["reduce.weight"]
 
     def __call__(self, x: Floats, state: State) -> Floats:
         """Add the block's branch to `x` [T, C] in place, and return `x`."""

@@ -29,15 +29,14 @@ class Downsampling:
         self._stride, self._window = stride, math.gcd(stride, WINDOW)
         first = weights["features.first.weight"].transpose(2, 1, 0)  # [K, 1, hidden]
         self._first = banded(first, self._window)
-        down = weights.linear("down_samples").reshape(
-            stride, -1, len(weights["down_samples.weight"])
-        )
+        down = weights["down_samples.weight"]
+        down = down.reshape(stride, -1, down.shape[1])
         second = weights["features.second.weight"].transpose(2, 1, 0)  # [K, hidden, features]
         rows = np.zeros((stride + CONTEXT, HIDDEN_FEATURES, down.shape[2]), dtype=np.float32)
         for tap, matrix in enumerate(second):
             rows[tap : tap + stride] += matrix @ down
         self._previous, self._current = _split(rows, CONTEXT)
-        self._skip = np.einsum("fi,sfc->sc", weights["features.skip.weight"], down)
+        self._skip = np.einsum("if,sfc->sc", weights["features.skip.weight"], down)
 
     def __call__(self, pcm: Floats, state: State) -> Floats:
         """Return sub-frames [S, channels] of samples [S * stride]."""
@@ -64,18 +63,19 @@ class Upsampling:
     """
 
     def __init__(self, weights: Weights, stride: int) -> None:
-        up = weights["up_samples.weight"].reshape(stride, -1, weights["up_samples.weight"].shape[1])
-        first = weights["features.first.weight"].transpose(2, 0, 1)  # [K, hidden, features]
-        rows = np.zeros((stride + CONTEXT, HIDDEN_FEATURES, up.shape[2]), dtype=np.float32)
+        up = weights["up_samples.weight"]
+        up = up.reshape(len(up), stride, -1)
+        first = weights["features.first.weight"].transpose(2, 1, 0)  # [K, features, hidden]
+        merged = np.zeros((len(up), stride + CONTEXT, HIDDEN_FEATURES), dtype=np.float32)
         for tap, matrix in enumerate(first):
-            rows[CONTEXT - tap : CONTEXT - tap + stride] += matrix @ up
-        self._current, self._next = (np.ascontiguousarray(part.T) for part in _split(rows, stride))
+            merged[:, CONTEXT - tap : CONTEXT - tap + stride] += up @ matrix
+        parts = np.split(merged, [stride], axis=1)
+        self._current, self._next = (part.reshape(len(up), -1) for part in parts)
         second = banded(weights["features.second.weight"].transpose(2, 1, 0), stride)
         context = CONTEXT * HIDDEN_FEATURES
         self._second_previous: Floats = second[:context]
         self._second_current: Floats = second[context:]
-        skip = np.einsum("of,sfc->cs", weights["features.skip.weight"], up)
-        self._skip = np.ascontiguousarray(skip)
+        self._skip = (up @ weights["features.skip.weight"])[..., 0]
 
     def __call__(self, x: Floats, state: State) -> Floats:
         """Return samples [S * stride] of sub-frames [S, channels]."""

@@ -11,6 +11,7 @@ Bradley, 1987), and every residual branch is zero.
 from nacli.networks.torch_engine.layers import History
 from nacli.networks.torch_engine.networks import Decoder, Encoder
 from nacli.networks.torch_engine.runtime import Networks, missing_cuda
+from nacli.networks.torch_engine.stored_weights import from_checkpoint, to_checkpoint
 from nacli.networks.torch_engine.transform import compress, emphasis, expand
 
 __all__ = [
@@ -21,5 +22,7 @@ __all__ = [
     "compress",
     "emphasis",
     "expand",
+    "from_checkpoint",
     "missing_cuda",
+    "to_checkpoint",
 ]

@@ -12,6 +12,7 @@ from nacli.config import ModelConfig
 from nacli.errors import NacliError
 from nacli.networks.torch_engine.layers import History
 from nacli.networks.torch_engine.networks import Decoder, Encoder
+from nacli.networks.torch_engine.stored_weights import from_checkpoint
 
 
 def missing_cuda() -> str | None:
@@ -30,18 +31,18 @@ class Networks:
     """
 
     def __init__(self, config: ModelConfig, weights: dict[str, Any], device: str = "cpu") -> None:
-        """Raises `ValueError` where the weights do not fit the configuration, and `NacliError`
-        where the GPU fails."""
+        """Take the weights of a checkpoint. Raises `ValueError` where they do not fit the
+        configuration, and `NacliError` where the GPU fails."""
         self.encoder, self.decoder = Encoder(config), Decoder(config)
         self._device = torch.device(device)
         for prefix, network in (("encoder.", self.encoder), ("decoder.", self.decoder)):
-            state = {
-                name.removeprefix(prefix): torch.from_numpy(weight.astype("f4"))
+            own = {
+                name.removeprefix(prefix): weight
                 for name, weight in weights.items()
                 if name.startswith(prefix)
             }
             try:
-                network.load_state_dict(state)
+                network.load_state_dict(from_checkpoint(own))
             except RuntimeError as error:
                 raise ValueError(_one_line(error)) from error
             network.eval().requires_grad_(False)
