@@ -6,7 +6,7 @@ Segments of the corpus are decoded with the stage counts of packets. In turns, t
 would restore the original's band energies are quantised, which moves the codebooks, and the linear
 prediction of a correction from the one before is fitted to the result. Then the tables are counted.
 Corrections that the checkpoint had are replaced. Codes of latents and the learned entropy model
-stay as they are; files made before name another model. It takes fifteen minutes of one core.
+stay as they are; files made before name another model. It takes 25 minutes of one core.
 """
 
 from __future__ import annotations
