@@ -38,11 +38,8 @@ class CorrectionTrainer:
     def residuals(self) -> Tensor:
         """Return what the prediction leaves of audible corrections [M, BANDS], as if corrections
         were not quantised."""
-        return torch.cat([self._residuals(group)[group.audible] for group in self.clips])
-
-    def _residuals(self, clips: CorrectionClips) -> Tensor:
-        prediction = self.predictions[clips.span]
-        return clips.targets - prediction.predict(prediction.shifted(clips.targets))
+        rows = [(group, self._predicted(group, group.targets)) for group in self.clips]
+        return torch.cat([(group.targets - x)[group.audible] for group, x in rows])
 
     def train(self, rounds: int) -> None:
         """Quantise all clips, which the codebooks follow, and fit the prediction to the result:
@@ -68,12 +65,16 @@ class CorrectionTrainer:
         """Return means over audible spans: the squared error of the prediction, the number of
         codes, and the remaining squared error plus lambda times bits."""
         corrections, counts = self.quantize(clips)
-        prediction = self.predictions[clips.span]
-        predicted = prediction.predict(prediction.shifted(corrections))
+        predicted = self._predicted(clips, corrections)
         errors = [(x - clips.targets).square().sum(-1) for x in (predicted, corrections)]
         costs = errors[1] + clips.lambdas * CODE_BITS * counts
         means = [float(x.float()[clips.audible].mean()) for x in (errors[0], counts, costs)]
         return means[0], means[1], means[2]
+
+    def _predicted(self, clips: CorrectionClips, corrections: Tensor) -> Tensor:
+        """Return what is predicted for the spans of clips that have these corrections."""
+        prediction = self.predictions[clips.span]
+        return prediction.predict(prediction.shifted(corrections))
 
     def tensors(self) -> tuple[Floats, Floats]:
         """Return means and coefficients, see `CorrectionPredictor`: zero for spans of a length
