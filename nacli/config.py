@@ -68,7 +68,7 @@ class ModelConfig:
     """Largest number of codes for the envelope corrections of a span; 0 means no corrections."""
     correction_frames: int = 2
     """Frames of a span, which share one envelope correction."""
-    correction_fine: int = 8
+    correction_fine: int = 7
     """Stage count from which on spans have one frame: it is enough if one frame of the packet has
     this count."""
     gain_floor_db: float = -100.0

@@ -2,7 +2,8 @@
 
 Decoded sound is cut into windows of one hop, half a hop apart. With each window come the stretches
 that lie one or more periods before and after it. The spectra of all of them are weighted by the
-network's gains per band and added. Spectra are stored as float32, real and imaginary parts in turn.
+network's gains per band and added, and the sum gets more contrast. Spectra are stored as float32,
+real and imaginary parts in turn.
 
 Docstrings state shapes with F hops and W = 2 F windows.
 """
@@ -14,6 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from nacli.adaptive_filter.contrast import raise_contrast
 from nacli.adaptive_filter.inputs import (
     LATE,
     correlations,
@@ -128,6 +130,7 @@ def _synthesize(gains: Floats, own: Floats, shifted: Floats, state: State) -> Fl
     weights = (gains.reshape(-1, bands) @ _band_weights()).reshape(count, stretches, -1)
     spectra = np.einsum("wsb,wsb->wb", weights[:, 1:], shifted)
     spectra += np.multiply(weights[:, 0], own, out=weights[:, 0])
+    raise_contrast(spectra)
     blocks = np.fft.irfft(spectra.view(np.complex64), HOP).astype(np.float32, copy=False)
     blocks *= _spectra().window
     before = state.extend("overlap", blocks[:, HALF:], 1)[:-1]

@@ -1,7 +1,8 @@
 """Post-processing: what happens to samples after the network.
 
 In order: the constant offset is removed, band energies are corrected, the adaptive filter lowers
-coding noise, silence is made silent, and peaks are clipped to full scale.
+coding noise and raises the spectral contrast, silence is made silent, and peaks are clipped to full
+scale.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from nacli.format.tags import MAX_TAGS_BYTES
 from nacli.format.wire import Reader, pack_nibbles, pack_varint, seal, unseal
 
 MAGIC = b"\x8fnac"
-VERSION = 4
+VERSION = 5
 FRONT_BYTES = len(MAGIC) + 1
 """Bytes of magic and version."""
 

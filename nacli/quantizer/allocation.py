@@ -16,7 +16,7 @@ LEVELS_PER_STAGE = 8
 """An allocation level is an eighth of a stage: between two stage counts, frames alternate."""
 DITHER = np.array([0, 4, 2, 6, 1, 5, 3, 7], dtype=np.int32)
 """Offsets that are added to the allocation level, frame by frame, so that frames alternate."""
-LEVELS_PER_GAIN_STEP = 3
+LEVELS_PER_GAIN_STEP = 2
 """Levels that a frame gets less for each gain step (1.5 dB) below its packet's loudest frame."""
 SIDE_OFFSET = -8
 """Level of the side channel relative to the mid channel: one stage less."""
@@ -27,7 +27,7 @@ QUIET = 24
 class Allocation:
     """The stage counts of a packet with gains [C, F] at every allocation level.
 
-    A frame gets three eighths of a stage less for each gain step (1.5 dB) under the packet's
+    A frame gets a quarter of a stage less for each gain step (1.5 dB) under the packet's
     largest gain; silence (gain 0) gets no stage.
     """
 

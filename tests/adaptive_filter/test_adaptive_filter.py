@@ -65,7 +65,9 @@ def reference(before: int) -> Floats:
     lags, strengths = (torch.from_numpy(x)[None] for x in measure_periods(clip()[0][0]))
     late = delay_periods(lags, strengths.float())
     with torch.no_grad():
-        output = module(before)(trained.FilterInputs(pcm, features, counts, *late), History())
+        output = module(before)(
+            trained.FilterInputs(pcm, features, counts, *late), History(), contrast=True
+        )
     return output[0].numpy()
 
 

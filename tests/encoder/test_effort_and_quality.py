@@ -155,7 +155,7 @@ def test_the_size_at_the_searched_level_is_that_of_its_candidate(frames: int, mo
     assert packet.sizes.bits(packet.max_level) == pytest.approx(made.bits, rel=2e-3)
     assert packet.sizes.correction_bits(packet.max_level) == made.correction_bits
     fewer = [packet.sizes.bits(level) for level in range(packet.max_level)]
-    assert 0 < min(fewer) < max(fewer) < made.bits
+    assert 0 < min(fewer) < max(fewer) < 1.0001 * made.bits  # the level below may be the same
 
 
 def test_options_out_of_range_are_refused(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_other_files_are_not_nac(data: bytes) -> None:
         parse(data)
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 3, 5, 255])
+@pytest.mark.parametrize("version", [0, 1, 2, 3, 4, 6, 255])
 def test_an_unknown_version_is_named(version: int) -> None:
     """Before anything else of the header is there, or right."""
     with pytest.raises(UnknownVersion, match=f"version {version} "):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nacli.format import (
+    VERSION,
     ChannelMode,
     Header,
     SampleFormat,
@@ -46,7 +47,7 @@ def test_usual_rates_and_channels_are_named(tmp_path: Path) -> None:
             path.write_bytes(pack_header(replace(HEADER, stream=stream)))
             paths.append(path)
             known = f" {rate} Hz," if rate in RATES else ""
-            expected.append(f"nacli compressed audio, version 4,{known} {words}")
+            expected.append(f"nacli compressed audio, version {VERSION},{known} {words}")
     assert describe(*paths) == expected
 
 

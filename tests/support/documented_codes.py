@@ -90,7 +90,7 @@ class Recording:
 def read_file(data: bytes, model: ModelFile) -> Recording:
     """Read a whole file, and check all its digests."""
     reader, sections = Bytes(data), {}
-    assert reader.take(5) == b"\x8fnac\x04"
+    assert reader.take(5) == b"\x8fnac\x05"
     while tag := reader.take(1)[0]:
         sections[tag] = reader.take(reader.varint())
     reader.check(0)
@@ -155,7 +155,7 @@ def read_payload(
     peak = max(max(channel.gains) for channel in channels)
     for channel, level in zip(channels, allocation, strict=True):
         for f, gain in enumerate(channel.gains):
-            count = (level + DITHER[f % 8] - 3 * (peak - gain)) // 8
+            count = (level + DITHER[f % 8] - 2 * (peak - gain)) // 8
             least = 1 if level >= 8 and peak - gain < 24 else 0
             channel.counts.append(min(max(count, least), stages) if gain else 0)
     for channel in channels:

@@ -215,7 +215,12 @@ def adaptive_filter(y: Array, features: Array, counts: Array, model: ModelFile) 
     raw = (v @ w("leave.weight") + w("leave.bias")).reshape(len(v), -1, BANDS)
     level = np.exp(np.clip(raw[:, :1], -4, 2))
     gains = np.concatenate([1 - raw[:, 1:].sum(1, keepdims=True), raw[:, 1:]], axis=1) * level
-    return overlap_add(np.fft.irfft(((gains @ shares()) * spectra).sum(1)))[: len(y)]
+    filtered = ((gains @ shares()) * spectra).sum(1)
+    height = np.log(np.abs(filtered) ** 2 + 1e-7) / 2
+    k = np.arange(161)
+    near = np.exp(-(((k - k[:, None]) / (400 / 75)) ** 2) / 2)
+    gain = np.minimum(1, 0.861 * np.exp(0.1 * (height - height @ (near / near.sum(0)))))
+    return overlap_add(np.fft.irfft(filtered * gain))[: len(y)]
 
 
 def periods(y: Array) -> tuple[dict[int, Array], dict[int, Array]]:

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nacli.adaptive_filter.contrast import LEVEL, OFFSET, exponents
 from nacli.adaptive_filter.inputs import LATE
 from nacli.adaptive_filter.network import AROUND
 from nacli.adaptive_filter.sizes import (
@@ -117,6 +118,8 @@ class AdaptiveFilter(nn.Module):
         for name in ("window", "band_weights", "means"):
             values = torch.from_numpy(getattr(spectra, name))
             self.register_buffer(name, values, persistent=False)
+        self.exponents: Tensor
+        self.register_buffer("exponents", torch.from_numpy(exponents()), persistent=False)
         self.past = nn.ModuleDict({name: nn.Identity() for name in BUFFERS})  # keys of a History
         inputs = config.first_inputs + config.shifted * BANDS + OTHER_INPUTS
         self.project = nn.Linear(config.features, 2 * config.projected)
@@ -128,8 +131,10 @@ class AdaptiveFilter(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(self, inputs: FilterInputs, history: History) -> Tensor:
-        """Return the filtered samples [B, F * HOP], DELAY hops late."""
+    def forward(self, inputs: FilterInputs, history: History, contrast: bool = False) -> Tensor:
+        """Return the filtered samples [B, F * HOP], DELAY hops late. With `contrast`, spectra get
+        the contrast that decoders give them. Training does without: reconstruction losses would
+        make the network undo it."""
         pcm = history.extend(self.past["pcm"], inputs.pcm.unsqueeze(-1), REACH * HOP).squeeze(-1)
         windows = torch.arange(inputs.lags.shape[1], device=pcm.device)
         starts = START + HALF * windows
@@ -143,6 +148,10 @@ class AdaptiveFilter(nn.Module):
             x = layer(x, history)
         gains = self._gains(self.leave(x)) @ self.band_weights
         real, imaginary = ((gains * part).sum(2) for part in parts)
+        if contrast:
+            levels = (real.square() + imaginary.square() + OFFSET).log()
+            factors = (LEVEL * (levels @ self.exponents).exp()).clamp_max(1)
+            real, imaginary = real * factors, imaginary * factors
         blocks = torch.fft.irfft(torch.complex(real, imaginary), HOP) * self.window
         before = history.extend(self.past["overlap"], blocks[..., HALF:], 1)[:, :-1]
         return (before + blocks[..., :HALF]).flatten(1)

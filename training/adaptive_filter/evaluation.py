@@ -82,9 +82,11 @@ def read_clips(store: Path) -> Rows:
 
 
 @torch.no_grad()
-def enhance(network: AdaptiveFilter, decoder: Decoder | None, clip: Decoded) -> Floats:
+def enhance(
+    network: AdaptiveFilter, decoder: Decoder | None, clip: Decoded, contrast: bool = True
+) -> Floats:
     """Return the filtered samples [T] of a clip, aligned with the original. `decoder` decodes it
-    again before; None takes the sound that it has."""
+    again before; None takes the sound that it has. `contrast` is that of `AdaptiveFilter`."""
     clip = decode_again(decoder, clip) if decoder else clip
     pcm = torch.from_numpy(clip.decoded.astype(np.float32))
     features = torch.from_numpy(clip.features.astype(np.float32))
@@ -98,7 +100,7 @@ def enhance(network: AdaptiveFilter, decoder: Decoder | None, clip: Decoded) -> 
         F.pad(counts, (0, DELAY))[None],
         *delay_periods(*padded),
     )
-    output: Floats = network(inputs, History())[0, DELAY * HOP :].numpy()
+    output: Floats = network(inputs, History(), contrast)[0, DELAY * HOP :].numpy()
     return output
 
 

@@ -203,13 +203,14 @@ class FilterTrainer:
 
     @torch.no_grad()
     def validation_loss(self, rows: Rows) -> list[float]:
-        """Return the mean reconstruction loss of the averaged filter for the clips of each rate."""
+        """Return the mean reconstruction loss of the averaged filter for the clips of each rate,
+        without contrast, as in training."""
         network, decoder, means = self.averaged(), self.averaged_decoder(), []
         for row in rows:
             losses = []
             for clip in row:
                 target = torch.from_numpy(clip.original)[None]
-                heard = torch.from_numpy(enhance(network, decoder, clip))
+                heard = torch.from_numpy(enhance(network, decoder, clip, contrast=False))
                 output, level = heard[None], rms_level(target)
                 losses.append(self.loss(target / level, output / level).total.item())
             means.append(sum(losses) / len(losses))
