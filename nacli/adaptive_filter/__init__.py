@@ -2,7 +2,7 @@
 band gains for each window of decoded sound. It takes no bits.
 
 `sizes` are what the filter's trained weights depend on; `network` holds the weights; `inputs` are
-what the network sees; `windows` filters windows, and `contrast` raises the peaks of their spectra;
+what the network sees; `windows` filters windows, and `contrast` sharpens their spectra;
 `stage` runs all of it on the channels of a stream. `training/adaptive_filter/` trains the filter
 and has its reference in the tests.
 """

@@ -75,14 +75,14 @@ class QualityControl:
 
     BASE_SNR_DB = 5.0
     """Target signal-to-noise ratio of the latents at quality 0; each step of quality adds 1 dB."""
-    STAGES = 1.7
+    STAGES_PER_STEP = 1.7
     """Stages of the loudest frames that a step of quality adds."""
     DECAY = 1.0
     """Gain steps (1.5 dB) per second by which the loudness that packets are compared with falls."""
 
     def __init__(self, quality: float) -> None:
         """`quality` is 0 to 10; for speech, 5 is about the quality of 6 kbps."""
-        self._level = round(LEVELS_PER_STAGE * (1 + self.STAGES * quality))
+        self._level = round(LEVELS_PER_STAGE * (1 + self.STAGES_PER_STEP * quality))
         self.sufficient_snr_db = self.BASE_SNR_DB + quality
         self._loudest = 0.0
 
