@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from nacli.format import (
-    VERSION,
     ChannelMode,
     Header,
     SampleFormat,
@@ -47,7 +46,7 @@ def test_usual_rates_and_channels_are_named(tmp_path: Path) -> None:
             path.write_bytes(pack_header(replace(HEADER, stream=stream)))
             paths.append(path)
             known = f" {rate} Hz," if rate in RATES else ""
-            expected.append(f"nacli compressed audio, version {VERSION},{known} {words}")
+            expected.append(f"nacli compressed audio, version 5,{known} {words}")
     assert describe(*paths) == expected
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nacli.encoder.rate_control import QualityControl, RateControl, fullness
 from nacli.encoder.settings import EncoderSettings
 from nacli.entropy import ChannelCodes
-from nacli.quantizer.allocation import LEVELS_PER_GAIN_STEP, highest_level, packet_counts
+from nacli.quantizer.allocation import highest_level, packet_counts
 
 gains_lists = st.lists(st.integers(0, 80), min_size=1, max_size=75)
 
@@ -77,7 +77,7 @@ def test_quiet_packets_get_fewer_stages_than_loud_ones_before_them() -> None:
     quality, alone = QualityControl(5), QualityControl(5)
     loud, quiet = (np.full((1, 75), gain, dtype=np.int32) for gain in (60, 40))
     first, then = quality.level(loud, 1.0), quality.level(quiet, 1.0)
-    assert first == alone.level(quiet, 1.0) == then + 19 * LEVELS_PER_GAIN_STEP
+    assert first == alone.level(quiet, 1.0) == then + 38
     later = [quality.level(quiet, 1.0) for _ in range(25)]
     assert sorted(later) == later
     assert later[-1] == first
