@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from nacli.inspection.info import read_info
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 
 __all__ = [
     "BadCheckpoint",

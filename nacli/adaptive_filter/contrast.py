@@ -14,12 +14,12 @@ from nacli.adaptive_filter.sizes import HOP
 from nacli.config import CODED_RATE
 from nacli.types import Floats
 
-EXPONENT = 0.1
+EXPONENT = 0.15
 """Power to which the ratio of a bin's magnitude to that of its surroundings is raised."""
 WIDTH = 400.0
 """Standard deviation in Hz of the weights with which the surroundings of a bin are averaged."""
-LEVEL = 0.861
-"""Factor of all bins, -1.3 dB, by which speech would become louder otherwise."""
+LEVEL = 0.85
+"""Factor of all bins, -1.4 dB: speech would become louder otherwise."""
 OFFSET = 1e-7
 """Energy that is added to a bin before a logarithm is taken."""
 

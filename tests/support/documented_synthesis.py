@@ -219,7 +219,7 @@ def adaptive_filter(y: Array, features: Array, counts: Array, model: ModelFile) 
     height = np.log(np.abs(filtered) ** 2 + 1e-7) / 2
     k = np.arange(161)
     near = np.exp(-(((k - k[:, None]) / (400 / 75)) ** 2) / 2)
-    gain = np.minimum(1, 0.861 * np.exp(0.1 * (height - height @ (near / near.sum(0)))))
+    gain = np.minimum(1, 0.85 * np.exp(0.15 * (height - height @ (near / near.sum(0)))))
     return overlap_add(np.fft.irfft(filtered * gain))[: len(y)]
 
 
